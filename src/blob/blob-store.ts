@@ -1,0 +1,49 @@
+import type { Digest } from '../model/digest.ts'
+import type { Operation } from '../model/operation.ts'
+import type { Bytes, ByteSink, ByteStream } from '../stream/bytes.ts'
+
+export interface BlobStat {
+  readonly digest: Digest
+  /** Bytes. */
+  readonly size: number
+}
+
+/** What is known of a blob before it is read. */
+export interface Expected {
+  readonly digest?: Digest | undefined
+  readonly size?: number | undefined
+}
+
+/**
+ * A blob on its way in. Nothing is visible until `commit`; `discard` (or the end of the process and the next
+ * sweep of `tmp/`) leaves nothing. `commit` hashes nothing: the caller says the digest of what it wrote, because it
+ * has hashed the bytes on their way.
+ */
+export interface Draft extends ByteSink, AsyncDisposable {
+  /** Syncs, names the blob, syncs the directory. Naming bytes that are there already changes nothing. */
+  commit(digest: Digest): Promise<BlobStat>
+  /** Safe to call twice, and after `commit`. */
+  discard(): Promise<void>
+}
+
+/**
+ * Bytes by digest.
+ *
+ * A blob is either wholly here or not here: `write` stores under a temporary name, checks, syncs, then renames.
+ * Writing bytes that are already present succeeds and changes nothing. `stream` fails at its end, not at its start, if
+ * the bytes do not match their name; treat nothing as read until it has ended. `open` gives random access to bytes
+ * that nobody has checked on this occasion.
+ */
+export interface BlobStore {
+  stat(digest: Digest): Promise<BlobStat | undefined>
+  /** @throws PLY_BLOB_NOT_FOUND; PLY_DIGEST_MISMATCH at the end. */
+  stream(digest: Digest, operation?: Operation): ByteStream
+  /** @throws PLY_BLOB_NOT_FOUND. The caller closes it. */
+  open(digest: Digest): Promise<Bytes>
+  /** @throws PLY_DIGEST_MISMATCH, PLY_SIZE_MISMATCH: nothing stays behind. */
+  write(content: ByteStream, expected?: Expected, operation?: Operation): Promise<BlobStat>
+  draft(): Promise<Draft>
+  /** Deleting what is not there is fine. */
+  delete(digest: Digest): Promise<void>
+  list(): AsyncIterable<Digest>
+}

@@ -1,0 +1,56 @@
+import type { Descriptor, ImageConfig, Manifest } from '../model/documents.ts'
+import type { Digest, DiffId } from '../model/digest.ts'
+import type { Operation } from '../model/operation.ts'
+import type { ByteStream } from '../stream/bytes.ts'
+
+/** One layer as OCI sees it. */
+export interface Layer {
+  /** As the manifest says it, with the blob's digest and size. */
+  readonly descriptor: Descriptor
+  readonly diffId: DiffId
+  /** The bytes as they travel: they hash to `descriptor.digest`. Verified at the end, not at the start. */
+  compressed(operation?: Operation): ByteStream
+  /** The tar: it hashes to `diffId`. Verified at the end, not at the start. */
+  uncompressed(operation?: Operation): ByteStream
+}
+
+/**
+ * Manifest, config and layers, wherever they are. Base layer first. The raw bytes are the truth: a copy keeps them, so
+ * digests survive and unknown fields are not lost. An image is a value: nothing here changes it.
+ */
+export interface Image {
+  /** The manifest's descriptor. */
+  readonly descriptor: Descriptor
+  readonly digest: Digest
+  readonly rawManifest: Uint8Array
+  readonly manifest: Manifest
+  readonly rawConfig: Uint8Array
+  readonly config: ImageConfig
+  readonly layers: readonly Layer[]
+}
+
+/** One image that a source holds. */
+export interface Listed {
+  /** The name it has there, if any. */
+  readonly name: string | undefined
+  readonly descriptor: Descriptor
+}
+
+/**
+ * Somewhere an image can come from. `image()` without a name answers the one the reference named, or the only one;
+ * for an index it chooses by platform (the default is this machine's architecture on linux).
+ *
+ * @throws PLY_IMAGE_NOT_FOUND, PLY_PLATFORM_NOT_FOUND, PLY_BAD_ARCHIVE, PLY_BAD_DOCUMENT
+ */
+export interface ImageSource extends AsyncDisposable {
+  list(): AsyncIterable<Listed>
+  image(name?: string, options?: { readonly platform?: string } & Operation): Promise<Image>
+}
+
+/**
+ * Somewhere an image can go. A write is all or nothing: a failed one leaves what was there. Digests are kept where
+ * the format can (docker-archive has no manifest digest); the answer is the descriptor of what was written.
+ */
+export interface ImageSink extends AsyncDisposable {
+  write(image: Image, name?: string, operation?: Operation): Promise<Descriptor>
+}

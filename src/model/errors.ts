@@ -1,0 +1,111 @@
+/** Every code that plyfs throws, with the sentence that goes with it. `{name}` is filled from the details. */
+const table = {
+  PLY_ABORTED: 'stopped on request',
+  PLY_BAD_ARCHIVE: 'not an image archive: {reason}',
+  PLY_BAD_DIGEST: 'not a digest: {text}',
+  PLY_BAD_INDEX: 'the index of {what} is damaged: {reason}; it is a cache: delete it and it is built again',
+  PLY_BAD_LAYER: 'layer entry {entry}: {reason} ({rule})',
+  PLY_BAD_DOCUMENT: '{what} is not valid: {reason}',
+  PLY_BAD_REFERENCE: 'not a reference: {text}: {reason}',
+  PLY_BAD_COMPRESSION: 'the compressed bytes are damaged: {reason}',
+  PLY_BLOB_NOT_FOUND: 'no blob {digest} in {where}',
+  PLY_BUDGET: 'layer entry {entry}: {what} exceeds the budget of {limit}; raise it with {option}',
+  PLY_CONTAINER_BUSY: 'container {name} is being written by another process; close that one first',
+  PLY_CONTAINER_EXISTS: 'there is already a container named {name}; choose another name or remove it with: ply rm {name}',
+  PLY_CONTAINER_NOT_FOUND: 'no container named {name}; list them with: ply ps',
+  PLY_DIGEST_MISMATCH: '{what}: expected {expected} but the bytes hash to {actual}',
+  PLY_EXISTS: '{path} exists already and is not empty',
+  PLY_IMAGE_NOT_FOUND: 'no image named {name} in {where}; list them with: ply images',
+  PLY_NAME_EXISTS: 'the name {name} is taken by {digest}; choose another',
+  PLY_NO_NATIVE: 'this platform lacks the system calls that {what} needs ({reason})',
+  PLY_NO_ZSTD_ENCODER: 'this Node has no zstd encoder; use gzip, or Node 22.15 or later',
+  PLY_PLATFORM_NOT_FOUND: '{name} has no image for {platform}; it has: {available}',
+  PLY_SIZE_MISMATCH: '{what}: expected {expected} bytes but there are {actual}',
+  PLY_STORE_BUSY: 'another process holds the lock on {root}',
+  PLY_STORE_FORMAT: 'the store at {root} has format {found}; this version reads {supported}: {reason}',
+  PLY_STORE_READ_ONLY: 'the store at {root} is open for reading only',
+  PLY_UNKNOWN_TRANSPORT: 'unknown transport {transport}; known: {known}',
+  PLY_UNREPRESENTABLE: '{path} cannot be written to {where}: {reason}',
+  PLY_UNSUPPORTED: '{what} is not supported: {reason}',
+  PLY_USAGE: '{reason}',
+} as const
+
+/** Answers of file systems keep their errno names, so that every face passes them on untouched. */
+const errnoTable = {
+  EACCES: 'permission denied',
+  EBADF: 'bad file descriptor',
+  EBUSY: 'resource busy or locked',
+  EEXIST: 'file already exists',
+  EFBIG: 'file too large',
+  EINVAL: 'invalid argument',
+  EIO: 'input/output error',
+  EISDIR: 'illegal operation on a directory',
+  ELOOP: 'too many symbolic links encountered',
+  EMFILE: 'too many open files',
+  EMLINK: 'too many links',
+  ENAMETOOLONG: 'name too long',
+  ENODATA: 'no such attribute',
+  ENOENT: 'no such file or directory',
+  ENOSPC: 'no space left on device',
+  ENOTDIR: 'not a directory',
+  ENOTEMPTY: 'directory not empty',
+  ENOTSUP: 'operation not supported',
+  EOPNOTSUPP: 'operation not supported',
+  EPERM: 'operation not permitted',
+  ERANGE: 'result too large',
+  EROFS: 'read-only file system',
+  ETXTBSY: 'text file is busy',
+  EXDEV: 'cross-device link not permitted',
+} as const
+
+export type ErrnoName = keyof typeof errnoTable
+export type PlyCode = keyof typeof table
+export type ErrorCode = PlyCode | ErrnoName
+
+/** What the file-system errors carry beside their code, as Node words it. */
+export interface SystemDetails {
+  readonly syscall?: string
+  readonly path?: string
+  readonly dest?: string
+}
+
+/**
+ * The one error class. Match `code`, never text. `details` holds the values in the message;
+ * `cause` holds the error underneath, where there was one.
+ */
+export class PlyError extends Error {
+  override readonly name = 'PlyError'
+  readonly code: ErrorCode
+  readonly details: Readonly<Record<string, unknown>>
+  /** Set on file-system answers only, as Node sets them. */
+  readonly syscall?: string
+  readonly path?: string
+  readonly dest?: string
+
+  constructor(code: ErrorCode, details: Readonly<Record<string, unknown>> = {}, options?: ErrorOptions) {
+    super(sentence(code, details), options)
+    this.code = code
+    this.details = details
+    if (code in errnoTable) {
+      const { syscall, path, dest } = details as SystemDetails
+      if (syscall !== undefined) this.syscall = syscall
+      if (path !== undefined) this.path = path
+      if (dest !== undefined) this.dest = dest
+    }
+  }
+}
+
+function sentence(code: ErrorCode, details: Readonly<Record<string, unknown>>): string {
+  if (code in errnoTable) {
+    const { syscall, path, dest } = details as SystemDetails
+    const where = path === undefined ? '' : dest === undefined ? ` '${path}'` : ` '${path}' -> '${dest}'`
+    return `${code}: ${errnoTable[code as ErrnoName]}${syscall === undefined ? '' : `, ${syscall}`}${where}`
+  }
+  return table[code as PlyCode].replace(/\{(\w+)\}/g, (_, key: string) => String(details[key]))
+}
+
+/** The code of any thrown value, plyfs's own or Node's; `undefined` if it has none. */
+export function codeOf(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null | undefined)?.code
+  return typeof code === 'string' ? code : undefined
+}

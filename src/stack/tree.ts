@@ -1,0 +1,28 @@
+import type { ByteString } from '../model/bytes.ts'
+import type { Kind } from '../model/entry.ts'
+import type { Inodes } from '../layer/view.ts'
+
+/** One name in a merged directory. */
+export interface TreeEntry {
+  readonly name: ByteString
+  readonly ino: number
+  readonly kind: Kind
+}
+
+/**
+ * A merged file system, read only: no whiteouts left to see.
+ *
+ * An inode number names the same file as long as the tree is open; two names with one number are hardlinks.
+ * `lookup` and `list` take a directory's number and know neither `.` nor `..`; nothing here follows symlinks.
+ */
+export interface Tree extends Inodes {
+  readonly root: number
+  /** @throws ENOTDIR if `directory` is none. */
+  lookup(directory: number, name: ByteString): number | undefined
+  /** In byte order. */
+  list(directory: number): Iterable<TreeEntry>
+  /** The directory that holds this directory; the root holds itself. */
+  parent(directory: number): number
+  /** Safe to call twice. */
+  close(): void
+}

@@ -1,0 +1,61 @@
+/** Bytes in motion. Each chunk belongs to the reader until it asks for the next one. */
+export type ByteStream = AsyncIterable<Uint8Array>
+
+/**
+ * Bytes at rest that can be read at any position, synchronously.
+ *
+ * Positions and sizes are bytes. `close` may be called twice; reading after it is an `EBADF`.
+ */
+export interface Bytes {
+  readonly size: number
+  /** Fills `into` from `position`; returns how many bytes were there (fewer only at the end). */
+  read(into: Uint8Array, position: number): number
+  close(): void
+  /** Where these bytes lie on a disk, if they are one run of a file: for copies inside the kernel. */
+  readonly extent?: { readonly fd: number; readonly offset: number }
+}
+
+/** Something bytes are written to, in order. A promise asks the writer to wait. */
+export interface ByteSink {
+  write(chunk: Uint8Array): void | Promise<void>
+}
+
+/** Bytes that are in memory. */
+export function memoryBytes(content: Uint8Array): Bytes {
+  return {
+    size: content.length,
+    read(into, position) {
+      if (position >= content.length) return 0
+      const part = content.subarray(position, position + into.length)
+      into.set(part)
+      return part.length
+    },
+    close() {},
+  }
+}
+
+/** A run of other bytes. Closing it leaves the others open. */
+export function slice(whole: Bytes, offset: number, size: number): Bytes {
+  const { extent } = whole
+  return {
+    size,
+    read(into, position) {
+      if (position >= size) return 0
+      const wanted = into.length > size - position ? into.subarray(0, size - position) : into
+      return whole.read(wanted, offset + position)
+    },
+    close() {},
+    ...(extent && { extent: { fd: extent.fd, offset: extent.offset + offset } }),
+  }
+}
+
+/** Bytes at rest, set in motion. `chunkSize` is in bytes. Each chunk is a buffer of its own. */
+export async function* streamOf(content: Bytes, chunkSize = 1 << 18): ByteStream {
+  for (let position = 0; position < content.size; ) {
+    const chunk = Buffer.allocUnsafe(Math.min(chunkSize, content.size - position))
+    const got = content.read(chunk, position)
+    if (got === 0) return
+    yield got === chunk.length ? chunk : chunk.subarray(0, got)
+    position += got
+  }
+}

@@ -1,0 +1,35 @@
+import type { ByteString } from '../model/bytes.ts'
+import type { Xattrs } from '../model/entry.ts'
+import type { Tree } from '../stack/tree.ts'
+import type { AttributeChange, Creation, Upper, WritableBytes } from './upper.ts'
+
+/**
+ * The resolver over lower views and an upper. Reading is that of any `Tree`; writing copies up first.
+ *
+ * Verbs take directories by number and names as byte strings, and answer with inode numbers that survive copy-up and
+ * rename. Failures are `PlyError`s with errno codes, as Linux gives them (`rmdir` of a full directory: ENOTEMPTY …).
+ * All verbs are synchronous. A name may not be empty, `.`, `..`, contain `/` or NUL (EINVAL), or be longer than 255
+ * bytes (ENAMETOOLONG).
+ */
+export interface WritableUnion extends Tree {
+  readonly lower: Tree
+  readonly upper: Upper
+
+  create(directory: number, name: ByteString, creation: Creation): number
+  link(directory: number, name: ByteString, ino: number): void
+  rename(directory: number, name: ByteString, toDirectory: number, toName: ByteString, flags?: { readonly noReplace?: boolean; readonly exchange?: boolean }): void
+  unlink(directory: number, name: ByteString): void
+  rmdir(directory: number, name: ByteString): void
+  setAttributes(ino: number, change: AttributeChange): void
+  xattrs(ino: number): Xattrs
+  setXattr(ino: number, name: ByteString, value: Uint8Array | undefined): void
+  /** Content for reading and writing; copies the file up. The caller closes it. @throws EISDIR, EINVAL */
+  writer(ino: number): WritableBytes
+  sync(): void
+
+  /**
+   * The inode of the lower tree that stands unchanged behind this number, with everything under it: `undefined` once
+   * anything at or below it (for a directory: in its listing or attributes) was touched. Lets a diff skip what is shared.
+   */
+  untouched(ino: number): number | undefined
+}

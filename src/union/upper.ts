@@ -1,0 +1,90 @@
+import type { ByteString } from '../model/bytes.ts'
+import type { Attributes, Kind, Xattrs } from '../model/entry.ts'
+import type { Bytes } from '../stream/bytes.ts'
+import type { LayerView } from '../layer/view.ts'
+
+/** What a new inode of an upper is made of. */
+export interface Creation extends Attributes {
+  readonly kind: Kind
+  readonly xattrs?: Xattrs
+  readonly target?: ByteString
+  readonly major?: number
+  readonly minor?: number
+}
+
+/** A changed attribute set; what is absent stays. */
+export type AttributeChange = Partial<Attributes>
+
+/** Content that can be written. Positions and sizes are bytes; writing past the end leaves a hole. */
+export interface WritableBytes extends Bytes {
+  /** Current size: it changes as others write. */
+  readonly size: number
+  write(from: Uint8Array, position: number): number
+  truncate(size: number): void
+  /** Returns when the content is on the disk. */
+  sync(): void
+}
+
+/**
+ * The writable layer of a union.
+ *
+ * As a `LayerView` it says what has been changed; a frozen upper is simply a lower view. Every method that
+ * changes something is atomic: if the process dies in it, the state is the old one or the new one.
+ *
+ * Inode numbers are the union's: what was copied up keeps the number it had below (given to `copyUp`), new
+ * inodes get numbers from 2^40, and both survive closing and opening again.
+ *
+ * Directories are named by number. `directory` must be one that is in this upper: the union copies parents up
+ * first. Names are checked by the union; what cannot be stored is refused with an errno (`ENOTSUP`, `ENOSPC`).
+ * The upper never looks below: whether a whiteout is needed is the union's decision.
+ */
+export interface Upper extends LayerView {
+  /** Whether this inode number is in the upper, whatever names it has. */
+  has(ino: number): boolean
+  /**
+   * Whether `open` answers with the upper's own content. False for a file of which only attributes were copied up
+   * (metacopy): its content is that of the lower inode with the same number.
+   */
+  hasContent(ino: number): boolean
+
+  /** Makes a new inode under a free name (a whiteout there is replaced) and returns its number. */
+  create(directory: number, name: ByteString, creation: Creation): number
+  /**
+   * Makes the upper's copy of a lower inode, under its number. `content` is absent for what has none, and for a
+   * copy of attributes alone where `metadataOnly` says that the form allows it. A directory is copied without children.
+   */
+  copyUp(directory: number, name: ByteString, ino: number, creation: Creation, content?: Bytes): void
+  /** Gives a metadata-only copy its content. */
+  copyUpContent(ino: number, content: Bytes): void
+  /** Whether `copyUp` of a file without content is possible in this form. */
+  readonly metadataOnly: boolean
+
+  /** One more name for an inode of this upper. */
+  link(directory: number, name: ByteString, ino: number): void
+  /**
+   * Moves a name of this upper over whatever this upper has at the other name. `leave` says what remains at the old
+   * name: nothing, or a whiteout. `redirect` is where the lower part of a moved directory is, if it has one; `opaque`
+   * says that the moved directory must not merge with what lies below the new name.
+   */
+  rename(
+    directory: number,
+    name: ByteString,
+    toDirectory: number,
+    toName: ByteString,
+    options: { readonly leave: 'nothing' | 'whiteout'; readonly redirect?: ByteString; readonly opaque?: boolean },
+  ): void
+  /** Takes a name out of the upper (a directory with only whiteouts in it goes with them); what is below shows again. */
+  forget(directory: number, name: ByteString): void
+  /** Puts a whiteout at a name, in place of whatever the upper has there. */
+  whiteout(directory: number, name: ByteString): void
+  setOpaque(directory: number): void
+
+  setAttributes(ino: number, change: AttributeChange): void
+  /** `undefined` removes it. */
+  setXattr(ino: number, name: ByteString, value: Uint8Array | undefined): void
+  /** Content for writing. Stays usable when the last name goes. The caller closes it. */
+  writer(ino: number): WritableBytes
+
+  /** Returns when everything changed so far is on the disk. */
+  sync(): void
+}
