@@ -5,5 +5,5 @@
  * whiteout spelling: whiteouts, ghosts, opaque and implied directories are flags of an inode here.
  */
 export { IndexBuilder } from './builder.ts'
+export type { Extent, ExternalLink, IndexEntry, InodeFacts, NewInode } from './format.ts'
 export { Index } from './reader.ts'
-export type { ExternalLink, Extent, IndexEntry, InodeFacts, NewInode } from './format.ts'
