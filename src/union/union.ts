@@ -8,7 +8,7 @@ import type { AttributeChange, Creation, Upper, WritableBytes } from './upper.ts
  *
  * Verbs take directories by number and names as byte strings, and answer with inode numbers that survive copy-up and
  * rename. Failures are `PlyError`s with errno codes, as Linux gives them (`rmdir` of a full directory: ENOTEMPTY …).
- * All verbs are synchronous. A name may not be empty, `.`, `..`, contain `/` or NUL (EINVAL), or be longer than 255
+ * All verbs are synchronous. `close` closes the lower tree and the upper too. A name may not be empty, `.`, `..`, contain `/` or NUL (EINVAL), or be longer than 255
  * bytes (ENAMETOOLONG).
  */
 export interface WritableUnion extends Tree {
@@ -17,14 +17,23 @@ export interface WritableUnion extends Tree {
 
   create(directory: number, name: ByteString, creation: Creation): number
   link(directory: number, name: ByteString, ino: number): void
-  rename(directory: number, name: ByteString, toDirectory: number, toName: ByteString, flags?: { readonly noReplace?: boolean; readonly exchange?: boolean }): void
+  rename(
+    directory: number,
+    name: ByteString,
+    toDirectory: number,
+    toName: ByteString,
+    flags?: { readonly noReplace?: boolean; readonly exchange?: boolean },
+  ): void
   unlink(directory: number, name: ByteString): void
   rmdir(directory: number, name: ByteString): void
   setAttributes(ino: number, change: AttributeChange): void
-  xattrs(ino: number): Xattrs
+  /** `undefined` removes it (ENODATA if it is not there). */
   setXattr(ino: number, name: ByteString, value: Uint8Array | undefined): void
-  /** Content for reading and writing; copies the file up. The caller closes it. @throws EISDIR, EINVAL */
-  writer(ino: number): WritableBytes
+  /**
+   * Content for reading and writing; copies the file up, without its old content if `truncate` is set. The caller closes
+   * it: the modify time that writing gives a file is stored then, or at `sync`. @throws EISDIR, EINVAL
+   */
+  writer(ino: number, options?: { readonly truncate?: boolean }): WritableBytes
   sync(): void
 
   /**

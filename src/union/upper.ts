@@ -1,7 +1,7 @@
+import type { LayerView } from '../layer/view.ts'
 import type { ByteString } from '../model/bytes.ts'
 import type { Attributes, Kind, Xattrs } from '../model/entry.ts'
 import type { Bytes } from '../stream/bytes.ts'
-import type { LayerView } from '../layer/view.ts'
 
 /** What a new inode of an upper is made of. */
 export interface Creation extends Attributes {
@@ -10,12 +10,17 @@ export interface Creation extends Attributes {
   readonly target?: ByteString
   readonly major?: number
   readonly minor?: number
+  /** Directories: nothing from below shows in it, from the moment it is there. */
+  readonly opaque?: boolean
 }
 
 /** A changed attribute set; what is absent stays. */
 export type AttributeChange = Partial<Attributes>
 
-/** Content that can be written. Positions and sizes are bytes; writing past the end leaves a hole. */
+/**
+ * Content that can be written. Positions and sizes are bytes; writing past the end leaves a hole that reads as zeros.
+ * Writing changes neither times nor modes by contract: the union sets them.
+ */
 export interface WritableBytes extends Bytes {
   /** Current size: it changes as others write. */
   readonly size: number
@@ -32,11 +37,17 @@ export interface WritableBytes extends Bytes {
  * changes something is atomic: if the process dies in it, the state is the old one or the new one.
  *
  * Inode numbers are the union's: what was copied up keeps the number it had below (given to `copyUp`), new
- * inodes get numbers from 2^40, and both survive closing and opening again.
+ * inodes get numbers from 2^40 that are never used again, and both survive closing and opening again. The root is
+ * there from the start, under any number of these two kinds: the union shows the lower root's number for it. While
+ * the root is `implied` its attributes and xattrs are those from below; `setAttributes` on it ends that.
  *
  * Directories are named by number. `directory` must be one that is in this upper: the union copies parents up
  * first. Names are checked by the union; what cannot be stored is refused with an errno (`ENOTSUP`, `ENOSPC`).
  * The upper never looks below: whether a whiteout is needed is the union's decision.
+ *
+ * `stat().links` counts the names in this upper. An inode goes with its last name (the union gives it another one first
+ * where a lower name still shows it), but what `open` and `writer` answered stays usable until closed. The `size` of
+ * what `open` answered follows later writes.
  */
 export interface Upper extends LayerView {
   /** Whether this inode number is in the upper, whatever names it has. */
@@ -47,24 +58,30 @@ export interface Upper extends LayerView {
    */
   hasContent(ino: number): boolean
 
-  /** Makes a new inode under a free name (a whiteout there is replaced) and returns its number. */
+  /**
+   * Makes a new inode under a name where this upper has nothing or a whiteout, which it replaces in the same step;
+   * returns its number.
+   */
   create(directory: number, name: ByteString, creation: Creation): number
   /**
    * Makes the upper's copy of a lower inode, under its number. `content` is absent for what has none, and for a
    * copy of attributes alone where `metadataOnly` says that the form allows it. A directory is copied without children.
+   * The name is one where this upper has nothing. `content` stays the caller's, who closes it.
    */
   copyUp(directory: number, name: ByteString, ino: number, creation: Creation, content?: Bytes): void
-  /** Gives a metadata-only copy its content. */
+  /** Gives a metadata-only copy its content; its attributes stay, the modify time included. */
   copyUpContent(ino: number, content: Bytes): void
   /** Whether `copyUp` of a file without content is possible in this form. */
   readonly metadataOnly: boolean
 
-  /** One more name for an inode of this upper. */
+  /** One more name for an inode of this upper (not a directory); a whiteout there is replaced. */
   link(directory: number, name: ByteString, ino: number): void
   /**
-   * Moves a name of this upper over whatever this upper has at the other name. `leave` says what remains at the old
-   * name: nothing, or a whiteout. `redirect` is where the lower part of a moved directory is, if it has one; `opaque`
-   * says that the moved directory must not merge with what lies below the new name.
+   * Moves a name of this upper over whatever this upper has at the other name: nothing, a whiteout, a non-directory, or a
+   * directory with only whiteouts in it. `leave` says what remains at the old name: nothing, or a whiteout. `redirect` is
+   * where the lower part of a moved directory is (path from the root), if it has one that is not at the new name anyway;
+   * absent, the directory has none from now on. `opaque` says that the moved directory must not merge with what lies below
+   * the new name; absent, an opaque directory stays opaque.
    */
   rename(
     directory: number,
@@ -75,7 +92,7 @@ export interface Upper extends LayerView {
   ): void
   /** Takes a name out of the upper (a directory with only whiteouts in it goes with them); what is below shows again. */
   forget(directory: number, name: ByteString): void
-  /** Puts a whiteout at a name, in place of whatever the upper has there. */
+  /** Puts a whiteout at a name, in place of whatever the upper has there (of a directory: only with nothing but whiteouts in it). */
   whiteout(directory: number, name: ByteString): void
   setOpaque(directory: number): void
 
