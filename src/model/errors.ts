@@ -13,6 +13,7 @@ const table = {
   PLY_CONTAINER_BUSY: 'container {name} is being written by another process; close that one first',
   PLY_CONTAINER_EXISTS: 'there is already a container named {name}; choose another name or remove it with: ply rm {name}',
   PLY_CONTAINER_NOT_FOUND: 'no container named {name}; list them with: ply ps',
+  PLY_DAMAGED: '{what} is damaged: page {page} does not match its checksum; remove it if it is a cache, fetch it again if it is a blob',
   PLY_DIGEST_MISMATCH: '{what}: expected {expected} but the bytes hash to {actual}',
   PLY_EXISTS: '{path} exists already and is not empty',
   PLY_IMAGE_NOT_FOUND: 'no image named {name} in {where}; list them with: ply images',
@@ -24,6 +25,7 @@ const table = {
   PLY_STORE_BUSY: 'another process holds the lock on {root}',
   PLY_STORE_FORMAT: 'the store at {root} has format {found}; this version reads {supported}: {reason}',
   PLY_STORE_READ_ONLY: 'the store at {root} is open for reading only',
+  PLY_TOO_LARGE: '{what} is larger than {limit} bytes, which is the most that is read',
   PLY_UNKNOWN_TRANSPORT: 'unknown transport {transport}; known: {known}',
   PLY_UNREPRESENTABLE: '{path} cannot be written to {where}: {reason}',
   PLY_UNSUPPORTED: '{what} is not supported: {reason}',
@@ -32,11 +34,15 @@ const table = {
 
 /** Answers of file systems keep their errno names, so that every face passes them on untouched. */
 const errnoTable = {
+  E2BIG: 'argument list too long',
   EACCES: 'permission denied',
+  EAGAIN: 'resource temporarily unavailable',
   EBADF: 'bad file descriptor',
   EBUSY: 'resource busy or locked',
+  EDQUOT: 'disk quota exceeded',
   EEXIST: 'file already exists',
   EFBIG: 'file too large',
+  EINTR: 'interrupted system call',
   EINVAL: 'invalid argument',
   EIO: 'input/output error',
   EISDIR: 'illegal operation on a directory',
@@ -45,12 +51,19 @@ const errnoTable = {
   EMLINK: 'too many links',
   ENAMETOOLONG: 'name too long',
   ENODATA: 'no such attribute',
+  ENODEV: 'no such device',
   ENOENT: 'no such file or directory',
+  ENOMEM: 'not enough memory',
   ENOSPC: 'no space left on device',
+  ENOSYS: 'function not implemented',
+  ENOTBLK: 'block device required',
   ENOTDIR: 'not a directory',
   ENOTEMPTY: 'directory not empty',
   ENOTSUP: 'operation not supported',
+  ENOTTY: 'inappropriate request for this device',
+  ENXIO: 'no such device or address',
   EOPNOTSUPP: 'operation not supported',
+  EOVERFLOW: 'value too large for its type',
   EPERM: 'operation not permitted',
   ERANGE: 'result too large',
   EROFS: 'read-only file system',
@@ -61,6 +74,11 @@ const errnoTable = {
 export type ErrnoName = keyof typeof errnoTable
 export type PlyCode = keyof typeof table
 export type ErrorCode = PlyCode | ErrnoName
+
+/** Whether a code is the errno name of a file-system answer. */
+export function isErrnoName(code: unknown): code is ErrnoName {
+  return typeof code === 'string' && Object.hasOwn(errnoTable, code)
+}
 
 /** What the file-system errors carry beside their code, as Node words it. */
 export interface SystemDetails {
