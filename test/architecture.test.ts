@@ -1,0 +1,58 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { builtinModules } from 'node:module'
+import { join, posix } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+
+/** docs/architecture.md: a folder imports only folders of a lower rank. */
+const tiers = [
+  ['model'],
+  ['stream', 'tar', 'sys'],
+  ['erofs', 'blob'],
+  ['layer'],
+  ['stack'],
+  ['union'],
+  ['overlay', 'extract', 'diff', 'fs', 'image'],
+  ['transport'],
+  ['store'],
+  ['index.ts'],
+  ['cli'],
+]
+const pure = new Set(['model', 'stream', 'tar', 'erofs', 'layer', 'stack', 'union', 'diff', 'fs', 'image'])
+const edgeModules = new Set(['node:fs', 'node:fs/promises', 'koffi', 'memfs', 'node:child_process'])
+
+const root = fileURLToPath(new URL('../src', import.meta.url))
+const files = (readdirSync(root, { recursive: true }) as string[]).filter((file) => file.endsWith('.ts')).sort()
+const homeOf = (file: string) => file.split('/')[0]!
+const rank = (folder: string) => tiers.findIndex((tier) => tier.includes(folder))
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(join(root, file), 'utf8')
+  return [...text.matchAll(/^(?:import|export)\s[^'"]*?from\s+'([^']+)'|import\('([^']+)'\)/gm)].map((match) => match[1] ?? match[2]!)
+}
+
+describe('the architecture', () => {
+  test('every folder of src has a rank', () => {
+    expect([...new Set(files.map(homeOf))].filter((home) => rank(home) < 0)).toEqual([])
+  })
+
+  for (const file of files) {
+    const home = homeOf(file)
+    const imports = importsOf(file)
+    const away = [...new Set(imports.filter((name) => name.startsWith('.')).map((name) => homeOf(posix.join(posix.dirname(file), name))))]
+    test(`${file} imports only folders below ${home}`, () => {
+      expect(away.filter((folder) => folder !== home && rank(folder) >= rank(home))).toEqual([])
+      if (home === 'cli') expect(away.filter((folder) => folder !== 'cli' && folder !== 'index.ts')).toEqual([])
+    })
+    if (pure.has(home)) {
+      test(`${file} is pure: it calls no disk and no kernel`, () => {
+        expect(imports.filter((name) => edgeModules.has(name))).toEqual([])
+        expect(away.filter((folder) => folder === 'sys')).toEqual([])
+      })
+    }
+    test(`${file} names Node's modules by node:, and system calls stay in sys`, () => {
+      expect(imports.filter((name) => builtinModules.includes(name))).toEqual([])
+      if (home !== 'sys') expect(imports.filter((name) => name === 'koffi' || name === 'memfs')).toEqual([])
+    })
+  }
+})
