@@ -1,0 +1,140 @@
+import { join } from 'node:path'
+import type { BlobStore } from '../blob/blob-store.ts'
+import { chainIds, hexOf, isDigest } from '../model/digest.ts'
+import type { Digest } from '../model/digest.ts'
+import { codeOf, PlyError } from '../model/errors.ts'
+import { checkAborted } from '../model/operation.ts'
+import type { Operation } from '../model/operation.ts'
+import { parseIndex, parseManifest } from '../model/parse-documents.ts'
+import type { Disk } from '../sys/disk.ts'
+import { collect as bytesOfStream } from '../stream/collect.ts'
+import type { Layout } from './layout.ts'
+import type { Names } from './names.ts'
+import type { Containers } from './containers.ts'
+import type { Uppers } from './uppers.ts'
+
+const documentLimit = 4 << 20
+
+/** What a collection removed (or, on a dry run, would remove). */
+export interface Collected {
+  readonly blobs: readonly Digest[]
+  /** Files of caches and leftovers of interrupted work, relative to the store. */
+  readonly files: readonly string[]
+  /** Bytes. */
+  readonly freed: number
+  /** Manifests that something needs and that cannot be read. As long as there is one, no blob is removed. */
+  readonly unreadable: readonly Digest[]
+}
+
+interface Marked {
+  readonly blobs: Set<Digest>
+  /** Names of cache files that live. */
+  readonly caches: Set<string>
+  readonly unreadable: Set<Digest>
+}
+
+/**
+ * Marks from names, unnamed entries of `index.json` and uppers; sweeps the rest. The caller holds off every writer
+ * meanwhile, so what is in `tmp/` belongs to nobody.
+ */
+export async function collect(
+  { disk, layout, blobs, names, uppers, containers }: {
+    readonly disk: Disk
+    readonly layout: Layout
+    readonly blobs: BlobStore
+    readonly names: Names
+    readonly uppers: Uppers
+    readonly containers: Containers
+  },
+  { dryRun = false, signal }: { readonly dryRun?: boolean } & Operation,
+): Promise<Collected> {
+  const marked: Marked = { blobs: new Set(), caches: new Set(), unreadable: new Set() }
+  const roots = [...names.list().map(({ descriptor }) => descriptor.digest), ...names.unnamed().map(({ digest }) => digest)]
+  const used = new Set((await containers.list()).map(({ upper }) => upper))
+  for (const id of used) roots.push(uppers.record(id).manifest)
+  for (const root of roots) await mark(root, blobs, marked)
+
+  const removed: Digest[] = []
+  const files: string[] = []
+  let freed = 0
+  for await (const digest of blobs.list()) {
+    checkAborted(signal)
+    // What an unreadable manifest needs is unknown: then everything stays.
+    if (marked.blobs.has(digest) || marked.unreadable.size > 0) continue
+    freed += (await blobs.stat(digest))?.size ?? 0
+    removed.push(digest)
+    if (!dryRun) await blobs.delete(digest)
+  }
+  const sweep = (directory: string, lives: (name: string) => boolean) => {
+    for (const name of allNamesIn(disk, directory)) {
+      checkAborted(signal)
+      if (lives(name)) continue
+      const path = join(directory, name)
+      freed += disk.fs.lstatSync(path)!.size
+      files.push(path.slice(layout.root.length + 1))
+      if (!dryRun) disk.fs.rmSync(path, { recursive: true, force: true })
+    }
+  }
+  sweep(layout.layerCache, (name) => marked.caches.has(name))
+  sweep(layout.treeCache, (name) => marked.caches.has(name))
+  sweep(layout.tmp, () => false)
+  // An upper that no container names was left by a removal or a creation that was interrupted.
+  sweep(layout.uppers, (id) => used.has(id))
+  if (!dryRun) await names.refresh()
+  return { blobs: removed, files, freed, unreadable: [...marked.unreadable] }
+}
+
+async function mark(digest: Digest, blobs: BlobStore, marked: Marked): Promise<void> {
+  if (marked.blobs.has(digest)) return
+  marked.blobs.add(digest)
+  const raw = await document(digest, blobs)
+  const shape = raw === undefined ? undefined : shapeOf(raw)
+  if (raw === undefined || shape === undefined) {
+    marked.unreadable.add(digest)
+    return
+  }
+  if (Array.isArray(shape.manifests)) {
+    // Platforms of an index that were never fetched are no damage.
+    for (const child of parseIndex(raw).manifests) if (await blobs.stat(child.digest)) await mark(child.digest, blobs, marked)
+    return
+  }
+  const manifest = parseManifest(raw)
+  marked.blobs.add(manifest.config.digest)
+  for (const layer of manifest.layers) marked.blobs.add(layer.digest)
+  const config = await document(manifest.config.digest, blobs)
+  // Artifacts have configs that are none of an image: they have no caches.
+  const diffIds = (config && (shapeOf(config)?.rootfs as { diff_ids?: unknown } | undefined)?.diff_ids) ?? []
+  if (!Array.isArray(diffIds) || !diffIds.every(isDigest)) return
+  for (const diffId of diffIds) for (const kind of ['tar', 'erofs', 'sums']) marked.caches.add(`${hexOf(diffId)}.${kind}`)
+  for (const chainId of chainIds(diffIds)) marked.caches.add(`${hexOf(chainId)}.erofs`)
+}
+
+/** A manifest or config; `undefined` if it is missing or damaged. */
+async function document(digest: Digest, blobs: BlobStore): Promise<Uint8Array | undefined> {
+  try {
+    return await bytesOfStream(blobs.stream(digest), documentLimit)
+  } catch (error) {
+    if (codeOf(error) === 'PLY_BLOB_NOT_FOUND' || codeOf(error) === 'PLY_DIGEST_MISMATCH') return undefined
+    throw error
+  }
+}
+
+function shapeOf(raw: Uint8Array): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(raw).toString('utf8'))
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+}
+
+function allNamesIn(disk: Disk, directory: string): string[] {
+  try {
+    return disk.fs.readdirSync(directory) as string[]
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return []
+    throw new PlyError('EIO', { syscall: 'readdir', path: directory }, { cause: error })
+  }
+}
+

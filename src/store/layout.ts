@@ -1,0 +1,115 @@
+import { join } from 'node:path'
+import type { ChainId, Digest, DiffId } from '../model/digest.ts'
+import { hexOf } from '../model/digest.ts'
+import { codeOf, PlyError } from '../model/errors.ts'
+import type { Disk } from '../sys/disk.ts'
+import { readJson, writeFileAtomically } from './records.ts'
+
+/** Where everything in a store lies (docs/store-format.md). */
+export interface Layout {
+  readonly root: string
+  readonly record: string
+  readonly ociLayout: string
+  readonly indexJson: string
+  readonly names: string
+  readonly layerCache: string
+  readonly treeCache: string
+  readonly uppers: string
+  readonly containers: string
+  readonly locks: string
+  readonly tmp: string
+  blobOf(digest: Digest): string
+  tarOf(diffId: DiffId): string
+  indexOf(diffId: DiffId): string
+  treeOf(chainId: ChainId): string
+}
+
+export function layoutOf(root: string): Layout {
+  const layerCache = join(root, 'cache', 'layers')
+  const treeCache = join(root, 'cache', 'trees')
+  return {
+    root,
+    record: join(root, 'ply.json'),
+    ociLayout: join(root, 'oci-layout'),
+    indexJson: join(root, 'index.json'),
+    names: join(root, 'names'),
+    layerCache,
+    treeCache,
+    uppers: join(root, 'uppers'),
+    containers: join(root, 'containers'),
+    locks: join(root, 'locks'),
+    tmp: join(root, 'tmp'),
+    blobOf: (digest) => join(root, 'blobs', 'sha256', hexOf(digest)),
+    tarOf: (diffId) => join(layerCache, `${hexOf(diffId)}.tar`),
+    indexOf: (diffId) => join(layerCache, `${hexOf(diffId)}.erofs`),
+    treeOf: (chainId) => join(treeCache, `${hexOf(chainId)}.erofs`),
+  }
+}
+
+/** `ply.json`. A feature that this version does not know decides by its list whether the store can be used. */
+interface FormatRecord {
+  readonly format: number
+  readonly features: {
+    /** Unknown ones are ignored. */
+    readonly compatible: readonly string[]
+    /** With an unknown one the store is read, not written. */
+    readonly readOnlyCompatible: readonly string[]
+    /** With an unknown one the store is refused. */
+    readonly incompatible: readonly string[]
+  }
+}
+
+const formatVersion = 1
+const fresh: FormatRecord = {
+  format: formatVersion,
+  features: { compatible: [], readOnlyCompatible: [], incompatible: [] },
+}
+
+/**
+ * Opens a store's directory, making it if there is none. Answers whether it may be written.
+ *
+ * @throws PLY_STORE_FORMAT if it is no store or one of another format; EACCES and the like from the disk
+ */
+export function openLayout(disk: Disk, root: string, readOnly: boolean): { layout: Layout; writable: boolean } {
+  const layout = layoutOf(root)
+  const found = readJson<FormatRecord>(disk, layout.record)
+  if (found === undefined) {
+    if (readOnly) throw new PlyError('PLY_STORE_FORMAT', { root, found: 'none', supported: 1, reason: 'there is no store' })
+    initialise(disk, layout)
+    return { layout, writable: true }
+  }
+  const refuse = (reason: string) =>
+    new PlyError('PLY_STORE_FORMAT', { root, found: found.format, supported: formatVersion, reason })
+  if (found.format !== formatVersion) throw refuse('another version of plyfs wrote it')
+  if (found.features.incompatible.length > 0) throw refuse(`it needs ${found.features.incompatible.join(', ')}`)
+  const writable = found.features.readOnlyCompatible.length === 0
+  if (!writable && !readOnly) throw refuse(`writing it needs ${found.features.readOnlyCompatible.join(', ')}`)
+  return { layout, writable: writable && !readOnly }
+}
+
+function initialise(disk: Disk, layout: Layout): void {
+  const { fs } = disk
+  try {
+    const others = fs.readdirSync(layout.root).filter((name) => !ours.has(name))
+    if (others.length > 0) {
+      throw new PlyError('PLY_STORE_FORMAT', {
+        root: layout.root,
+        found: 'none',
+        supported: formatVersion,
+        reason: `the directory holds other files (${others.slice(0, 3).join(', ')}); choose an empty one`,
+      })
+    }
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error
+  }
+  fs.mkdirSync(layout.root, { recursive: true, mode: 0o700 })
+  fs.mkdirSync(join(layout.root, 'blobs', 'sha256'), { recursive: true, mode: 0o700 })
+  for (const directory of [layout.names, layout.layerCache, layout.treeCache, layout.uppers, layout.containers, layout.locks, layout.tmp])
+    fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
+  if (!fs.existsSync(layout.ociLayout)) writeFileAtomically(disk, layout.ociLayout, '{"imageLayoutVersion":"1.0.0"}')
+  if (!fs.existsSync(layout.indexJson)) writeFileAtomically(disk, layout.indexJson, '{"schemaVersion":2,"manifests":[]}')
+  // The record comes last: a directory without it is made again from the start.
+  writeFileAtomically(disk, layout.record, `${JSON.stringify(fresh, null, 2)}\n`)
+}
+
+const ours = new Set(['blobs', 'names', 'cache', 'uppers', 'containers', 'locks', 'tmp', 'oci-layout', 'index.json'])

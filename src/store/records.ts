@@ -1,0 +1,58 @@
+import { dirname, join } from 'node:path'
+import { codeOf, PlyError } from '../model/errors.ts'
+import type { Disk } from '../sys/disk.ts'
+
+let serial = 0
+
+/** How files begin that are no records: no escaped name begins so. */
+export const reserved = '%.'
+
+/**
+ * Writes a small file whole: temporary name beside it, sync, rename, sync of the directory. A reader, or a machine that
+ * loses power, sees the old content or the new.
+ */
+export function writeFileAtomically(disk: Disk, path: string, content: string | Uint8Array): void {
+  const { fs } = disk
+  const temporary = join(dirname(path), `${reserved}${process.pid}-${++serial}`)
+  try {
+    const fd = fs.openSync(temporary, 'wx', 0o600)
+    try {
+      const bytes = typeof content === 'string' ? Buffer.from(content) : content
+      for (let at = 0; at < bytes.length; ) at += fs.writeSync(fd, bytes, at)
+      fs.fsyncSync(fd)
+    } finally {
+      fs.closeSync(fd)
+    }
+    fs.renameSync(temporary, path)
+  } catch (error) {
+    fs.rmSync(temporary, { force: true })
+    throw error
+  }
+  disk.syncDirectory(dirname(path))
+}
+
+/** A JSON record; `undefined` if there is none. @throws PLY_BAD_DOCUMENT if it does not parse */
+export function readJson<T>(disk: Disk, path: string): T | undefined {
+  let text: string
+  try {
+    text = disk.fs.readFileSync(path, 'utf8') as string
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined
+    throw error
+  }
+  try {
+    return JSON.parse(text) as T
+  } catch (error) {
+    throw new PlyError('PLY_BAD_DOCUMENT', { what: path, reason: 'it is not JSON' }, { cause: error })
+  }
+}
+
+/** Names of the records in a directory, sorted; none if there is no directory. */
+export function namesIn(disk: Disk, directory: string): string[] {
+  try {
+    return (disk.fs.readdirSync(directory) as string[]).filter((name) => !name.startsWith(reserved)).sort()
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return []
+    throw error
+  }
+}

@@ -1,0 +1,60 @@
+import type { Digest } from '../model/digest.ts'
+import type { Operation } from '../model/operation.ts'
+import type { Image, ImageSink, ImageSource } from '../image/image.ts'
+import type { Tree } from '../stack/tree.ts'
+import type { Collected } from './collect.ts'
+import type { Container, Containers } from './containers.ts'
+import type { Usage } from './usage.ts'
+
+/** One name in a store and the image it points at. */
+export interface StoredImage {
+  readonly name: string
+  /** Digest of the manifest (or index) that the name points at. */
+  readonly digest: Digest
+  /** Digest of the image config: what docker and podman call the image id. Absent for an index. */
+  readonly config?: Digest
+  /** As the config says it, RFC 3339. */
+  readonly created?: string
+  readonly platform?: string
+  readonly layers: number
+  /** Bytes of manifest, config and layers as they are stored; shared layers are counted in each image. */
+  readonly size: number
+}
+
+export interface CommitOptions extends Operation {
+  /** The comment in the new history entry. */
+  readonly message?: string | undefined
+  readonly author?: string | undefined
+  /** The time of the commit in seconds since the epoch; default: `SOURCE_DATE_EPOCH`, else the clock. */
+  readonly epoch?: number | undefined
+}
+
+/**
+ * One directory (or memory) with blobs, names, caches and containers. The directory is an OCI image layout.
+ *
+ * Many processes may have a store open; readers take no lock. Whatever is written is on the disk before the name that
+ * leads to it, so a process that dies leaves the old state or the new. As an `ImageSource` it answers its own names, as
+ * an `ImageSink` it takes images in: each layer is read once, verified, indexed and stored before the name is set.
+ */
+export interface Store extends ImageSource, ImageSink {
+  /** The directory; `:memory:` for one in memory. */
+  readonly root: string
+  readonly containers: Containers
+
+  /** Every name, in byte order. A name whose image cannot be read is listed with what is known. */
+  images(): Promise<readonly StoredImage[]>
+  /** Gives an image one more name. @throws PLY_IMAGE_NOT_FOUND */
+  tag(name: string, as: string): Promise<void>
+  /** Takes a name away; blobs nobody needs any more go with the next `collect`. @throws PLY_IMAGE_NOT_FOUND */
+  untag(name: string): Promise<void>
+  /** The merged file system of an image. The caller closes it. */
+  tree(image: string | Image, operation?: Operation): Promise<Tree>
+  /**
+   * A container's changes as a new image on top of the one it was made from: one canonical layer, stored uncompressed.
+   * The container is not changed. Without a name the image lives until the next `collect`.
+   */
+  commit(container: Container, name?: string, options?: CommitOptions): Promise<Image>
+  /** Removes what no name and no container needs. @throws PLY_STORE_BUSY while somebody is writing */
+  collect(options?: { readonly dryRun?: boolean } & Operation): Promise<Collected>
+  usage(): Promise<Usage>
+}
