@@ -1,9 +1,12 @@
 /**
- * The index format: an EROFS image that holds metadata only and points into layer tars (docs/store-format.md).
+ * The index format: an EROFS image that holds metadata only and points into layer tars (docs/index-format.md).
  *
  * `IndexBuilder` collects inodes and names and writes the image; `Index` reads one. Neither knows of OCI's
  * whiteout spelling: whiteouts, ghosts, opaque and implied directories are flags of an inode here.
  */
-export { IndexBuilder } from './builder.ts'
-export type { Extent, ExternalLink, IndexEntry, InodeFacts, NewInode } from './format.ts'
-export { Index } from './reader.ts'
+export { IndexBuilder, type WriteOptions } from './builder.ts'
+export { factBits, maxFileSize } from './columns.ts'
+export type { Device, Extent, ExternalLink, IndexEntry, InodeFacts, NewInode } from './format.ts'
+export { pageSize } from './page-output.ts'
+export { Index, type IndexOptions } from './reader.ts'
+export { maxXattrArea, maxXattrValue, storable } from './xattr-sets.ts'
