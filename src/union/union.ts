@@ -1,5 +1,4 @@
 import type { ByteString } from '../model/bytes.ts'
-import type { Xattrs } from '../model/entry.ts'
 import type { Tree } from '../stack/tree.ts'
 import type { AttributeChange, Creation, Upper, WritableBytes } from './upper.ts'
 
@@ -8,8 +7,8 @@ import type { AttributeChange, Creation, Upper, WritableBytes } from './upper.ts
  *
  * Verbs take directories by number and names as byte strings, and answer with inode numbers that survive copy-up and
  * rename. Failures are `PlyError`s with errno codes, as Linux gives them (`rmdir` of a full directory: ENOTEMPTY …).
- * All verbs are synchronous. `close` closes the lower tree and the upper too. A name may not be empty, `.`, `..`, contain `/` or NUL (EINVAL), or be longer than 255
- * bytes (ENAMETOOLONG).
+ * All verbs are synchronous. `close` closes the lower tree and the upper too. A name may not be empty, `.`, `..`, contain
+ * `/` or NUL (EINVAL), or be longer than 255 bytes (ENAMETOOLONG).
  */
 export interface WritableUnion extends Tree {
   readonly lower: Tree

@@ -3,6 +3,9 @@ import type { ByteString } from '../model/bytes.ts'
 import type { Attributes, Kind, Xattrs } from '../model/entry.ts'
 import type { Bytes } from '../stream/bytes.ts'
 
+/** Inodes that no lower tree has are numbered from here. */
+export const firstNewInode = 2 ** 40
+
 /** What a new inode of an upper is made of. */
 export interface Creation extends Attributes {
   readonly kind: Kind

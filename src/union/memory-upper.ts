@@ -1,0 +1,257 @@
+import { nothing, type Placed, type Verdict, whiteout } from '../layer/view.ts'
+import { type ByteString, compareBytes } from '../model/bytes.ts'
+import { defaultDirectory, type Kind, type Stat, type Xattrs } from '../model/entry.ts'
+import { PlyError } from '../model/errors.ts'
+import type { Bytes } from '../stream/bytes.ts'
+import { MemoryContent } from './memory-content.ts'
+import { type AttributeChange, type Creation, firstNewInode, type Upper, type WritableBytes } from './upper.ts'
+
+interface Node {
+  readonly ino: number
+  readonly kind: Kind
+  mode: number
+  uid: number
+  gid: number
+  mtime: bigint
+  readonly xattrs: Map<ByteString, Uint8Array>
+  readonly target: ByteString
+  readonly major: number
+  readonly minor: number
+  /** Absent for what has none, and for a copy of attributes alone. */
+  content: MemoryContent | undefined
+  /** Names that it has here; of a directory: 1. */
+  names: number
+  /** Directories: what stands at each name, or a whiteout. */
+  readonly children: Map<ByteString, Node | undefined> | undefined
+  opaque: boolean
+  redirect: ByteString | undefined
+}
+
+/** An upper that lives in memory and ends with the process: the `Upper` contract and nothing else. */
+export function memoryUpper(): Upper {
+  return new MemoryUpper()
+}
+
+class MemoryUpper implements Upper {
+  readonly metadataOnly = true
+  readonly #nodes = new Map<number, Node>()
+  readonly #root: Node
+  #rootImplied = true
+  #next = firstNewInode
+
+  constructor() {
+    this.#root = this.#add(this.#next++, { kind: 'directory', ...defaultDirectory })
+  }
+
+  get root(): Placed {
+    return { ...placed(this.#root), implied: this.#rootImplied }
+  }
+
+  lookup(directory: number, name: ByteString): Verdict {
+    const children = this.#children(directory)
+    const child = children.get(name)
+    if (child !== undefined) return placed(child)
+    return children.has(name) ? whiteout : nothing
+  }
+
+  *list(directory: number): Iterable<{ readonly name: ByteString; readonly verdict: Verdict }> {
+    for (const name of [...this.#children(directory).keys()].sort(compareBytes)) {
+      const verdict = this.lookup(directory, name)
+      if (verdict.says !== 'nothing') yield { name, verdict }
+    }
+  }
+
+  stat(ino: number): Stat {
+    const { kind, mode, uid, gid, mtime, content, target, major, minor, names, children } = this.#node(ino)
+    const size = kind === 'file' ? (content?.size ?? 0) : kind === 'symlink' ? target.length : 0
+    let links = names
+    if (children) {
+      links = 2
+      for (const child of children.values()) if (child?.kind === 'directory') links++
+    }
+    return { ino, kind, mode, uid, gid, mtime, size, links, major, minor }
+  }
+
+  readlink(ino: number): ByteString {
+    const { kind, target } = this.#node(ino)
+    if (kind !== 'symlink') throw new PlyError('EINVAL', { syscall: 'readlink' })
+    return target
+  }
+
+  xattrs(ino: number): Xattrs {
+    return this.#node(ino).xattrs
+  }
+
+  has(ino: number): boolean {
+    return this.#nodes.has(ino)
+  }
+
+  hasContent(ino: number): boolean {
+    return this.#nodes.get(ino)?.content !== undefined
+  }
+
+  open(ino: number): Bytes {
+    return this.writer(ino)
+  }
+
+  writer(ino: number): WritableBytes {
+    const { kind, content } = this.#node(ino)
+    if (kind === 'directory') throw new PlyError('EISDIR', { syscall: 'open' })
+    if (content === undefined) throw new PlyError('EINVAL', { syscall: 'open' })
+    return content.opened()
+  }
+
+  create(directory: number, name: ByteString, creation: Creation): number {
+    const children = this.#free(directory, name)
+    const node = this.#add(this.#next++, creation)
+    if (node.kind === 'file') node.content = new MemoryContent()
+    children.set(name, node)
+    node.names = 1
+    return node.ino
+  }
+
+  copyUp(directory: number, name: ByteString, ino: number, creation: Creation, content?: Bytes): void {
+    const children = this.#free(directory, name)
+    if (this.#nodes.has(ino)) throw new PlyError('EEXIST', { syscall: 'open' })
+    const copied = content && copyOf(content)
+    const node = this.#add(ino, creation)
+    node.content = copied
+    node.names = 1
+    children.set(name, node)
+  }
+
+  copyUpContent(ino: number, content: Bytes): void {
+    this.#node(ino).content = copyOf(content)
+  }
+
+  link(directory: number, name: ByteString, ino: number): void {
+    const node = this.#node(ino)
+    if (node.children) throw new PlyError('EPERM', { syscall: 'link' })
+    this.#free(directory, name).set(name, node)
+    node.names++
+  }
+
+  rename(
+    directory: number,
+    name: ByteString,
+    toDirectory: number,
+    toName: ByteString,
+    options: { readonly leave: 'nothing' | 'whiteout'; readonly redirect?: ByteString; readonly opaque?: boolean },
+  ): void {
+    const from = this.#children(directory)
+    const to = this.#children(toDirectory)
+    const node = from.get(name)
+    if (!node) throw new PlyError('ENOENT', { syscall: 'rename' })
+    this.#drop(to, toName)
+    to.set(toName, node)
+    if (options.leave === 'whiteout') from.set(name, undefined)
+    else from.delete(name)
+    if (!node.children) return
+    node.redirect = options.redirect
+    if (options.opaque) node.opaque = true
+  }
+
+  forget(directory: number, name: ByteString): void {
+    const children = this.#children(directory)
+    this.#drop(children, name)
+    children.delete(name)
+  }
+
+  whiteout(directory: number, name: ByteString): void {
+    const children = this.#children(directory)
+    this.#drop(children, name)
+    children.set(name, undefined)
+  }
+
+  setOpaque(directory: number): void {
+    this.#children(directory)
+    this.#node(directory).opaque = true
+  }
+
+  setAttributes(ino: number, change: AttributeChange): void {
+    const node = this.#node(ino)
+    if (node === this.#root) this.#rootImplied = false
+    if (change.mode !== undefined) node.mode = change.mode
+    if (change.uid !== undefined) node.uid = change.uid
+    if (change.gid !== undefined) node.gid = change.gid
+    if (change.mtime !== undefined) node.mtime = change.mtime
+  }
+
+  setXattr(ino: number, name: ByteString, value: Uint8Array | undefined): void {
+    const { xattrs } = this.#node(ino)
+    if (value === undefined) xattrs.delete(name)
+    else xattrs.set(name, Uint8Array.from(value))
+  }
+
+  sync(): void {}
+
+  close(): void {}
+
+  #add(ino: number, creation: Creation): Node {
+    const { kind, mode, uid, gid, mtime, xattrs, target = '', major = 0, minor = 0, opaque = false } = creation
+    const node: Node = {
+      ino,
+      kind,
+      mode,
+      uid,
+      gid,
+      mtime,
+      xattrs: new Map(xattrs),
+      target,
+      major,
+      minor,
+      content: undefined,
+      names: 0,
+      children: kind === 'directory' ? new Map() : undefined,
+      opaque,
+      redirect: undefined,
+    }
+    this.#nodes.set(ino, node)
+    return node
+  }
+
+  /** Lets go of what stands at a name; the name itself is left to the caller. */
+  #drop(children: Map<ByteString, Node | undefined>, name: ByteString): void {
+    const node = children.get(name)
+    if (!node) return
+    for (const inside of node.children?.values() ?? []) {
+      if (inside) throw new PlyError('ENOTEMPTY', { syscall: 'rmdir' })
+    }
+    if (--node.names === 0) this.#nodes.delete(node.ino)
+  }
+
+  #free(directory: number, name: ByteString): Map<ByteString, Node | undefined> {
+    const children = this.#children(directory)
+    if (children.get(name)) throw new PlyError('EEXIST', { syscall: 'open' })
+    return children
+  }
+
+  #node(ino: number): Node {
+    const node = this.#nodes.get(ino)
+    if (!node) throw new PlyError('ENOENT', { syscall: 'stat' })
+    return node
+  }
+
+  #children(directory: number): Map<ByteString, Node | undefined> {
+    const { children } = this.#node(directory)
+    if (!children) throw new PlyError('ENOTDIR', { syscall: 'lookup' })
+    return children
+  }
+}
+
+function placed({ ino, children, opaque, redirect }: Node): Placed {
+  const entry = { says: 'entry', ino, directory: children !== undefined, implied: false, opaque } as const
+  return redirect === undefined ? entry : { ...entry, redirect }
+}
+
+function copyOf(content: Bytes): MemoryContent {
+  const copy = new MemoryContent()
+  const chunk = Buffer.allocUnsafe(Math.min(1 << 18, Math.max(1, content.size)))
+  for (let position = 0; ; ) {
+    const got = content.read(chunk, position)
+    if (got === 0) break
+    copy.write(chunk.subarray(0, got), position)
+    position += got
+  }
+  return copy
+}
