@@ -1,0 +1,151 @@
+import { type ByteString, compareBytes, decodeText } from '../model/bytes.ts'
+import type { Stat } from '../model/entry.ts'
+import type { Operation } from '../model/operation.ts'
+import { Pace } from '../model/pace.ts'
+import type { Tree, TreeEntry } from '../stack/tree.ts'
+import type { WritableUnion } from '../union/union.ts'
+import { type Aspect, added, type Change, type Changeset, deleted, modified } from './change.ts'
+import { ContentComparison } from './content.ts'
+import { equalXattrs, wholeSeconds } from './exported.ts'
+import { LinkPairs } from './link-pairs.ts'
+
+export interface DiffOptions extends Operation {
+  /** The inode of `before` that an inode of `after` is, unchanged and with everything under it, where that is known. */
+  readonly untouched?: ((ino: number) => number | undefined) | undefined
+  /** Both trees number their inodes alike: equal numbers are one inode. So it is with a union and its lower tree. */
+  readonly sameNumbers?: boolean | undefined
+  /** Compare times to the nanosecond, not to the second (layer-semantics M-07). */
+  readonly nanoseconds?: boolean | undefined
+  /** A directory of which only the time differs counts as changed (layer-semantics E-03). */
+  readonly directoryTimes?: boolean | undefined
+}
+
+/** A pair of directories (or an added directory alone) that is being walked. */
+interface Frame {
+  readonly path: ByteString
+  readonly pairs: readonly Pair[]
+  next: number
+}
+
+/** A name of `after`, with what `before` has there. */
+interface Pair {
+  readonly name: ByteString
+  readonly before: number | undefined
+  readonly after: number
+  readonly directory: boolean
+}
+
+/**
+ * What must be done to one tree to get another: layer-semantics E-01 to E-04, E-06, E-07. Neither tree may change
+ * meanwhile. With `untouched` the cost follows what was touched, not the size of the trees.
+ *
+ * @throws PLY_ABORTED; EIO if a content is shorter than its size says
+ */
+export async function* diff(before: Tree, after: Tree, options: DiffOptions = {}): Changeset {
+  const { untouched, onProgress } = options
+  const pace = new Pace(options.signal)
+  const contents = new ContentComparison(before, after)
+  const links = new LinkPairs(options.sameNumbers ?? false)
+
+  const shared = (b: number, a: number): boolean => untouched !== undefined && untouched(a) === b
+
+  async function differing(path: ByteString, b: number, a: number, x: Stat, y: Stat): Promise<Aspect[]> {
+    if (x.kind !== y.kind) return ['kind']
+    const aspects = differingAttributes(x, y, options)
+    if (!equalXattrs(before.xattrs(b), after.xattrs(a))) aspects.push('xattrs')
+    if (x.kind === 'file') {
+      if (x.size !== y.size || !(await contents.same(b, a, x.size, path, pace))) aspects.push('content')
+    } else if (x.kind === 'symlink') {
+      if (before.readlink(b) !== after.readlink(a)) aspects.push('target')
+    }
+    if (aspects.length === 0 && x.kind !== 'directory' && links.regrouped(x, y)) aspects.push('links')
+    return aspects
+  }
+
+  function* removed(path: ByteString, b: number | undefined, a: number, pairs: Pair[]): Iterable<Change> {
+    for (const { name, was, is } of merged(b === undefined ? [] : before.list(b), after.list(a))) {
+      if (is) pairs.push({ name, before: was?.ino, after: is.ino, directory: is.kind === 'directory' })
+      else if (was) yield deleted(join(path, name), before.stat(was.ino))
+    }
+  }
+
+  if (shared(before.root, after.root)) return
+  const rootBefore = before.stat(before.root)
+  const rootAfter = after.stat(after.root)
+  const ofRoot = await differing('', before.root, after.root, rootBefore, rootAfter)
+  if (ofRoot.length > 0) yield modified('', rootBefore, rootAfter, ofRoot)
+
+  const rootPairs: Pair[] = []
+  yield* removed('', before.root, after.root, rootPairs)
+  const stack: Frame[] = [{ path: '', pairs: rootPairs, next: 0 }]
+  for (let frame: Frame | undefined; (frame = stack.at(-1)); ) {
+    const pair = frame.pairs[frame.next++]
+    if (!pair) {
+      stack.pop()
+      continue
+    }
+    if (pace.due()) await pace.rest()
+    const { before: b, after: a } = pair
+    if (b !== undefined && shared(b, a)) continue
+
+    const path = join(frame.path, pair.name)
+    const y = after.stat(a)
+    let below: number | undefined
+    if (b === undefined) yield added(path, y)
+    else {
+      const x = before.stat(b)
+      const changed = await differing(path, b, a, x, y)
+      if (changed.length > 0) yield modified(path, x, y, changed)
+      if (x.kind === 'directory') below = b
+    }
+    if (!pair.directory) continue
+    onProgress?.({ what: `/${decodeText(path)}`, done: contents.compared })
+    const pairs: Pair[] = []
+    yield* removed(path, below, a, pairs)
+    stack.push({ path, pairs, next: 0 })
+  }
+}
+
+/** What a container has changed: the difference between a union and what lies under its upper. */
+export function changes(union: WritableUnion, options: Omit<DiffOptions, 'untouched' | 'sameNumbers'> = {}): Changeset {
+  return diff(union.lower, union, { ...options, untouched: (ino) => union.untouched(ino), sameNumbers: true })
+}
+
+function differingAttributes(x: Stat, y: Stat, options: DiffOptions): Aspect[] {
+  const aspects: Aspect[] = []
+  // Modes of symlinks mean nothing and are not kept (O-06).
+  if (x.mode !== y.mode && x.kind !== 'symlink') aspects.push('mode')
+  if (x.uid !== y.uid || x.gid !== y.gid) aspects.push('owner')
+  const timed = x.kind !== 'directory' || options.directoryTimes === true
+  if (timed && x.mtime !== y.mtime && (options.nanoseconds || wholeSeconds(x.mtime) !== wholeSeconds(y.mtime))) {
+    aspects.push('mtime')
+  }
+  if (x.major !== y.major || x.minor !== y.minor) aspects.push('device')
+  return aspects
+}
+
+/** Two listings in byte order as one. */
+function* merged(
+  before: Iterable<TreeEntry>,
+  after: Iterable<TreeEntry>,
+): Iterable<{ name: ByteString; was: TreeEntry | undefined; is: TreeEntry | undefined }> {
+  const left = before[Symbol.iterator]()
+  const right = after[Symbol.iterator]()
+  let was = taken(left)
+  let is = taken(right)
+  while (was || is) {
+    const order = was && is ? compareBytes(was.name, is.name) : was ? -1 : 1
+    yield { name: (order <= 0 ? was! : is!).name, was: order <= 0 ? was : undefined, is: order >= 0 ? is : undefined }
+    if (order <= 0) was = taken(left)
+    if (order >= 0) is = taken(right)
+  }
+}
+
+function taken(entries: Iterator<TreeEntry>): TreeEntry | undefined {
+  const { done, value } = entries.next()
+  return done ? undefined : value
+}
+
+function join(directory: ByteString, name: ByteString): ByteString {
+  return directory === '' ? name : `${directory}/${name}`
+}
