@@ -1,6 +1,7 @@
+import type { Device } from '../erofs/format.ts'
 import type { ByteString } from '../model/bytes.ts'
 import type { DiffId } from '../model/digest.ts'
-import type { Stat, Xattrs } from '../model/entry.ts'
+import type { Kind, Stat, Xattrs } from '../model/entry.ts'
 import type { Bytes } from '../stream/bytes.ts'
 
 /** Questions about one inode, the same for a layer, a tree, an upper and a union. All are synchronous. */
@@ -19,6 +20,8 @@ export interface Placed {
   readonly says: 'entry'
   readonly ino: number
   readonly directory: boolean
+  /** Absent where the view would have to read the inode to know. */
+  readonly kind?: Kind
   /** A directory that no entry describes: it takes the attributes of what stands below (layer-semantics, section 1). */
   readonly implied: boolean
   /** Children from below are hidden. */
@@ -58,6 +61,8 @@ export const whiteout: Verdict = { says: 'whiteout' }
 export interface LayerView extends Inodes {
   /** The root directory; `implied` if the layer has no entry for it. */
   readonly root: Placed
+  /** Whether some verdicts may be links. Absent: none is. */
+  readonly linksBelow?: boolean
   lookup(directory: number, name: ByteString): Verdict
   list(directory: number): Iterable<{ readonly name: ByteString; readonly verdict: Verdict }>
   /** Safe to call twice. */
@@ -80,6 +85,8 @@ export interface ContentPlace {
 
 /** A view whose content lies in tars: what the fold can write into an index. */
 export interface IndexedView extends LayerView {
+  /** The tars that `provenance` and `place` speak of. */
+  readonly devices: readonly Device[]
   provenance(ino: number): Provenance
   /** `undefined` for a file of size 0. */
   place(ino: number): ContentPlace | undefined
