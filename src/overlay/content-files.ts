@@ -1,0 +1,260 @@
+import { codeOf, PlyError } from '../model/errors.ts'
+import type { Bytes } from '../stream/bytes.ts'
+import type { Disk } from '../sys/disk.ts'
+import type { WritableBytes } from '../union/upper.ts'
+import type { Content } from './change.ts'
+import { copyContent } from './copy-content.ts'
+
+/** Content that is open or not yet synced. Its size is kept here: only this process writes it. */
+interface Live {
+  readonly number: number
+  size: number
+  handles: number
+  dirty: boolean
+  /** No inode has it any more; only handles that were open do. */
+  removed: boolean
+}
+
+/**
+ * The files of a portable upper: `inodes/<number>`, mode 0600, one for the content of each file that has some.
+ *
+ * A number is used once. What is removed goes from the disk at the next `sync`, after the log that says so is durable:
+ * a file must not be missing while an old log still names it.
+ */
+export class ContentFiles {
+  readonly #disk: Disk
+  readonly #folder: string
+  readonly #readOnly: boolean
+  readonly #live = new Map<number, Live>()
+  #removed: number[] = []
+  /** Names in the folder that are not known to be durable. */
+  #named = false
+
+  constructor(disk: Disk, folder: string, readOnly: boolean) {
+    this.#disk = disk
+    this.#folder = folder
+    this.#readOnly = readOnly
+    if (!readOnly) disk.fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
+  }
+
+  /** The files that no inode has, left by a process that died, wait to be removed from now on. */
+  sweep(used: ReadonlySet<number>): void {
+    for (const name of this.#disk.fs.readdirSync(this.#folder) as string[]) {
+      const number = Number(name)
+      if (!used.has(number)) this.#removed.push(number)
+    }
+  }
+
+  /** Whether there are any files: a log that is missing beside them is a loss, not a new upper. */
+  any(): boolean {
+    try {
+      return (this.#disk.fs.readdirSync(this.#folder) as string[]).length > 0
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return false
+      throw error
+    }
+  }
+
+  /** Writes content under a new number, durably. Nothing is left if it fails. */
+  write(number: number, content: Bytes): void {
+    const { fs } = this.#disk
+    const path = this.#path(number)
+    const fd = fs.openSync(path, 'w', 0o600)
+    try {
+      copyContent(this.#disk, content, fd)
+    } catch (error) {
+      fs.closeSync(fd)
+      fs.unlinkSync(path)
+      throw error
+    }
+    fs.closeSync(fd)
+    this.#disk.syncDirectory(this.#folder)
+  }
+
+  /** Takes back what `write` wrote, when no record came to name it. */
+  discard(number: number): void {
+    this.#disk.fs.rmSync(this.#path(number), { force: true })
+  }
+
+  /** Bytes. */
+  size(content: Content): number {
+    if (content.is === 'none') return 0
+    const live = this.#live.get(content.number)
+    if (live) return live.size
+    try {
+      return this.#disk.fs.lstatSync(this.#path(content.number)).size
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT' && content.is === 'fresh') return 0
+      throw missing(error, this.#path(content.number))
+    }
+  }
+
+  /**
+   * Content for reading or writing. `onSync` is called when a handle has put its content on the disk.
+   *
+   * @throws EIO if content that was durable is missing.
+   */
+  open(content: Content & { readonly number: number }, onSync: () => void): WritableBytes {
+    const { fs } = this.#disk
+    const { number } = content
+    const path = this.#path(number)
+    let fd: number
+    try {
+      fd = fs.openSync(path, this.#readOnly ? 'r' : 'r+')
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error
+      if (content.is === 'kept') throw missing(error, path)
+      if (this.#readOnly) return emptyContent
+      fd = fs.openSync(path, 'wx+', 0o600)
+      this.#named = true
+    }
+    const live = this.#live.get(number) ?? {
+      number,
+      size: fs.fstatSync(fd).size,
+      handles: 0,
+      dirty: false,
+      removed: false,
+    }
+    live.handles++
+    this.#live.set(number, live)
+    const onClose = (): void => {
+      live.handles--
+      this.#retire(live)
+    }
+    return new ContentHandle(this.#disk, fd, live, { onClose, onSync })
+  }
+
+  /** The file is no longer any inode's. Handles on it stay usable. */
+  remove(number: number): void {
+    const live = this.#live.get(number)
+    if (live) {
+      live.removed = true
+      live.dirty = false
+    }
+    this.#removed.push(number)
+  }
+
+  /** How many files wait to be removed. */
+  get waiting(): number {
+    return this.#removed.length
+  }
+
+  /** Returns when all content is on the disk. */
+  sync(): void {
+    const { fs } = this.#disk
+    for (const live of [...this.#live.values()]) {
+      if (!live.dirty) continue
+      const fd = fs.openSync(this.#path(live.number), 'r+')
+      try {
+        fs.fdatasyncSync(fd)
+      } finally {
+        fs.closeSync(fd)
+      }
+      live.dirty = false
+      this.#retire(live)
+    }
+    this.syncNames()
+  }
+
+  /** Returns when the names of all files are on the disk. */
+  syncNames(): void {
+    if (!this.#named) return
+    this.#disk.syncDirectory(this.#folder)
+    this.#named = false
+  }
+
+  /** Frees what was removed. Only when the log that says so is durable. */
+  collect(): void {
+    for (const number of this.#removed) this.discard(number)
+    this.#removed = []
+  }
+
+  #retire(live: Live): void {
+    if (live.handles === 0 && !live.dirty) this.#live.delete(live.number)
+  }
+
+  #path(number: number): string {
+    return `${this.#folder}/${number}`
+  }
+}
+
+/** One open descriptor on the content of a file. */
+class ContentHandle implements WritableBytes {
+  readonly #disk: Disk
+  readonly #live: Live
+  readonly #calls: { readonly onClose: () => void; readonly onSync: () => void }
+  #fd: number | undefined
+
+  constructor(
+    disk: Disk,
+    fd: number,
+    live: Live,
+    calls: { readonly onClose: () => void; readonly onSync: () => void },
+  ) {
+    this.#disk = disk
+    this.#fd = fd
+    this.#live = live
+    this.#calls = calls
+  }
+
+  get size(): number {
+    return this.#live.size
+  }
+
+  get extent(): { readonly fd: number; readonly offset: number } {
+    return { fd: this.#open('read'), offset: 0 }
+  }
+
+  read(into: Uint8Array, position: number): number {
+    return this.#disk.fs.readSync(this.#open('read'), into, 0, into.length, position)
+  }
+
+  write(from: Uint8Array, position: number): number {
+    if (from.length === 0) return 0
+    this.#live.dirty = !this.#live.removed
+    const written = this.#disk.fs.writeSync(this.#open('write'), from, 0, from.length, position)
+    if (position + written > this.#live.size) this.#live.size = position + written
+    return written
+  }
+
+  truncate(size: number): void {
+    this.#live.dirty = !this.#live.removed
+    this.#disk.fs.ftruncateSync(this.#open('ftruncate'), size)
+    this.#live.size = size
+  }
+
+  sync(): void {
+    this.#disk.fs.fdatasyncSync(this.#open('fdatasync'))
+    this.#calls.onSync()
+  }
+
+  close(): void {
+    if (this.#fd === undefined) return
+    this.#disk.fs.closeSync(this.#fd)
+    this.#fd = undefined
+    this.#calls.onClose()
+  }
+
+  #open(syscall: string): number {
+    if (this.#fd === undefined) throw new PlyError('EBADF', { syscall })
+    return this.#fd
+  }
+}
+
+/** A file that was made and never written, seen by a reader who may not make its file. */
+const emptyContent: WritableBytes = {
+  size: 0,
+  read: () => 0,
+  write() {
+    throw new PlyError('EROFS', { syscall: 'write' })
+  },
+  truncate() {
+    throw new PlyError('EROFS', { syscall: 'ftruncate' })
+  },
+  sync() {},
+  close() {},
+}
+
+function missing(cause: unknown, path: string): PlyError {
+  return new PlyError('EIO', { syscall: 'open', path }, { cause })
+}

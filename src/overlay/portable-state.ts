@@ -1,0 +1,256 @@
+import type { ByteString } from '../model/bytes.ts'
+import type { Kind } from '../model/entry.ts'
+import { defaultDirectory } from '../model/entry.ts'
+import { firstNewInode } from '../union/upper.ts'
+import { type Change, type Content, type InodeFacts, noContent } from './change.ts'
+import { damaged } from './record-bytes.ts'
+
+/** The first number that belongs to the upper: below stand the numbers of the lower tree. It is the upper's own root. */
+export const firstUpperInode = firstNewInode
+
+/** Stands in a directory in place of an inode number: the name is whited out. */
+export const whiteoutMark = 0
+
+/** One inode of the portable form, in memory. */
+export interface UpperInode {
+  readonly ino: number
+  readonly kind: Kind
+  mode: number
+  uid: number
+  gid: number
+  mtime: bigint
+  xattrs: Map<ByteString, Uint8Array> | undefined
+  readonly target: ByteString | undefined
+  readonly major: number
+  readonly minor: number
+  content: Content
+  /** How many names it has in this upper. */
+  names: number
+  /** Directories: what stands at each name, an inode number or `whiteoutMark`. */
+  readonly entries: Map<ByteString, number> | undefined
+  /** Directories: subdirectories, and the directory that holds it. */
+  subdirectories: number
+  parent: number
+  opaque: boolean
+  redirect: ByteString | undefined
+}
+
+/**
+ * Everything an upper in the portable form says, but for the content of its files: a fold over its changes.
+ *
+ * `apply` is the only way to change it, live and when a log is read again, so that both give the same state.
+ * A change is checked before it is written: `apply` throws only on a damaged log.
+ */
+export class PortableState {
+  readonly inodes = new Map<number, UpperInode>()
+  readonly root: UpperInode
+  /** Nobody has said yet what the root is like: it takes the attributes of the lower root. */
+  rootImplied = true
+  nextInode = firstUpperInode + 1
+  nextContent = 1
+  /** Called with each inode whose last name is gone, after it left `inodes`. */
+  onRelease: (inode: UpperInode) => void = () => {}
+
+  constructor() {
+    this.root = inodeOf({ ino: firstUpperInode, kind: 'directory', ...defaultDirectory, content: noContent })
+    this.root.parent = firstUpperInode
+    this.inodes.set(firstUpperInode, this.root)
+  }
+
+  apply(change: Change): void {
+    switch (change.does) {
+      case 'place': {
+        const inode = inodeOf(change.inode)
+        this.#count(inode)
+        this.inodes.set(inode.ino, inode)
+        this.#set(this.#directory(change.directory), change.name, inode)
+        return
+      }
+      case 'root':
+        this.#describeRoot(change.inode)
+        return
+      case 'content': {
+        const inode = this.#inode(change.ino)
+        inode.content = change.content
+        this.#count(inode)
+        return
+      }
+      case 'link':
+        this.#set(this.#directory(change.directory), change.name, this.#inode(change.ino))
+        return
+      case 'rename':
+        this.#rename(change)
+        return
+      case 'forget':
+        this.#remove(this.#directory(change.directory), change.name)
+        return
+      case 'whiteout': {
+        const directory = this.#directory(change.directory)
+        this.#remove(directory, change.name)
+        directory.entries!.set(change.name, whiteoutMark)
+        return
+      }
+      case 'opaque':
+        this.#directory(change.directory).opaque = true
+        return
+      case 'attributes': {
+        const inode = this.#inode(change.ino)
+        if (inode === this.root) this.rootImplied = false
+        inode.mode = change.change.mode ?? inode.mode
+        inode.uid = change.change.uid ?? inode.uid
+        inode.gid = change.change.gid ?? inode.gid
+        inode.mtime = change.change.mtime ?? inode.mtime
+        return
+      }
+      case 'xattr': {
+        const inode = this.#inode(change.ino)
+        if (change.value !== undefined) (inode.xattrs ??= new Map()).set(change.name, change.value)
+        else if (inode.xattrs?.delete(change.name) && inode.xattrs.size === 0) inode.xattrs = undefined
+        return
+      }
+      case 'counters':
+        this.nextInode = Math.max(this.nextInode, change.nextInode)
+        this.nextContent = Math.max(this.nextContent, change.nextContent)
+        return
+      default:
+        change satisfies never
+    }
+  }
+
+  /** The changes that make this state from nothing, for compaction. */
+  *changes(): Generator<Change> {
+    if (!this.rootImplied) yield { does: 'root', inode: factsOf(this.root) }
+    else if (this.root.opaque) yield { does: 'opaque', directory: this.root.ino }
+    const told = new Set<number>([this.root.ino])
+    const waiting = [this.root]
+    for (let directory = waiting.pop(); directory; directory = waiting.pop()) {
+      for (const [name, ino] of directory.entries!) {
+        if (ino === whiteoutMark) {
+          yield { does: 'whiteout', directory: directory.ino, name }
+        } else if (told.has(ino)) {
+          yield { does: 'link', directory: directory.ino, name, ino }
+        } else {
+          const inode = this.#inode(ino)
+          told.add(ino)
+          yield { does: 'place', directory: directory.ino, name, inode: factsOf(inode) }
+          if (inode.kind === 'directory') waiting.push(inode)
+        }
+      }
+    }
+    yield { does: 'counters', nextInode: this.nextInode, nextContent: this.nextContent }
+  }
+
+  #rename(change: Change & { readonly does: 'rename' }): void {
+    const from = this.#directory(change.directory)
+    const ino = from.entries!.get(change.name)
+    if (!ino) throw damaged('it moves a name that is not there')
+    const inode = this.#inode(ino)
+    const to = this.#directory(change.toDirectory)
+    from.entries!.delete(change.name)
+    inode.names--
+    if (inode.kind === 'directory') from.subdirectories--
+    if (to.entries!.get(change.toName) !== ino) this.#set(to, change.toName, inode)
+    if (change.leave === 'whiteout') from.entries!.set(change.name, whiteoutMark)
+    if (inode.kind === 'directory') {
+      inode.redirect = change.redirect
+      inode.opaque ||= change.opaque
+    }
+  }
+
+  #set(directory: UpperInode, name: ByteString, inode: UpperInode): void {
+    this.#remove(directory, name)
+    directory.entries!.set(name, inode.ino)
+    inode.names++
+    if (inode.kind !== 'directory') return
+    directory.subdirectories++
+    inode.parent = directory.ino
+  }
+
+  #remove(directory: UpperInode, name: ByteString): void {
+    const ino = directory.entries!.get(name)
+    if (ino === undefined) return
+    directory.entries!.delete(name)
+    if (ino === whiteoutMark) return
+    const inode = this.#inode(ino)
+    if (inode.kind === 'directory') directory.subdirectories--
+    this.#release(inode)
+  }
+
+  /** A directory goes with the whiteouts in it; that there is nothing else was checked before the change was written. */
+  #release(inode: UpperInode): void {
+    inode.names--
+    if (inode.names > 0) return
+    this.inodes.delete(inode.ino)
+    this.onRelease(inode)
+  }
+
+  #describeRoot(facts: InodeFacts): void {
+    this.rootImplied = false
+    Object.assign(this.root, {
+      mode: facts.mode,
+      uid: facts.uid,
+      gid: facts.gid,
+      mtime: facts.mtime,
+      xattrs: facts.xattrs && new Map(facts.xattrs),
+      opaque: facts.opaque ?? false,
+    } satisfies Partial<UpperInode>)
+  }
+
+  /** Numbers are never given twice, also after the log is read again. */
+  #count({ ino, content }: UpperInode): void {
+    if (ino >= this.nextInode) this.nextInode = ino + 1
+    if (content.is !== 'none' && content.number >= this.nextContent) this.nextContent = content.number + 1
+  }
+
+  #inode(ino: number): UpperInode {
+    const inode = this.inodes.get(ino)
+    if (!inode) throw damaged(`it speaks of inode ${ino}, which is not there`)
+    return inode
+  }
+
+  #directory(ino: number): UpperInode {
+    const inode = this.#inode(ino)
+    if (!inode.entries) throw damaged(`it puts a name into inode ${ino}, which is no directory`)
+    return inode
+  }
+}
+
+function inodeOf(facts: InodeFacts): UpperInode {
+  return {
+    ino: facts.ino,
+    kind: facts.kind,
+    mode: facts.mode,
+    uid: facts.uid,
+    gid: facts.gid,
+    mtime: facts.mtime,
+    xattrs: facts.xattrs && facts.xattrs.size > 0 ? new Map(facts.xattrs) : undefined,
+    target: facts.target,
+    major: facts.major ?? 0,
+    minor: facts.minor ?? 0,
+    content: facts.content,
+    names: 0,
+    entries: facts.kind === 'directory' ? new Map() : undefined,
+    subdirectories: 0,
+    parent: 0,
+    opaque: facts.opaque ?? false,
+    redirect: facts.redirect,
+  }
+}
+
+/** What a record says of an inode. */
+export function factsOf(inode: UpperInode): InodeFacts {
+  return {
+    ino: inode.ino,
+    kind: inode.kind,
+    mode: inode.mode,
+    uid: inode.uid,
+    gid: inode.gid,
+    mtime: inode.mtime,
+    content: inode.content,
+    ...(inode.opaque && { opaque: true }),
+    ...(inode.xattrs && { xattrs: inode.xattrs }),
+    ...(inode.target === undefined ? {} : { target: inode.target }),
+    ...(inode.kind === 'character' || inode.kind === 'block' ? { major: inode.major, minor: inode.minor } : {}),
+    ...(inode.redirect === undefined ? {} : { redirect: inode.redirect }),
+  }
+}

@@ -1,0 +1,42 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll } from 'vitest'
+import { openPortableUpper } from '../../src/overlay/portable-upper.ts'
+import type { Disk } from '../../src/sys/disk.ts'
+import type { Upper } from '../../src/union/upper.ts'
+import { upperContract } from '../union/upper-contract.ts'
+import { inMemory, onDisk } from './disks.ts'
+
+const parent = mkdtempSync(join(tmpdir(), 'plyfs-upper-contract-'))
+afterAll(() => rmSync(parent, { recursive: true, force: true }))
+
+let made = 0
+
+/** Opening again needs to know where an upper was: nothing in the interface says it. */
+function reopening<Place>(open: (place: Place) => Upper, place: () => Place) {
+  const places = new WeakMap<Upper, Place>()
+  const remember = (at: Place): Upper => {
+    const upper = open(at)
+    places.set(upper, at)
+    return upper
+  }
+  return {
+    create: () => remember(place()),
+    reopen: (upper: Upper) => {
+      upper.close()
+      return remember(places.get(upper)!)
+    },
+  }
+}
+
+interface Place {
+  readonly disk: Disk
+  readonly root: string
+}
+
+const portable = reopening<Place>(openPortableUpper, () => ({ disk: onDisk(), root: join(parent, String(made++)) }))
+upperContract('the portable form on a disk', portable.create, { reopen: portable.reopen })
+
+const memory = reopening<Place>(openPortableUpper, () => ({ disk: inMemory(), root: '/upper' }))
+upperContract('the portable form in memory', memory.create, { reopen: memory.reopen })
