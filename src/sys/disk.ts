@@ -5,12 +5,40 @@ import type * as nodeFs from 'node:fs'
  */
 export type Files = Pick<
   typeof nodeFs,
-  | 'accessSync' | 'chmodSync' | 'chownSync' | 'closeSync' | 'existsSync' | 'fchmodSync' | 'fdatasyncSync' | 'fstatSync' | 'fsyncSync'
-  | 'ftruncateSync' | 'linkSync' | 'lstatSync' | 'mkdirSync' | 'mkdtempSync' | 'openSync' | 'readdirSync' | 'readFileSync'
-  | 'readSync' | 'readlinkSync' | 'renameSync' | 'rmSync' | 'rmdirSync' | 'statSync' | 'symlinkSync' | 'truncateSync'
-  | 'unlinkSync' | 'utimesSync' | 'writeFileSync' | 'writeSync'
+  | 'accessSync'
+  | 'chmodSync'
+  | 'chownSync'
+  | 'closeSync'
+  | 'existsSync'
+  | 'fchmodSync'
+  | 'fdatasyncSync'
+  | 'fstatSync'
+  | 'fsyncSync'
+  | 'ftruncateSync'
+  | 'linkSync'
+  | 'lstatSync'
+  | 'mkdirSync'
+  | 'mkdtempSync'
+  | 'openSync'
+  | 'readdirSync'
+  | 'readFileSync'
+  | 'readSync'
+  | 'readlinkSync'
+  | 'renameSync'
+  | 'rmSync'
+  | 'rmdirSync'
+  | 'statSync'
+  | 'symlinkSync'
+  | 'truncateSync'
+  | 'unlinkSync'
+  | 'utimesSync'
+  | 'writeFileSync'
+  | 'writeSync'
 > & {
-  readonly promises: Pick<typeof nodeFs.promises, 'open' | 'mkdir' | 'readFile' | 'readdir' | 'rename' | 'rm' | 'stat' | 'unlink' | 'writeFile'>
+  readonly promises: Pick<
+    typeof nodeFs.promises,
+    'open' | 'mkdir' | 'readFile' | 'readdir' | 'rename' | 'rm' | 'stat' | 'unlink' | 'writeFile'
+  >
 }
 
 /** A lock that is held. Releasing twice is fine; the end of the process releases it too. */
@@ -27,12 +55,19 @@ export interface Lock extends Disposable {
 export interface Disk {
   readonly kind: 'disk' | 'memory'
   readonly fs: Files
-  lock(path: string, options?: { readonly shared?: boolean; readonly wait?: boolean; readonly signal?: AbortSignal | undefined }): Promise<Lock | undefined>
+  lock(
+    path: string,
+    options?: { readonly shared?: boolean; readonly wait?: boolean; readonly signal?: AbortSignal | undefined },
+  ): Promise<Lock | undefined>
   /** Makes the names in a directory durable. */
   syncDirectory(path: string): void
   /**
    * Copies bytes between descriptors inside the kernel where that is possible (reflink, then copy_file_range), else
    * through memory. `size` bytes from `from` in the source to `to` in the target.
    */
-  copy(source: { readonly fd: number; readonly offset: number }, target: { readonly fd: number; readonly offset: number }, size: number): void
+  copy(
+    source: { readonly fd: number; readonly offset: number },
+    target: { readonly fd: number; readonly offset: number },
+    size: number,
+  ): void
 }

@@ -1,0 +1,112 @@
+import { crc32, createInflateRaw } from 'node:zlib'
+import { PlyError } from '../model/errors.ts'
+import type { ByteStream } from './bytes.ts'
+import { codecOptions, through } from './codec.ts'
+
+/**
+ * What a gzip stream holds, and whatever follows its last member left out (layer-semantics Z-02, lenient). zlib throws away
+ * what it has decompressed when it runs into such bytes, so this reads member by member; that is slower where members are many.
+ *
+ * @throws PLY_BAD_COMPRESSION for damage inside a member.
+ */
+export async function* inflatedLeniently(source: ByteStream): ByteStream {
+  const input = new Input(source)
+  try {
+    for (let first = true; first || (await input.startsMember()); first = false) {
+      await skipHeader(input)
+      let crc = 0
+      let size = 0
+      try {
+        for await (const chunk of through(input.rest(), createInflateRaw(codecOptions), (rest) => {
+          input.unread(rest)
+          return 'enough'
+        })) {
+          crc = crc32(chunk, crc)
+          size = (size + chunk.length) % 2 ** 32
+          yield chunk
+        }
+      } catch (error) {
+        if (error instanceof PlyError) throw error
+        throw new PlyError('PLY_BAD_COMPRESSION', { reason: `gzip: ${(error as Error).message}` }, { cause: error })
+      }
+      const trailer = await input.take(8)
+      if (trailer.readUInt32LE(0) !== crc || trailer.readUInt32LE(4) !== size)
+        throw bad('a member does not match its checksum')
+    }
+  } finally {
+    await input.close()
+  }
+}
+
+/** RFC 1952, section 2.3. */
+async function skipHeader(input: Input): Promise<void> {
+  const fixed = await input.take(10)
+  if (fixed[0] !== 0x1f || fixed[1] !== 0x8b || fixed[2] !== 8) throw bad('incorrect header')
+  const flags = fixed[3]!
+  if (flags & 0xe0) throw bad('unknown header flags')
+  if (flags & 4) await input.take((await input.take(2)).readUInt16LE(0))
+  for (const named of [8, 16]) if (flags & named) while ((await input.take(1))[0] !== 0);
+  if (flags & 2) await input.take(2)
+}
+
+function bad(reason: string): PlyError {
+  return new PlyError('PLY_BAD_COMPRESSION', { reason: `gzip: ${reason}` })
+}
+
+/** A stream that a few bytes can be taken from, and given back to. */
+class Input {
+  readonly #source: AsyncIterator<Uint8Array>
+  #chunk: Uint8Array = Buffer.alloc(0)
+
+  constructor(source: ByteStream) {
+    this.#source = source[Symbol.asyncIterator]()
+  }
+
+  async startsMember(): Promise<boolean> {
+    const seen = await this.#gather(3)
+    this.#chunk = Buffer.concat([seen, this.#chunk])
+    return seen.length === 3 && seen[0] === 0x1f && seen[1] === 0x8b && seen[2] === 8
+  }
+
+  async take(size: number): Promise<Buffer> {
+    const bytes = await this.#gather(size)
+    if (bytes.length < size) throw bad('unexpected end of file')
+    return bytes
+  }
+
+  unread(rest: Uint8Array): void {
+    this.#chunk = Buffer.concat([rest, this.#chunk])
+  }
+
+  /** Everything from here on. Leaving it early leaves this input open. */
+  rest(): ByteStream {
+    const next = async (): Promise<IteratorResult<Uint8Array>> => {
+      if (this.#chunk.length === 0) return this.#source.next()
+      const value = this.#chunk
+      this.#chunk = Buffer.alloc(0)
+      return { done: false, value }
+    }
+    return { [Symbol.asyncIterator]: () => ({ next }) }
+  }
+
+  async close(): Promise<void> {
+    await this.#source.return?.()
+  }
+
+  async #gather(size: number): Promise<Buffer> {
+    const bytes = Buffer.alloc(size)
+    let filled = 0
+    while (filled < size) {
+      if (this.#chunk.length === 0) {
+        const { done, value } = await this.#source.next()
+        if (done) break
+        this.#chunk = value
+      }
+      const part = this.#chunk.subarray(0, size - filled)
+      bytes.set(part, filled)
+      filled += part.length
+      this.#chunk = this.#chunk.subarray(part.length)
+    }
+    return bytes.subarray(0, filled)
+  }
+}

@@ -1,0 +1,125 @@
+import { promisify } from 'node:util'
+import { constants, crc32, createGunzip, deflateRaw } from 'node:zlib'
+import { codeOf, PlyError } from '../model/errors.ts'
+import type { ByteStream } from './bytes.ts'
+import { codecOptions, through } from './codec.ts'
+import { inflatedLeniently } from './gzip-members.ts'
+
+/**
+ * What a gzip stream holds: all of its members, one after the other (layer-semantics Z-02). NUL bytes after the last one are
+ * padding; any other bytes there are refused, or left out with `lenient`.
+ *
+ * @throws PLY_BAD_COMPRESSION at the place of the damage, truncation included (Z-04).
+ */
+export async function* gunzipped(
+  source: ByteStream,
+  { lenient = false }: { readonly lenient?: boolean } = {},
+): ByteStream {
+  if (lenient) {
+    yield* inflatedLeniently(source)
+    return
+  }
+  try {
+    yield* through(source, createGunzip(codecOptions), refuseAllButPadding)
+  } catch (error) {
+    throw codeOf(error)?.startsWith('Z_') ? damaged(error) : error
+  }
+}
+
+function refuseAllButPadding(rest: Uint8Array): 'more' {
+  for (let i = 0; i < rest.length; i++) {
+    if (rest[i] !== 0) {
+      throw new PlyError('PLY_BAD_COMPRESSION', {
+        reason: 'bytes other than NUL follow the last gzip member (layer-semantics Z-02)',
+      })
+    }
+  }
+  return 'more'
+}
+
+function damaged(error: unknown): PlyError {
+  return new PlyError(
+    'PLY_BAD_COMPRESSION',
+    { reason: `gzip: ${(error as Error).message} (layer-semantics Z-04)` },
+    { cause: error },
+  )
+}
+
+/**
+ * The settings that every gzip layer made by plyfs has. They are part of what it promises: the same tar gives the same blob, with
+ * any chunking and any number of cores, as long as the zlib underneath is the same. Level 4 is 1.5 times as fast as 6 and 3 to 4 % larger.
+ */
+export const gzipSettings = {
+  level: 4,
+  memLevel: 8,
+  windowBits: 15,
+  strategy: constants.Z_DEFAULT_STRATEGY,
+  /** Bytes that are compressed at a time. Each block sees the 32 KiB before it, so the cut costs no space. */
+  block: 1 << 20,
+} as const
+
+/** No flags, no name, no time, system 255 (unknown): nothing that differs from one machine to the next (RFC 1952, 2.3). */
+const header = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255)
+const history = 32 << 10
+const inFlight = 3
+const deflateBlock = promisify<Uint8Array, object, Buffer>(deflateRaw)
+
+/**
+ * The bytes as one gzip member, made block by block on the thread pool. At most three blocks are in memory.
+ */
+export async function* gzipped(source: ByteStream): ByteStream {
+  yield header
+  const pending: Promise<Buffer>[] = []
+  let dictionary: Buffer | undefined
+  let crc = 0
+  let size = 0
+  try {
+    for await (const { block, last } of blocksOf(source, gzipSettings.block)) {
+      crc = crc32(block, crc)
+      size += block.length
+      const { block: _, ...settings } = gzipSettings
+      const finishFlush = last ? constants.Z_FINISH : constants.Z_SYNC_FLUSH
+      pending.push(
+        deflateBlock(block, {
+          ...settings,
+          finishFlush,
+          ...(dictionary && { dictionary }),
+          chunkSize: codecOptions.chunkSize,
+        }),
+      )
+      dictionary = block.subarray(Math.max(0, block.length - history))
+      if (pending.length === inFlight) yield await pending.shift()!
+    }
+    while (pending.length > 0) yield await pending.shift()!
+  } finally {
+    // Blocks still at work when the reader leaves: their errors have no reader.
+    for (const block of pending) block.catch(() => {})
+  }
+  const trailer = Buffer.alloc(8)
+  trailer.writeUInt32LE(crc, 0)
+  trailer.writeUInt32LE(size % 2 ** 32, 4)
+  yield trailer
+}
+
+/** Cuts a stream into blocks of one size; the last one is shorter, or empty where there is nothing at all. */
+async function* blocksOf(
+  source: ByteStream,
+  blockSize: number,
+): AsyncGenerator<{ readonly block: Buffer; readonly last: boolean }> {
+  let block = Buffer.allocUnsafeSlow(blockSize)
+  let filled = 0
+  for await (const chunk of source) {
+    for (let at = 0; at < chunk.length; ) {
+      if (filled === blockSize) {
+        yield { block, last: false }
+        block = Buffer.allocUnsafeSlow(blockSize)
+        filled = 0
+      }
+      const part = chunk.subarray(at, at + blockSize - filled)
+      block.set(part, filled)
+      filled += part.length
+      at += part.length
+    }
+  }
+  yield { block: block.subarray(0, filled), last: true }
+}

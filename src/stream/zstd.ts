@@ -1,0 +1,102 @@
+import * as zlib from 'node:zlib'
+import { PlyError } from '../model/errors.ts'
+import type { ByteStream } from './bytes.ts'
+import { type Codec, codecOptions, through } from './codec.ts'
+import { type FramePart, ZstdFrames } from './zstd-frames.ts'
+import { scriptZstd } from './zstd-script.ts'
+
+/**
+ * Something that decompresses zstd. It is given the parts of whole, plain frames: no skippable ones, no dictionaries, windows below the
+ * cap. It throws what it likes; the caller makes that a `PLY_BAD_COMPRESSION`.
+ */
+export interface ZstdDecoder {
+  /** For people. */
+  readonly name: string
+  /** Wants parts of one block at most. */
+  readonly byBlock: boolean
+  /** Whether this machine has it. Cheap after the first call. */
+  available(): boolean
+  decode(parts: AsyncIterable<FramePart>): ByteStream
+}
+
+/** Decoders that are tried after Node's own and before the one in JavaScript, best first. */
+export type ZstdDecoders = readonly ZstdDecoder[]
+
+/** The largest window that is accepted unless the caller says otherwise, in bytes (layer-semantics Z-03). */
+export const defaultMaxWindow = 128 << 20
+
+/** Node's own, in the versions that have it (22.15 and later). */
+export const nodeZstd: ZstdDecoder = {
+  name: 'node',
+  byBlock: false,
+  available: () => 'createZstdDecompress' in zlib,
+  // Node drops what follows a frame in the same write, so it must get each part as it is.
+  decode: (parts) =>
+    through(bytesOf(parts), createZstd('createZstdDecompress', { ZSTD_d_windowLogMax: 30 }), () => 'more'),
+}
+
+/**
+ * What a zstd stream holds: any number of frames; skippable ones are skipped wherever they are (layer-semantics Z-03).
+ * `maxWindow` is in bytes. What comes out, and what is refused, does not depend on the decoder.
+ *
+ * @throws PLY_BAD_COMPRESSION for damage, truncation, a dictionary, or a window above the cap.
+ */
+export function unzstd(
+  source: ByteStream,
+  {
+    zstd = [],
+    maxWindow = defaultMaxWindow,
+  }: { readonly zstd?: ZstdDecoders | undefined; readonly maxWindow?: number | undefined } = {},
+): ByteStream {
+  const decoder = [nodeZstd, ...zstd].find((candidate) => candidate.available()) ?? scriptZstd
+  return unzstdBy(decoder, source, maxWindow)
+}
+
+/** The same with one given decoder. */
+export async function* unzstdBy(decoder: ZstdDecoder, source: ByteStream, maxWindow = defaultMaxWindow): ByteStream {
+  // What the source throws must come through as it is.
+  let sourceError: unknown
+  async function* parts(): AsyncIterable<FramePart> {
+    try {
+      const frames = new ZstdFrames({ maxWindow, byBlock: decoder.byBlock })
+      for await (const chunk of source) yield* frames.scan(chunk)
+      frames.end()
+    } catch (error) {
+      sourceError = error
+      throw error
+    }
+  }
+  try {
+    yield* decoder.decode(parts())
+  } catch (error) {
+    if (error === sourceError || error instanceof PlyError) throw error
+    throw new PlyError('PLY_BAD_COMPRESSION', { reason: `zstd: ${(error as Error).message}` }, { cause: error })
+  }
+}
+
+/**
+ * The bytes as one zstd frame with a checksum, level 3.
+ *
+ * @throws PLY_NO_ZSTD_ENCODER
+ */
+export async function* zstdCompressed(source: ByteStream): ByteStream {
+  if (!('createZstdCompress' in zlib)) throw new PlyError('PLY_NO_ZSTD_ENCODER')
+  const codec = createZstd('createZstdCompress', { ZSTD_c_compressionLevel: 3, ZSTD_c_checksumFlag: 1 })
+  yield* through(source, codec, () => 'more')
+}
+
+async function* bytesOf(parts: AsyncIterable<FramePart>): ByteStream {
+  for await (const { bytes } of parts) yield bytes
+}
+
+/** The types of Node 20 do not have these yet. */
+function createZstd(
+  name: 'createZstdCompress' | 'createZstdDecompress',
+  settings: Readonly<Record<string, number>>,
+): Codec {
+  const { [name]: create, constants } = zlib as unknown as Record<typeof name, (options: object) => Codec> & {
+    readonly constants: Readonly<Record<string, number>>
+  }
+  const params = Object.fromEntries(Object.entries(settings).map(([key, value]) => [constants[key]!, value]))
+  return create({ ...codecOptions, params })
+}

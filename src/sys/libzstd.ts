@@ -1,0 +1,106 @@
+import { type CFunction, koffi } from './libc.ts'
+
+/** A zstd decoder in the sense of `stream/zstd.ts`, which this folder cannot import. */
+interface Decoder {
+  readonly name: string
+  readonly byBlock: boolean
+  available(): boolean
+  decode(parts: AsyncIterable<{ readonly bytes: Uint8Array }>): AsyncIterable<Uint8Array>
+}
+
+const outputSize = 256 << 10
+const inputSize = 128 << 10
+const windowLogMax = 100
+
+/** The decoders that this machine adds to those of Node and JavaScript: the shared library `libzstd`, where it is installed. */
+export function zstdDecoders(): readonly Decoder[] {
+  return [libzstd]
+}
+
+/** The shared library `libzstd`, called directly. Node before 22.15 has no zstd, and this is as fast as one that has. */
+export const libzstd: Decoder = {
+  name: 'libzstd',
+  byBlock: false,
+  available: () => library() !== undefined,
+  decode,
+}
+
+async function* decode(parts: AsyncIterable<{ readonly bytes: Uint8Array }>): AsyncIterable<Uint8Array> {
+  const { address } = koffi('libzstd')
+  const { create, free, setParameter, decompress, isError, errorName } = library()!
+  const context = create()
+  try {
+    // 31 is the most it takes; what may be asked for has been checked before.
+    setParameter(context, windowLogMax, 31)
+    const input = Buffer.allocUnsafeSlow(inputSize)
+    // ZSTD_inBuffer and ZSTD_outBuffer: pointer, size, position.
+    const from = new BigUint64Array([address(input), 0n, 0n])
+    const to = new BigUint64Array(3)
+    const fromAddress = address(from)
+    const toAddress = address(to)
+    let output = Buffer.allocUnsafeSlow(outputSize)
+    to.set([address(output), BigInt(outputSize), 0n])
+    for await (const { bytes } of parts) {
+      for (let at = 0; at < bytes.length; at += inputSize) {
+        const piece = bytes.subarray(at, at + inputSize)
+        input.set(piece)
+        from[1] = BigInt(piece.length)
+        from[2] = 0n
+        for (;;) {
+          const result = decompress(context, toAddress, fromAddress)
+          if (isError(result)) throw new Error(errorName(result))
+          // A full output may mean that more waits inside.
+          const full = to[2] === BigInt(outputSize)
+          if (full) {
+            yield output
+            output = Buffer.allocUnsafeSlow(outputSize)
+            to.set([address(output), BigInt(outputSize), 0n])
+          } else if (from[2] === from[1]) break
+        }
+      }
+    }
+    if (to[2]! > 0n) yield output.subarray(0, Number(to[2]))
+  } finally {
+    free(context)
+  }
+}
+
+interface Library {
+  readonly create: () => bigint
+  readonly free: CFunction
+  readonly setParameter: CFunction
+  readonly decompress: CFunction
+  readonly isError: CFunction
+  readonly errorName: (result: number | bigint) => string
+}
+
+/** `null`: looked for and not found. */
+let found: Library | null | undefined
+
+function library(): Library | undefined {
+  if (found === undefined) found = load() ?? null
+  return found ?? undefined
+}
+
+function load(): Library | undefined {
+  for (const name of process.platform === 'darwin'
+    ? ['libzstd.1.dylib', '/opt/homebrew/lib/libzstd.1.dylib']
+    : ['libzstd.so.1']) {
+    try {
+      const library = koffi('zstd').load(name)
+      return {
+        create: library.func('uintptr_t ZSTD_createDCtx()') as unknown as () => bigint,
+        free: library.func('size_t ZSTD_freeDCtx(uintptr_t)'),
+        setParameter: library.func('size_t ZSTD_DCtx_setParameter(uintptr_t, int, int)'),
+        decompress: library.func('size_t ZSTD_decompressStream(uintptr_t, uintptr_t, uintptr_t)'),
+        isError: library.func('unsigned int ZSTD_isError(size_t)'),
+        errorName: library.func('const char* ZSTD_getErrorName(size_t)') as unknown as (
+          result: number | bigint,
+        ) => string,
+      }
+    } catch {
+      // No koffi, no such library, or one that is too old: the next decoder of the ladder takes over.
+    }
+  }
+  return undefined
+}
