@@ -1,5 +1,5 @@
+import type { DiffId, Digest } from '../model/digest.ts'
 import type { Descriptor, ImageConfig, Manifest } from '../model/documents.ts'
-import type { Digest, DiffId } from '../model/digest.ts'
 import type { Operation } from '../model/operation.ts'
 import type { ByteStream } from '../stream/bytes.ts'
 
