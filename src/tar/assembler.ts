@@ -1,0 +1,291 @@
+import { type ByteString, displayText } from '../model/bytes.ts'
+import { noXattrs } from '../model/entry.ts'
+import { PlyError } from '../model/errors.ts'
+import { checksumOf, fields, highBytes, type Layout, layoutOf, sumOf, textOf } from './header.ts'
+import { badLayer, type Member, type MemberType, type TarWarning } from './member.ts'
+import { parseDecimal, parseNumber, parseTime } from './numbers.ts'
+import { type Extended, parseExtended, xattrsOf } from './pax.ts'
+
+/** Long names, link texts and extended headers are limited to this many bytes each (layer-semantics P-09). */
+const extendedLimit = 1 << 20
+
+const idLimit = 4294967294
+const noWarnings: readonly TarWarning[] = []
+
+/**
+ * What the block just taken was:
+ * - `member`: a member is complete, its content follows;
+ * - `extended`: `payload` bytes follow that `extended` must be given;
+ * - `skip`: nothing to see;
+ * - `end`: the end marker is complete.
+ */
+export type Taken = 'member' | 'extended' | 'skip' | 'end'
+
+/**
+ * The rules of headers, apart from how the blocks are come by: given each header block and each extended payload in
+ * order, it folds them into members (layer-semantics sections 3 and 7). It never looks at content.
+ */
+export class MemberAssembler {
+  /** After `member` and `extended`: bytes that follow, without their padding. */
+  payload = 0
+  /** After `member`. */
+  member: Member | undefined
+  readonly #warn: (entry: ByteString, warning: TarWarning) => void
+  #zeroBlocks = 0
+  #collecting = ''
+  #groupStart: number | undefined
+  #longName: ByteString | undefined
+  #longLink: ByteString | undefined
+  #extended: Extended | undefined
+  #warnings: TarWarning[] | undefined
+  #seconds: number | undefined
+  #mtime = 0n
+
+  /** `warn` hears of what belongs to no member. */
+  constructor(warn: (entry: ByteString, warning: TarWarning) => void) {
+    this.#warn = warn
+  }
+
+  /** Takes the header block at `at` in the buffer, which is byte `position` of the archive. */
+  block(buffer: Buffer, at: number, position: number): Taken {
+    const sum = sumOf(buffer, at)
+    if (sum === 0) return ++this.#zeroBlocks === 2 ? 'end' : 'skip'
+    if (this.#zeroBlocks > 0) throw badLayer(place(position), 'Q-02', 'a header after a block of zeros')
+    this.#check(buffer, at, position, sum)
+    const flag = buffer[at + fields.type.at]!
+    switch (flag) {
+      case 0x4c: // L
+      case 0x4b: // K
+      case 0x78: // x
+      case 0x67: // g
+        return this.#announce(buffer, at, position, flag)
+      case 0x56: // V
+        if (this.#number(buffer, at, fields.size, position, 'size') !== 0) break
+        this.#warn(textOf(buffer, at, 100), { rule: 'T-05', text: 'volume header ignored' })
+        this.#forget()
+        return 'skip'
+      case 0x53: // S
+        throw this.#sparse(this.#longName ?? this.#extended?.path ?? textOf(buffer, at, 100))
+    }
+    this.#assemble(buffer, at, position, flag)
+    return 'member'
+  }
+
+  /** Takes the payload that an `extended` block announced. */
+  extended(bytes: Buffer): void {
+    const entry = place(this.#groupStart ?? 0)
+    switch (this.#collecting) {
+      case 'L':
+        this.#longName = this.#replacing(this.#longName, longText(bytes, entry))
+        break
+      case 'K':
+        this.#longLink = this.#replacing(this.#longLink, longText(bytes, entry))
+        break
+      case 'x':
+        this.#extended = this.#replacing(this.#extended, parseExtended(bytes, entry))
+        break
+      default: {
+        const { known } = parseExtended(bytes, 'global extended header')
+        const text = `global extended header with ${known} has no effect`
+        if (known !== undefined) this.#warn('global extended header', { rule: 'P-08', text })
+      }
+    }
+  }
+
+  /** The archive ends here. */
+  end(position: number): void {
+    if (this.#groupStart !== undefined) {
+      throw badLayer(place(position), 'P-10', 'the archive ends after an extended header')
+    }
+  }
+
+  #announce(buffer: Buffer, at: number, position: number, flag: number): Taken {
+    const size = this.#number(buffer, at, fields.size, position, 'size')
+    if (size < 0) throw badLayer(place(position), 'F-02', 'negative size')
+    if (size > extendedLimit) {
+      throw badLayer(place(position), 'P-09', `extended header of ${size} bytes; the limit is ${extendedLimit}`)
+    }
+    this.#collecting = String.fromCharCode(flag)
+    if (flag !== 0x67) this.#groupStart ??= position
+    this.payload = size
+    return 'extended'
+  }
+
+  #assemble(buffer: Buffer, at: number, position: number, flag: number): void {
+    const layout = layoutOf(buffer, at)
+    const extended = this.#extended
+    const name = this.#longName || extended?.path || headerName(buffer, at, layout)
+    if (name.includes('\0')) throw badLayer(name, 'N-06', 'a NUL inside the name')
+    if (extended?.sparse) throw this.#sparse(name)
+    const type = this.#typeOf(flag, name)
+    const linkName =
+      type === '1' || type === '2' ? this.#longLink || extended?.linkpath || textOf(buffer, at + 157, 100) : ''
+    if (linkName.includes('\0')) throw badLayer(name, 'N-06', 'a NUL inside the link text')
+
+    const size = this.#size(buffer, at, name, extended?.size)
+    if (type !== '0' && size !== 0) this.#note('T-06', `size ${size} on an entry without content`)
+    const device = type === '3' || type === '4'
+    const mode = parseNumber(buffer, at + fields.mode.at, fields.mode.size)
+    if (mode === undefined) throw badLayer(name, 'F-01', 'the mode is not a number')
+
+    this.payload = type === '0' ? size : 0
+    this.member = {
+      type,
+      name,
+      linkName,
+      mode: typeof mode === 'number' && mode >= 0 ? mode & 0o7777 : Number(BigInt.asUintN(12, BigInt(mode))),
+      uid: this.#owner(buffer, at, name, fields.uid, extended?.uid, 'owner'),
+      gid: this.#owner(buffer, at, name, fields.gid, extended?.gid, 'group'),
+      size: this.payload,
+      mtime: this.#time(buffer, at, name, extended?.mtime),
+      major: device ? this.#device(buffer, at, name, layout, fields.major, 4095, 'major') : 0,
+      minor: device ? this.#device(buffer, at, name, layout, fields.minor, 1048575, 'minor') : 0,
+      xattrs: extended === undefined ? noXattrs : xattrsOf(extended, name),
+      header: this.#groupStart ?? position,
+      data: position + 512,
+      windows: extended?.windows ?? false,
+      warnings: this.#warnings ?? noWarnings,
+    }
+    this.#forget()
+  }
+
+  #forget(): void {
+    this.#groupStart = undefined
+    this.#longName = undefined
+    this.#longLink = undefined
+    this.#extended = undefined
+    this.#warnings = undefined
+  }
+
+  #check(buffer: Buffer, at: number, position: number, sum: number): void {
+    const stored = parseNumber(buffer, at + fields.checksum.at, fields.checksum.size)
+    const unsigned = checksumOf(buffer, at, sum)
+    if (stored === unsigned) return
+    if (stored === unsigned - 256 * highBytes(buffer, at)) return
+    throw badLayer(place(position), 'F-03', 'this is not a tar header: its checksum does not match')
+  }
+
+  #typeOf(flag: number, name: ByteString): MemberType {
+    switch (flag) {
+      case 0:
+        return name.endsWith('/') ? '5' : '0'
+      case 0x30:
+      case 0x37:
+        if (name.endsWith('/')) this.#note('T-02', 'a regular file whose name ends with a slash')
+        return '0'
+      case 0x31:
+      case 0x32:
+      case 0x33:
+      case 0x34:
+      case 0x35:
+      case 0x36:
+        return String.fromCharCode(flag) as MemberType
+      default:
+        throw badLayer(name, 'T-05', `unknown entry type ${displayText(String.fromCharCode(flag))}`)
+    }
+  }
+
+  #size(buffer: Buffer, at: number, name: ByteString, text: string | undefined): number {
+    const size = text === undefined ? parseNumber(buffer, at + 124, 12) : parseDecimal(text)
+    if (size === undefined) throw badLayer(name, 'F-01', 'the size is not a number of 64 bits')
+    if (size < 0) throw badLayer(name, 'F-02', 'negative size')
+    // No archive can be this long: what follows could only be a truncated one.
+    if (typeof size === 'bigint') throw badLayer(name, 'F-02', `impossible size ${size}`)
+    return size
+  }
+
+  #owner(
+    buffer: Buffer,
+    at: number,
+    name: ByteString,
+    field: { readonly at: number; readonly size: number },
+    text: string | undefined,
+    what: string,
+  ): number {
+    const id = text === undefined ? parseNumber(buffer, at + field.at, field.size) : parseDecimal(text)
+    if (id === undefined) throw badLayer(name, 'F-01', `the ${what} is not a number of 64 bits`)
+    if (id < 0 || id > idLimit) throw badLayer(name, 'F-02', `${what} ${id} is outside 0 to ${idLimit}`)
+    return Number(id)
+  }
+
+  #device(
+    buffer: Buffer,
+    at: number,
+    name: ByteString,
+    layout: Layout,
+    field: { readonly at: number; readonly size: number },
+    limit: number,
+    what: string,
+  ): number {
+    if (layout === 'v7') return 0
+    const number = parseNumber(buffer, at + field.at, field.size)
+    if (number === undefined || number < 0 || number > limit) {
+      throw badLayer(name, 'T-07', `${what} device number ${number ?? 'that is no number'} is outside 0 to ${limit}`)
+    }
+    return Number(number)
+  }
+
+  #time(buffer: Buffer, at: number, name: ByteString, text: string | undefined): bigint {
+    if (text !== undefined) {
+      const time = parseTime(text)
+      if (time === undefined) throw badLayer(name, 'M-01', `the time ${displayText(text.slice(0, 40))} is not one`)
+      return time
+    }
+    const seconds = parseNumber(buffer, at + fields.mtime.at, fields.mtime.size)
+    if (seconds === undefined) throw badLayer(name, 'F-01', 'the time is not a number of 64 bits')
+    if (typeof seconds === 'bigint') return seconds * 1_000_000_000n
+    // Archives repeat a few times over and over, and bigint arithmetic is dear.
+    if (seconds !== this.#seconds) {
+      this.#seconds = seconds
+      this.#mtime = BigInt(seconds) * 1_000_000_000n
+    }
+    return this.#mtime
+  }
+
+  /** A size or the like, before there is a name to report. Answers -1 for every negative. */
+  #number(buffer: Buffer, at: number, field: { at: number; size: number }, position: number, what: string): number {
+    const value = parseNumber(buffer, at + field.at, field.size)
+    if (value === undefined) throw badLayer(place(position), 'F-01', `the ${what} is not a number of 64 bits`)
+    return Number(value)
+  }
+
+  #sparse(entry: ByteString): PlyError {
+    return new PlyError('PLY_UNSUPPORTED', {
+      what: `sparse layer entry ${displayText(entry)}`,
+      reason: 'sparse members are not read yet (S-01)',
+      entry: displayText(entry),
+      rule: 'S-01',
+    })
+  }
+
+  #replacing<T>(before: T | undefined, now: T): T {
+    if (before !== undefined) this.#note('P-05', 'a second extended header replaces the first')
+    return now
+  }
+
+  #note(rule: string, text: string): void {
+    this.#warnings ??= []
+    // Extended headers may be repeated without end before one entry.
+    if (this.#warnings.length < 16) this.#warnings.push({ rule, text })
+  }
+}
+
+function headerName(buffer: Buffer, at: number, layout: Layout): ByteString {
+  const name = textOf(buffer, at, 100)
+  if (layout === 'v7' || layout === 'gnu' || buffer[at + fields.prefix.at] === 0) return name
+  return `${textOf(buffer, at + fields.prefix.at, layout === 'star' ? 131 : fields.prefix.size)}/${name}`
+}
+
+/** The text of a GNU long name or link: NULs end it, and nothing may follow them. */
+function longText(bytes: Buffer, entry: ByteString): ByteString {
+  const text = textOf(bytes, 0, bytes.length)
+  for (let i = text.length; i < bytes.length; i++) {
+    if (bytes[i] !== 0) throw badLayer(entry, 'N-06', 'a NUL inside a long name')
+  }
+  return text
+}
+
+/** How errors name a place in the archive where no entry is known. */
+export function place(position: number): string {
+  return `at byte ${position}`
+}
