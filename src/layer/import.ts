@@ -1,0 +1,173 @@
+import type { DiffId, Digest } from '../model/digest.ts'
+import { mediaTypes } from '../model/documents.ts'
+import { PlyError } from '../model/errors.ts'
+import type { Operation } from '../model/operation.ts'
+import { Pace } from '../model/pace.ts'
+import { abortable, untilAborted } from '../stream/abort.ts'
+import type { ByteSink, ByteStream } from '../stream/bytes.ts'
+import { type Compression, decompressed, type ZstdDecoders } from '../stream/compression.ts'
+import { Tally } from '../stream/hash.ts'
+import { type IndexedLayer, type IndexOptions, LayerIndexer } from './index-tar.ts'
+import { overBudget } from './limits.ts'
+
+/** What is known of a layer before it is read. What is absent is not checked. */
+export interface ExpectedLayer {
+  readonly digest?: Digest | undefined
+  /** Bytes of the blob. */
+  readonly size?: number | undefined
+  readonly diffId?: DiffId | undefined
+}
+
+export interface ImportOptions extends IndexOptions, Operation {
+  readonly expected?: ExpectedLayer | undefined
+  /** What the manifest calls the blob; only compared, the bytes decide (layer-semantics Z-01). */
+  readonly mediaType?: string | undefined
+  readonly zstd?: ZstdDecoders | undefined
+}
+
+export interface ImportTargets {
+  /** Gets the blob as it travels. */
+  readonly blob: ByteSink
+  /** Asked for once, where the tar is not the blob itself; gets the tar. */
+  openTar(): Promise<ByteSink>
+}
+
+export interface ImportedLayer extends IndexedLayer {
+  readonly blob: { readonly digest: Digest; readonly size: number }
+  readonly compression: Compression
+}
+
+/** Signals and other readers get a turn at least this often, in bytes. */
+const slice = 1 << 16
+
+/** Below this much tar any expansion is fine, in bytes (layer-semantics, section 17). */
+const expansionFloor = 64 << 20
+
+/**
+ * Reads a layer once: decompresses it, hashes both sides, indexes the tar, and writes each side once, where they
+ * differ. Nothing counts before it returns: the caller names what was written then, and discards it if this throws.
+ * Memory does not grow with the size of the layer.
+ *
+ * @throws PLY_BAD_LAYER, PLY_BUDGET, PLY_BAD_COMPRESSION, PLY_UNSUPPORTED for what it holds; PLY_DIGEST_MISMATCH and
+ * PLY_SIZE_MISMATCH for what it is not; PLY_ABORTED within 100 ms of the signal, whatever is pending.
+ */
+export async function importLayer(
+  blob: ByteStream,
+  into: ImportTargets,
+  { expected = {}, mediaType, zstd, signal, onProgress, ...options }: ImportOptions = {},
+): Promise<ImportedLayer> {
+  refuseEncrypted(mediaType)
+  const what = expected.digest ?? 'the layer'
+  const total = expected.size === undefined ? {} : { total: expected.size }
+  const tally = new Tally()
+  const pace = new Pace(signal)
+
+  async function* received(): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const chunk of abortable(blob, signal)) {
+      tally.write(chunk)
+      if (expected.size !== undefined && tally.size > expected.size) {
+        throw new PlyError('PLY_SIZE_MISMATCH', { what, expected: expected.size, actual: `at least ${tally.size}` })
+      }
+      await written(into.blob, chunk, signal)
+      onProgress?.({ what, done: tally.size, ...total })
+      yield chunk
+    }
+  }
+
+  const source = received()
+  try {
+    const opened = decompressed(source, { zstd, lenient: options.lenient ?? false, signal })
+    const compression = await untilAborted(opened.compression, signal)
+    const tarSink = compression === 'none' ? undefined : await untilAborted(into.openTar(), signal)
+    // A blob that is the tar has been hashed as it came.
+    const indexer = new LayerIndexer({ ...options, hashing: compression !== 'none' })
+    compareMediaType(indexer, mediaType, compression)
+    for await (const chunk of opened.stream) {
+      await indexed(indexer, chunk, pace)
+      if (tarSink === undefined) continue
+      await written(tarSink, chunk, signal)
+      if (indexer.size > expansionFloor && indexer.size > tally.size * indexer.limits.expansion) {
+        throw overBudget('the whole archive', 'its size after decompression', indexer.limits, 'expansion')
+      }
+    }
+    const digest = tally.digest()
+    const { size } = tally
+    if (expected.size !== undefined && size !== expected.size) {
+      throw new PlyError('PLY_SIZE_MISMATCH', { what, expected: expected.size, actual: size })
+    }
+    agree(what, expected.digest, digest)
+    const layer = indexer.finish(compression === 'none' ? digest : undefined)
+    agree(`the tar of ${what}`, expected.diffId, layer.diffId)
+    return { ...layer, blob: { digest, size }, compression }
+  } finally {
+    const closing = source.return()
+    // A pending read of the source cannot be ended from here, and must not be waited for.
+    if (signal?.aborted) void closing.catch(() => {})
+    else await closing
+  }
+}
+
+/**
+ * What `importLayer` finds, from a tar alone: the same index, byte for byte (layer-semantics I-02, I-03).
+ *
+ * @throws as `importLayer` does
+ */
+export async function rebuildIndex(
+  tar: ByteStream,
+  { expected = {}, signal, onProgress, ...options }: RebuildOptions = {},
+): Promise<IndexedLayer> {
+  const what = expected.diffId ?? 'the tar'
+  const total = expected.size === undefined ? {} : { total: expected.size }
+  const indexer = new LayerIndexer(options)
+  const pace = new Pace(signal)
+  for await (const chunk of abortable(tar, signal)) {
+    await indexed(indexer, chunk, pace)
+    onProgress?.({ what, done: indexer.size, ...total })
+  }
+  if (expected.size !== undefined && indexer.size !== expected.size) {
+    throw new PlyError('PLY_SIZE_MISMATCH', { what, expected: expected.size, actual: indexer.size })
+  }
+  const layer = indexer.finish()
+  agree(what, expected.diffId, layer.diffId)
+  return layer
+}
+
+export interface RebuildOptions extends IndexOptions, Operation {
+  readonly expected?: { readonly diffId?: DiffId | undefined; readonly size?: number | undefined } | undefined
+}
+
+async function indexed(indexer: LayerIndexer, chunk: Uint8Array, pace: Pace): Promise<void> {
+  for (let at = 0; at < chunk.length; at += slice) {
+    indexer.push(chunk.length <= slice ? chunk : chunk.subarray(at, at + slice))
+    if (pace.due(64)) await pace.rest()
+  }
+}
+
+async function written(sink: ByteSink, chunk: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
+  const pending = sink.write(chunk)
+  if (pending !== undefined) await untilAborted(pending, signal)
+}
+
+function agree(what: string, expected: Digest | undefined, actual: Digest): void {
+  if (expected !== undefined && actual !== expected)
+    throw new PlyError('PLY_DIGEST_MISMATCH', { what, expected, actual })
+}
+
+function refuseEncrypted(mediaType: string | undefined): void {
+  if (mediaType === undefined || !/\+encrypted\b/.test(mediaType)) return
+  throw new PlyError('PLY_UNSUPPORTED', { what: `the layer type ${mediaType}`, reason: 'it is encrypted (Q-07)' })
+}
+
+function compareMediaType(indexer: LayerIndexer, mediaType: string | undefined, actual: Compression): void {
+  if (mediaType === undefined) return
+  const announced = /[+.]gzip$/.test(mediaType)
+    ? 'gzip'
+    : /[+.]zstd$/.test(mediaType)
+      ? 'zstd'
+      : mediaType === mediaTypes.ociLayer || mediaType === mediaTypes.dockerLayer
+        ? 'none'
+        : undefined
+  if (announced === undefined || announced === actual) return
+  const text = `the media type ${mediaType} says ${announced}, the bytes say ${actual}`
+  indexer.findings.warn('the whole archive', 'Z-01', text)
+}
