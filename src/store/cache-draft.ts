@@ -13,7 +13,7 @@ export interface CacheDraft extends AsyncDisposable {
 
 const chunkSize = 1 << 20
 
-export async function cacheDraft(disk: Disk, directory: string): Promise<CacheDraft> {
+export function cacheDraft(disk: Disk, directory: string): CacheDraft {
   const { fs } = disk
   const temporary = join(directory, `cache-${randomBytes(8).toString('hex')}`)
   let fd: number | undefined

@@ -35,7 +35,7 @@ interface Marked {
 
 /**
  * Marks from names, unnamed entries of `index.json` and uppers; sweeps the rest. The caller holds off every writer
- * meanwhile, so what is in `tmp/` belongs to nobody.
+ * meanwhile, so what is in `tmp/` belongs to nobody. `only` leaves everything alone but these blobs and their caches.
  */
 export async function collect(
   { disk, layout, blobs, names, uppers, containers }: {
@@ -46,7 +46,7 @@ export async function collect(
     readonly uppers: Uppers
     readonly containers: Containers
   },
-  { dryRun = false, signal }: { readonly dryRun?: boolean } & Operation,
+  { dryRun = false, only, signal }: { readonly dryRun?: boolean; readonly only?: ReadonlySet<Digest> } & Operation,
 ): Promise<Collected> {
   const marked: Marked = { blobs: new Set(), caches: new Set(), unreadable: new Set() }
   const roots = [...names.list().map(({ descriptor }) => descriptor.digest), ...names.unnamed().map(({ digest }) => digest)]
@@ -60,7 +60,7 @@ export async function collect(
   for await (const digest of blobs.list()) {
     checkAborted(signal)
     // What an unreadable manifest needs is unknown: then everything stays.
-    if (marked.blobs.has(digest) || marked.unreadable.size > 0) continue
+    if (marked.blobs.has(digest) || marked.unreadable.size > 0 || (only && !only.has(digest))) continue
     freed += (await blobs.stat(digest))?.size ?? 0
     removed.push(digest)
     if (!dryRun) await blobs.delete(digest)
@@ -75,7 +75,9 @@ export async function collect(
       if (!dryRun) disk.fs.rmSync(path, { recursive: true, force: true })
     }
   }
-  sweep(layout.layerCache, (name) => marked.caches.has(name))
+  const mine = (name: string) => only === undefined || only.has(`sha256:${name.slice(0, 64)}` as Digest)
+  sweep(layout.layerCache, (name) => marked.caches.has(name) || !mine(name))
+  if (only !== undefined) return { blobs: removed, files, freed, unreadable: [...marked.unreadable] }
   sweep(layout.treeCache, (name) => marked.caches.has(name))
   sweep(layout.tmp, () => false)
   // An upper that no container names was left by a removal or a creation that was interrupted.

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import type { Change } from '../diff/change.ts'
-import { changes } from '../diff/changes.ts'
+import { type Change, changes } from '../diff/index.ts'
 import { fsOf } from '../fs/index.ts'
 import type { UnionFs } from '../fs/index.ts'
 import type { Digest } from '../model/digest.ts'
@@ -10,6 +9,7 @@ import type { Operation } from '../model/operation.ts'
 import type { Disk, Lock } from '../sys/disk.ts'
 import { union } from '../union/union-tree.ts'
 import type { WritableUnion } from '../union/union.ts'
+import type { Upper } from '../union/upper.ts'
 import type { Tree } from '../stack/tree.ts'
 import type { Layout } from './layout.ts'
 import { escapeName } from './names.ts'
@@ -58,7 +58,7 @@ export interface Ground {
   readonly layout: Layout
   readonly uppers: Uppers
   /** The form that new uppers take on this disk. */
-  readonly form: UpperForm
+  form(): UpperForm
   /** Finds the image and answers its manifest, its chain and the folded tree of it. */
   stand(image: string, operation: Operation): Promise<Pick<UpperRecord, 'manifest' | 'chainId'> & { readonly tree: Tree }>
   /** The folded tree that an upper was made on. */
@@ -94,7 +94,7 @@ export function containersOf(ground: Ground): Containers {
       if (disk.fs.existsSync(pathOf(name))) throw new PlyError('PLY_CONTAINER_EXISTS', { name })
       using _ = await ground.lease(operation)
       const { manifest, chainId, tree } = await ground.stand(image, operation)
-      const upper = uppers.create({ parent: null, form: ground.form, chainId, manifest })
+      const upper = uppers.create({ parent: null, form: ground.form(), chainId, manifest })
       const made: ContainerRecord = { name, image, manifest, created: new Date().toISOString(), upper: upper.id }
       let held: Lock | undefined
       try {
@@ -160,7 +160,7 @@ function publish(disk: Disk, layout: Layout, path: string, record: ContainerReco
   disk.syncDirectory(layout.containers)
 }
 
-function container(record: ContainerRecord, lower: Tree, upper: import('../union/upper.ts').Upper, lock: Lock | undefined): Container {
+function container(record: ContainerRecord, lower: Tree, upper: Upper, lock: Lock | undefined): Container {
   const tree = union(lower, upper)
   let open = true
   const close = async () => {

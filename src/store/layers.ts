@@ -7,11 +7,11 @@ import type { ImportReport } from '../layer/report.ts'
 import { layerView } from '../layer/layer-view.ts'
 import type { IndexedView } from '../layer/view.ts'
 import type { Descriptor } from '../model/documents.ts'
-import type { DiffId } from '../model/digest.ts'
+import type { Digest, DiffId } from '../model/digest.ts'
 import { hexOf } from '../model/digest.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { Operation } from '../model/operation.ts'
-import type { Bytes } from '../stream/bytes.ts'
+import type { Bytes, ByteStream } from '../stream/bytes.ts'
 import { streamOf } from '../stream/bytes.ts'
 import { checkedBytes } from '../stream/checked-bytes.ts'
 import { decompressed } from '../stream/compression.ts'
@@ -46,9 +46,9 @@ export class Layers {
 
   /**
    * Takes a layer in: one pass reads, verifies, inflates, hashes, indexes and writes it. What is here already is not read
-   * again. The blob appears last, so that whatever died on the way is only cache.
+   * again. The blob appears last, so that whatever died on the way is only cache. `added` learns what is new in the store.
    */
-  async take(layer: Layer, operation: Operation = {}): Promise<ImportReport | undefined> {
+  async take(layer: Layer, operation: Operation = {}, added?: Set<Digest>): Promise<ImportReport | undefined> {
     const { diffId, descriptor } = layer
     using _ = await this.#lock(diffId, operation)
     if (await this.#hasBlob(layer)) {
@@ -58,7 +58,21 @@ export class Layers {
     await using blob = await this.#blobs.draft()
     const taken = await this.#import(layer.compressed(operation), blob, layer, operation)
     await blob.commit(descriptor.digest)
+    added?.add(descriptor.digest).add(diffId)
     return taken
+  }
+
+  /** Takes in a tar that was just made here: it is stored as it is, uncompressed, and its blob is its tar. */
+  async make(tar: ByteStream, mediaType: string, operation: Operation = {}, added?: Set<Digest>): Promise<LayerId> {
+    await using blob = await this.#blobs.draft()
+    await using index = cacheDraft(this.#disk, this.#layout.tmp)
+    const made = await rebuildIndex(teeTo(tar, blob), operation)
+    await made.writeIndex(index.open())
+    await index.commit(this.#layout.indexOf(made.diffId))
+    const known = await this.#blobs.stat(made.diffId)
+    await blob.commit(made.diffId)
+    if (known === undefined) added?.add(made.diffId)
+    return { diffId: made.diffId, descriptor: { mediaType, digest: made.diffId, size: made.tarSize } }
   }
 
   /** Makes sure that index and tar are on the disk and the index opens; what is gone is built again from the blob. */
@@ -105,8 +119,8 @@ export class Layers {
     { diffId, descriptor }: LayerId,
     operation: Operation,
   ): Promise<ImportReport> {
-    await using tar = await cacheDraft(this.#disk, this.#layout.tmp)
-    await using index = await cacheDraft(this.#disk, this.#layout.tmp)
+    await using tar = cacheDraft(this.#disk, this.#layout.tmp)
+    await using index = cacheDraft(this.#disk, this.#layout.tmp)
     const imported = await importLayer(
       source,
       { blob, openTar: async () => tar.open() },
@@ -127,7 +141,7 @@ export class Layers {
   async #rebuild(id: LayerId, operation: Operation): Promise<void> {
     const { diffId, descriptor } = id
     const expected = { expected: { diffId } }
-    await using index = await cacheDraft(this.#disk, this.#layout.tmp)
+    await using index = cacheDraft(this.#disk, this.#layout.tmp)
     const path = this.#pathOfTar(id)
     if (this.#disk.fs.existsSync(path)) {
       const tar = fileBytes(this.#disk, path)
@@ -144,7 +158,7 @@ export class Layers {
         tar.close()
       }
     }
-    await using tar = await cacheDraft(this.#disk, this.#layout.tmp)
+    await using tar = cacheDraft(this.#disk, this.#layout.tmp)
     const { stream } = decompressed(this.#blobs.stream(descriptor.digest, operation), {
       ...operation,
       ...(this.#zstd && { zstd: this.#zstd }),

@@ -1,28 +1,27 @@
+import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { diskBlobStore } from '../blob/disk-blob-store.ts'
-import type { BlobStore } from '../blob/blob-store.ts'
-import { imageFromBlobs } from '../image/image-from-blobs.ts'
-import type { Image, Listed } from '../image/image.ts'
-import type { Descriptor } from '../model/documents.ts'
-import { mediaTypes } from '../model/documents.ts'
-import { chainIds, isDigest } from '../model/digest.ts'
-import { codeOf, PlyError } from '../model/errors.ts'
-import type { Operation } from '../model/operation.ts'
+import type { Image } from '../image/image.ts'
+import { type Digest, chainIds } from '../model/digest.ts'
+import { PlyError } from '../model/errors.ts'
+import { checkAborted, type Operation } from '../model/operation.ts'
 import { normalName } from '../model/reference.ts'
-import type { Tree } from '../stack/tree.ts'
+import { streamOf, memoryBytes } from '../stream/bytes.ts'
 import type { Disk, Lock } from '../sys/disk.ts'
+import { zstdDecoders } from '../sys/libzstd.ts'
 import { memoryDisk } from '../sys/memory-disk.ts'
 import { nodeDisk } from '../sys/node-disk.ts'
-import { nativeZstd } from '../sys/libzstd.ts'
 import { collect } from './collect.ts'
 import { commitContainer } from './commit.ts'
 import { containersOf } from './containers.ts'
+import { Images } from './images.ts'
 import { Layers } from './layers.ts'
+import type { LayerId } from './layers.ts'
 import { openLayout } from './layout.ts'
 import { Names } from './names.ts'
-import { overlayWorks } from './upper-form.ts'
-import type { Store, StoredImage } from './store.ts'
+import type { Store } from './store.ts'
 import { Trees } from './trees.ts'
+import { overlayWorks } from './upper-form.ts'
 import { Uppers } from './uppers.ts'
 import { usageOf } from './usage.ts'
 
@@ -36,6 +35,145 @@ export interface StoreOptions {
 /** Where a store is when nobody says: `$PLY_ROOT`, else `$XDG_DATA_HOME/ply`, else `~/.local/share/ply`. */
 export function defaultRoot(environment: NodeJS.ProcessEnv = process.env): string {
   if (environment.PLY_ROOT) return environment.PLY_ROOT
-  const data = environment.XDG_DATA_HOME || join(environment.HOME || '/root', '.local', 'share')
+  const data = environment.XDG_DATA_HOME || join(environment.HOME || homedir(), '.local', 'share')
   return join(data, 'ply')
+}
+
+/**
+ * Opens a store, making it if there is none. `:memory:` is a store in memory: the same code on memfs.
+ *
+ * @throws PLY_STORE_FORMAT, and what the disk says (EACCES, EROFS, ENOSPC)
+ */
+export async function openStore(root: string = defaultRoot(), options: StoreOptions = {}): Promise<Store> {
+  const inMemory = root === ':memory:'
+  const disk: Disk = inMemory ? await memoryDisk() : nodeDisk()
+  const { layout, writable } = openLayout(disk, inMemory ? '/ply' : resolve(root), options.readOnly ?? false)
+  const zstd = zstdDecoders()
+  const blobs = diskBlobStore({ disk, root: layout.root, tmp: layout.tmp })
+  const names = new Names(disk, layout, writable)
+  const images = new Images(root, blobs, names, zstd)
+  const layers = new Layers(disk, layout, blobs, zstd)
+  const trees = new Trees(disk, layout, layers)
+  const uppers = new Uppers(disk, layout)
+
+  const writing = () => {
+    if (!writable) throw new PlyError('PLY_STORE_READ_ONLY', { root })
+  }
+  /** Held while blobs are written that no name leads to yet. */
+  const lease = async ({ signal }: Operation): Promise<Lock> => {
+    writing()
+    return (await disk.lock(join(layout.locks, 'collect'), { shared: true, wait: true, signal }))!
+  }
+  const stackOf = (image: Image): LayerId[] => image.layers.map(({ diffId, descriptor }) => ({ diffId, descriptor }))
+  const chainOf = (image: Image) => chainIds(image.layers.map(({ diffId }) => diffId)).at(-1) ?? null
+  const imageOf = async (name: string, operation: { readonly platform?: string } & Operation = {}) => {
+    const found = await images.find(name)
+    return images.open(found.descriptor, name, operation)
+  }
+  /**
+   * Writes blobs under a lease. If it fails, what it added goes again at once, unless somebody else is writing just then:
+   * they may have found it and count on it, and the next collection takes what they do not.
+   */
+  const adding = async <T>(operation: Operation, act: (added: Set<Digest>) => Promise<T>): Promise<T> => {
+    const added = new Set<Digest>()
+    try {
+      using _ = await lease(operation)
+      return await act(added)
+    } catch (error) {
+      if (added.size > 0) {
+        using held = await disk.lock(join(layout.locks, 'collect'))
+        if (held !== undefined) await collect({ disk, layout, blobs, names, uppers, containers }, { only: added })
+      }
+      throw error
+    }
+  }
+  const put = async (image: Image, operation: Operation, added: Set<Digest>) => {
+    for (const [content, { digest, size }] of [
+      [image.rawConfig, image.manifest.config],
+      [image.rawManifest, image.descriptor],
+    ] as const) {
+      if (await blobs.stat(digest)) continue
+      await blobs.write(streamOf(memoryBytes(content)), { digest, size }, operation)
+      added.add(digest)
+    }
+  }
+
+  const containers = containersOf({
+    disk,
+    layout,
+    uppers,
+    form: () => options.upperForm ?? (overlayWorks(disk, layout) ? 'overlay' : 'portable'),
+    async stand(name, operation) {
+      const image = await imageOf(name, operation)
+      return { manifest: image.digest, chainId: chainOf(image), tree: await trees.open(stackOf(image), { folded: true, ...operation }) }
+    },
+    async lower({ manifest }, operation) {
+      return trees.open(stackOf(await images.byDigest(manifest, operation)), { folded: true, ...operation })
+    },
+    lease,
+  })
+
+  return {
+    root,
+    containers,
+
+    async *list() {
+      for (const { name, descriptor } of names.list()) yield { name, descriptor }
+    },
+    async images() {
+      return Promise.all(names.list().map(({ name, descriptor }) => images.summary(name, descriptor)))
+    },
+    async image(name, operation = {}) {
+      if (name !== undefined) return imageOf(name, operation)
+      const all = names.list()
+      if (all.length === 1) return imageOf(all[0]!.name, operation)
+      throw new PlyError('PLY_USAGE', { reason: `say which image: the store holds ${all.length}` })
+    },
+    async write(image, name, operation = {}) {
+      const as = name === undefined ? undefined : normalName(name)
+      return adding(operation, async (added) => {
+        for (const layer of image.layers) await layers.take(layer, operation, added)
+        await put(image, operation, added)
+        checkAborted(operation.signal)
+        if (as !== undefined) await names.set(as, image.descriptor)
+        return image.descriptor
+      })
+    },
+    async tag(name, as) {
+      const target = normalName(as)
+      using _ = await lease({})
+      const { descriptor } = await images.find(name)
+      await names.set(target, descriptor)
+    },
+    async untag(text) {
+      writing()
+      const { name } = await images.find(text)
+      if (name === undefined || !(await names.remove(name))) throw new PlyError('PLY_IMAGE_NOT_FOUND', { name: text, where: root })
+    },
+    async tree(image, operation = {}) {
+      return trees.open(stackOf(typeof image === 'string' ? await imageOf(image, operation) : image), operation)
+    },
+    async commit(container, name, operation = {}) {
+      const as = name === undefined ? undefined : normalName(name)
+      return adding(operation, async (added) => {
+        const base = await images.byDigest(container.manifest, operation)
+        const made = await commitContainer(container, base, { layers, blobs, added }, operation)
+        await put(made, operation, added)
+        checkAborted(operation.signal)
+        if (as !== undefined) await names.set(as, made.descriptor)
+        return made
+      })
+    },
+    async collect(operation = {}) {
+      writing()
+      const held = await disk.lock(join(layout.locks, 'collect'))
+      if (held === undefined) throw new PlyError('PLY_STORE_BUSY', { root })
+      using _ = held
+      return collect({ disk, layout, blobs, names, uppers, containers }, operation)
+    },
+    async usage() {
+      return usageOf(disk, layout)
+    },
+    async [Symbol.asyncDispose]() {},
+  }
 }

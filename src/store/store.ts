@@ -19,6 +19,8 @@ export interface StoredImage {
   readonly layers: number
   /** Bytes of manifest, config and layers as they are stored; shared layers are counted in each image. */
   readonly size: number
+  /** Why the image cannot be read, if it cannot. */
+  readonly problem?: string
 }
 
 export interface CommitOptions extends Operation {

@@ -5,9 +5,8 @@ import type { ChainId } from '../model/digest.ts'
 import { codeOf } from '../model/errors.ts'
 import type { Operation } from '../model/operation.ts'
 import { writeTree } from '../stack/fold.ts'
-import { foldedTree } from '../stack/folded-tree.ts'
-import type { FoldedTree } from '../stack/folded-tree.ts'
-import { stackedTree } from '../stack/stacked-tree.ts'
+import { FoldedTree } from '../stack/folded-tree.ts'
+import { StackedTree } from '../stack/stacked-tree.ts'
 import type { Tree } from '../stack/tree.ts'
 import type { Disk } from '../sys/disk.ts'
 import { fileBytes } from '../sys/file-bytes.ts'
@@ -35,6 +34,7 @@ export class Trees {
 
   /** The merged tree of a stack, base first. The caller closes it. */
   async open(stack: readonly LayerId[], options: { readonly folded?: boolean } & Operation = {}): Promise<Tree> {
+    if (stack.length === 0) return this.#stacked([], undefined)
     for (const id of stack) await this.#layers.ready(id, options)
     const prefix = this.#longestPrefix(stack)
     const rest = stack.slice(prefix?.length ?? 0)
@@ -45,7 +45,7 @@ export class Trees {
   }
 
   #stacked(rest: readonly LayerId[], base: Tree | undefined): Tree {
-    return stackedTree(
+    return new StackedTree(
       rest.map((id) => this.#layers.view(id)),
       base,
     )
@@ -59,7 +59,7 @@ export class Trees {
     }))!
     const views = rest.map((id) => this.#layers.view(id))
     try {
-      await using draft = await cacheDraft(this.#disk, this.#layout.tmp)
+      await using draft = cacheDraft(this.#disk, this.#layout.tmp)
       await writeTree(draft.open(), { views, base, chainId, ...operation })
       await draft.commit(this.#layout.treeOf(chainId))
     } finally {
@@ -81,7 +81,7 @@ export class Trees {
     const path = this.#layout.treeOf(chainId)
     try {
       const index = Index.open(fileBytes(this.#disk, path), { what: `tree ${chainId}` })
-      return foldedTree(index, (diffId) => this.#layers.tar(stack.find((id) => id.diffId === diffId)!))
+      return new FoldedTree(index, (diffId) => this.#layers.tar(stack.find((id) => id.diffId === diffId)!))
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return undefined
       if (codeOf(error) !== 'PLY_BAD_INDEX') throw error

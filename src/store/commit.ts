@@ -1,0 +1,44 @@
+import type { BlobStore } from '../blob/blob-store.ts'
+import { packChanges } from '../diff/pack-changes.ts'
+import { append } from '../image/append.ts'
+import type { Image, Layer } from '../image/image.ts'
+import { packLayer } from '../layer/pack.ts'
+import { mediaTypes } from '../model/documents.ts'
+import type { Digest } from '../model/digest.ts'
+import type { Container } from './containers.ts'
+import type { Layers } from './layers.ts'
+import type { CommitOptions } from './store.ts'
+
+/**
+ * A container's changes as one canonical layer on top of its image. The layer is stored as the uncompressed tar it is:
+ * nothing is compressed here, and nothing of the image below is read but what the changes name.
+ */
+export async function commitContainer(
+  container: Container,
+  base: Image,
+  { layers, blobs, added }: { readonly layers: Layers; readonly blobs: BlobStore; readonly added: Set<Digest> },
+  { message, author, epoch = defaultEpoch(), ...operation }: CommitOptions,
+): Promise<Image> {
+  container.tree.sync()
+  const tar = packLayer(packChanges(container.changes(operation), { before: container.tree.lower, after: container.tree }, operation))
+  const docker = base.descriptor.mediaType === mediaTypes.dockerManifest
+  const made = await layers.make(tar, docker ? mediaTypes.dockerLayer : mediaTypes.ociLayer, operation, added)
+  const layer: Layer = {
+    descriptor: made.descriptor,
+    diffId: made.diffId,
+    compressed: (options) => blobs.stream(made.descriptor.digest, options),
+    uncompressed: (options) => blobs.stream(made.descriptor.digest, options),
+  }
+  const created = new Date(epoch * 1000).toISOString().replace('.000Z', 'Z')
+  return append(base, layer, {
+    created,
+    created_by: 'ply commit',
+    ...(author !== undefined && { author }),
+    ...(message !== undefined && { comment: message }),
+  })
+}
+
+function defaultEpoch(): number {
+  const given = process.env.SOURCE_DATE_EPOCH
+  return given !== undefined && /^\d+$/.test(given) ? Number(given) : Math.floor(Date.now() / 1000)
+}

@@ -1,0 +1,110 @@
+import type { BlobStore } from '../blob/blob-store.ts'
+import { type Candidate, chooseImage, isImageEntry } from '../image/choose.ts'
+import { type BlobReader, imageFromBlobs, readDocument } from '../image/image-from-blobs.ts'
+import type { Image } from '../image/image.ts'
+import { type Digest, isDigest } from '../model/digest.ts'
+import type { Descriptor } from '../model/documents.ts'
+import { codeOf, PlyError } from '../model/errors.ts'
+import type { Operation } from '../model/operation.ts'
+import { isIndexType, manifestLimit, manifestOrIndex, parseIndex } from '../model/parse-documents.ts'
+import { formatPlatform } from '../model/platform.ts'
+import { normalName, parseName } from '../model/reference.ts'
+import type { ZstdDecoders } from '../stream/compression.ts'
+import type { Names } from './names.ts'
+import type { StoredImage } from './store.ts'
+
+/** How deep indexes may hold indexes. */
+const nesting = 8
+
+/** The images of a store: names and digests in, `Image` out. */
+export class Images {
+  readonly #root: string
+  readonly #blobs: BlobStore
+  readonly #names: Names
+  readonly #zstd: ZstdDecoders | undefined
+  readonly #read: BlobReader
+
+  constructor(root: string, blobs: BlobStore, names: Names, zstd: ZstdDecoders | undefined) {
+    this.#root = root
+    this.#blobs = blobs
+    this.#names = names
+    this.#zstd = zstd
+    this.#read = (descriptor, operation) => blobs.stream(descriptor.digest, operation)
+  }
+
+  /**
+   * What a name points at: a name of the store, `NAME@DIGEST`, or a digest alone. Names of other tools are taken as they
+   * wrote them. @throws PLY_IMAGE_NOT_FOUND, PLY_BAD_REFERENCE
+   */
+  async find(text: string): Promise<{ readonly name: string | undefined; readonly descriptor: Descriptor }> {
+    const digest = isDigest(text) ? text : digestIn(text)
+    if (digest !== undefined) return { name: undefined, descriptor: await this.#described(digest, text) }
+    const asWritten = this.#names.get(text)
+    if (asWritten !== undefined) return { name: text, descriptor: asWritten }
+    const name = normalName(text)
+    const descriptor = this.#names.get(name)
+    if (descriptor === undefined) throw this.#notFound(name)
+    return { name, descriptor }
+  }
+
+  /** @throws PLY_IMAGE_NOT_FOUND, PLY_PLATFORM_NOT_FOUND, PLY_BAD_DOCUMENT, PLY_BLOB_NOT_FOUND, PLY_DIGEST_MISMATCH */
+  async open(descriptor: Descriptor, name: string, { platform, ...operation }: { readonly platform?: string } & Operation = {}): Promise<Image> {
+    const manifest = await this.#manifestOf(descriptor, name, platform, operation, 0)
+    return imageFromBlobs(manifest, this.#read, { ...operation, ...(this.#zstd && { zstd: this.#zstd }) })
+  }
+
+  /** The image of a manifest that something in the store stands on. */
+  async byDigest(digest: Digest, operation: Operation = {}): Promise<Image> {
+    return this.open(await this.#described(digest, digest), digest, operation)
+  }
+
+  /** One line of the list: what can be known of a name, even if its blobs are gone. */
+  async summary(name: string, descriptor: Descriptor): Promise<StoredImage> {
+    try {
+      const image = await this.open(descriptor, name)
+      const { config, manifest } = image
+      return {
+        name,
+        digest: descriptor.digest,
+        config: manifest.config.digest,
+        ...(config.created !== undefined && { created: config.created }),
+        platform: formatPlatform(config),
+        layers: image.layers.length,
+        size: image.descriptor.size + manifest.config.size + manifest.layers.reduce((sum, { size }) => sum + size, 0),
+      }
+    } catch (error) {
+      const damaged = ['PLY_BLOB_NOT_FOUND', 'PLY_DIGEST_MISMATCH', 'PLY_SIZE_MISMATCH', 'PLY_BAD_DOCUMENT', 'PLY_PLATFORM_NOT_FOUND', 'PLY_UNSUPPORTED']
+      if (!damaged.includes(codeOf(error) ?? '')) throw error
+      return { name, digest: descriptor.digest, layers: 0, size: descriptor.size, problem: (error as Error).message }
+    }
+  }
+
+  async #manifestOf(descriptor: Descriptor, name: string, platform: string | undefined, operation: Operation, depth: number): Promise<Descriptor> {
+    if (!isIndexType(descriptor.mediaType)) return descriptor
+    if (depth === nesting) throw new PlyError('PLY_BAD_DOCUMENT', { what: `index ${descriptor.digest}`, reason: 'it is nested too deeply' })
+    const index = parseIndex(await readDocument(descriptor, this.#read, manifestLimit, operation))
+    const candidates: Candidate[] = index.manifests.filter(isImageEntry).map((entry) => ({ descriptor: entry, platform: entry.platform }))
+    // An index around a single image that says nothing of its platform is that image.
+    const chosen = candidates.length === 1 && candidates[0]!.platform === undefined ? candidates[0]!.descriptor : chooseImage(candidates, name, platform)
+    return this.#manifestOf(chosen, name, platform, operation, depth + 1)
+  }
+
+  async #described(digest: Digest, name: string): Promise<Descriptor> {
+    const named = this.#names.list().find((record) => record.descriptor.digest === digest)
+    if (named !== undefined) return named.descriptor
+    const stat = await this.#blobs.stat(digest)
+    if (stat === undefined) throw this.#notFound(name)
+    const raw = await readDocument({ mediaType: '', digest, size: stat.size }, this.#read, manifestLimit)
+    const { mediaType } = JSON.parse(raw.toString('utf8')) as { mediaType?: string }
+    const assumed = manifestOrIndex(raw, digest) === 'index' ? 'application/vnd.oci.image.index.v1+json' : 'application/vnd.oci.image.manifest.v1+json'
+    return { mediaType: mediaType ?? assumed, digest, size: stat.size }
+  }
+
+  #notFound(name: string): PlyError {
+    return new PlyError('PLY_IMAGE_NOT_FOUND', { name, where: this.#root })
+  }
+}
+
+function digestIn(text: string): Digest | undefined {
+  return text.includes('@') ? parseName(text).digest : undefined
+}
