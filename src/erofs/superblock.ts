@@ -84,7 +84,7 @@ export function decodeSuperblock(
     fail('it is an EROFS image that plyfs did not write')
   }
   const count = field.readUInt16LE(86)
-  if (inodesStart(count) > head.length) fail('its device table is cut off')
+  if (deviceTableAt + deviceSlotSize * count > head.length) fail('its device table is cut off')
   const slots: DeviceSlot[] = []
   for (let number = 0; number < count; number++) {
     const slot = head.subarray(deviceTableAt + deviceSlotSize * number, deviceTableAt + deviceSlotSize * (number + 1))

@@ -1,6 +1,6 @@
+import type { Inodes } from '../layer/view.ts'
 import type { ByteString } from '../model/bytes.ts'
 import type { Kind } from '../model/entry.ts'
-import type { Inodes } from '../layer/view.ts'
 
 /** One name in a merged directory. */
 export interface TreeEntry {

@@ -1,0 +1,115 @@
+import type { Device, Extent, Index } from '../erofs/index.ts'
+import type { ContentPlace, Provenance } from '../layer/view.ts'
+import type { ByteString } from '../model/bytes.ts'
+import type { DiffId } from '../model/digest.ts'
+import type { Kind, Stat, Xattrs } from '../model/entry.ts'
+import { PlyError } from '../model/errors.ts'
+import { type Bytes, memoryBytes, slice } from '../stream/bytes.ts'
+import type { Tree, TreeEntry } from './tree.ts'
+
+/**
+ * A stack of layers folded into one index (see `writeTree`): its inode numbers are the index's, which stay for as long
+ * as the store format does.
+ *
+ * The tars are opened one by one when content is first read, each once, and closed with the tree. What comes from a
+ * damaged index throws PLY_BAD_INDEX.
+ */
+export class FoldedTree implements Tree {
+  readonly root: number
+  /** The tars, base first. */
+  readonly devices: readonly Device[]
+  readonly index: Index
+  readonly #openDevice: (diffId: DiffId) => Bytes
+  readonly #opened: (Bytes | undefined)[] = []
+  #closed = false
+
+  constructor(index: Index, openDevice: (diffId: DiffId) => Bytes) {
+    this.root = index.root
+    this.devices = index.devices
+    this.index = index
+    this.#openDevice = openDevice
+  }
+
+  lookup(directory: number, name: ByteString): number | undefined {
+    return this.index.lookup(directory, name)
+  }
+
+  list(directory: number): Iterable<TreeEntry> {
+    return this.index.list(directory)
+  }
+
+  parent(directory: number): number {
+    return this.index.parent(directory)
+  }
+
+  stat(ino: number): Stat {
+    return this.index.stat(ino)
+  }
+
+  kind(ino: number): Kind {
+    return this.index.kind(ino)
+  }
+
+  readlink(ino: number): ByteString {
+    return this.index.readlink(ino)
+  }
+
+  xattrs(ino: number): Xattrs {
+    return this.index.xattrs(ino)
+  }
+
+  open(ino: number): Bytes {
+    const extent = this.index.extent(ino)
+    const { size } = this.index.stat(ino)
+    if (extent === undefined) return size === 0 ? memoryBytes(new Uint8Array(0)) : zeros(size)
+    return slice(this.#device(extent), extent.offset, size)
+  }
+
+  /** Which layer the inode's attributes come from. */
+  provenance(ino: number): Provenance {
+    return { layer: this.#diffId(this.index.layer(ino)), header: this.index.header(ino) }
+  }
+
+  /** Where a file's content lies; `undefined` where it has no bytes in a tar. @throws EISDIR, EINVAL */
+  place(ino: number): ContentPlace | undefined {
+    const extent = this.index.extent(ino)
+    return extent && { layer: this.#diffId(extent.device), offset: extent.offset }
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const device of this.#opened) device?.close()
+    this.#opened.length = 0
+    this.index.close()
+  }
+
+  #device({ device }: Extent): Bytes {
+    if (this.#closed) throw new PlyError('EBADF', { syscall: 'read' })
+    return (this.#opened[device] ??= this.#openDevice(this.#diffId(device)))
+  }
+
+  #diffId(device: number): DiffId {
+    const found = this.devices[device]
+    if (found === undefined)
+      throw new PlyError('PLY_BAD_INDEX', { what: 'a tree', reason: `there is no layer ${device}` })
+    return found.diffId
+  }
+}
+
+/** A tree over a folded index. `openDevice` answers with the tar of a layer; it is called at most once for each. */
+export function foldedTree(index: Index, openDevice: (diffId: DiffId) => Bytes): FoldedTree {
+  return new FoldedTree(index, openDevice)
+}
+
+/** A file that is nothing but a hole. */
+function zeros(size: number): Bytes {
+  return {
+    size,
+    read(into, position) {
+      const length = Math.max(0, Math.min(into.length, size - position))
+      into.fill(0, 0, length)
+      return length
+    },
+    close() {},
+  }
+}

@@ -1,0 +1,9 @@
+/**
+ * Stacking: the rule for one name and one layer, and what is made with it. `stackedTree` resolves a stack while it is
+ * walked; `writeTree` folds one into an index that `foldedTree` reads.
+ */
+export { type Fold, fold, type TreeToWrite, writeTree } from './fold.ts'
+export { type FoldedTree, foldedTree } from './folded-tree.ts'
+export { type Before, type Node, type Place, rule } from './rule.ts'
+export { type StackedTree, stackedTree } from './stacked-tree.ts'
+export type { Tree, TreeEntry } from './tree.ts'

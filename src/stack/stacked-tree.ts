@@ -1,0 +1,263 @@
+import type { LayerView, Verdict } from '../layer/view.ts'
+import { type ByteString, displayText } from '../model/bytes.ts'
+import type { Stat, Xattrs } from '../model/entry.ts'
+import { PlyError } from '../model/errors.ts'
+import type { Bytes } from '../stream/bytes.ts'
+import { emptyView } from './empty-view.ts'
+import { mergedVerdicts } from './merged-verdicts.ts'
+import { type Before, type Node, type Place, rule } from './rule.ts'
+import type { Tree, TreeEntry } from './tree.ts'
+
+/** Inode numbers of one side: those of side `k` begin at `k * 2^32`. */
+const numbersPerSide = 2 ** 32
+
+interface Directory {
+  readonly parts: readonly Place[]
+  readonly parent: number
+  /** 2 + subdirectories, once counted. */
+  links?: number
+}
+
+/**
+ * Views stacked over a tree, base first, resolved name by name as they are walked. Nothing is read before it is asked for.
+ *
+ * An inode's number is `k * 2^32 +` its number in the side it comes from; `k` is 0 for the base (or, without one, for the
+ * first view) and counts up. So the base's numbers stay as they are. A directory has the number of the side whose
+ * attributes it shows. A side's own numbers must be below 2^32 (PLY_UNSUPPORTED).
+ *
+ * Link counts are those of the view, layers taken together (layer-semantics H-10). A directory's is counted from its
+ * listing. A file's is exact too: the first question about a file that has more than one name somewhere, or that a
+ * layer above may have linked to, counts all names once. A folded tree has them written down.
+ *
+ * The tree takes its sides over: closing it closes them. A verdict that refers to what is not there (a hardlink to
+ * nothing, H-06) throws PLY_BAD_LAYER when its name is looked up or listed.
+ */
+export function stackedTree(views: readonly LayerView[], base?: Tree): StackedTree {
+  return new StackedTree(views, base)
+}
+
+export class StackedTree implements Tree {
+  readonly root: number
+  readonly #base: Tree | undefined
+  /** By side; the base, which is no view, has none. */
+  readonly #views: readonly (LayerView | undefined)[]
+  /** What the root is once so many sides are stacked. */
+  readonly #roots: (Node | undefined)[] = [undefined]
+  readonly #before: readonly Before[]
+  /** Every directory that was handed out. */
+  readonly #directories = new Map<number, Directory>()
+  readonly #linksBelow: boolean
+  #names: ReadonlyMap<number, number> | undefined
+
+  constructor(views: readonly LayerView[], base: Tree | undefined) {
+    this.#base = base
+    this.#views = base !== undefined ? [undefined, ...views] : views.length > 0 ? views : [emptyView]
+    this.#linksBelow = views.some((view) => view.linksBelow === true)
+    this.#before = this.#views.map((_, side) => (path: ByteString) => this.#find(side, path))
+    for (let side = 0; side < this.#views.length; side++) {
+      const view = this.#views[side]
+      if (view === undefined) this.#roots.push(directoryAt({ side, ino: base!.root }))
+      else this.#roots.push(rule(view.root, side, this.#roots[side], this.#before[side]!))
+    }
+    const { place, parts } = this.#roots.at(-1)!
+    this.root = numberOf(place)
+    this.#directories.set(this.root, { parts: parts!, parent: this.root })
+  }
+
+  lookup(directory: number, name: ByteString): number | undefined {
+    const node = this.#resolve(this.#directory(directory).parts, name)
+    return node && this.#handOut(node, directory)
+  }
+
+  *list(directory: number): Generator<TreeEntry, void, undefined> {
+    const { parts } = this.#directory(directory)
+    if (parts.length === 1 && this.#views[parts[0]!.side] === undefined) {
+      for (const { name, ino, kind } of this.#base!.list(parts[0]!.ino)) {
+        if (kind === 'directory') this.#handOut(directoryAt({ side: 0, ino }), directory)
+        yield { name, ino, kind }
+      }
+      return
+    }
+    for (const { name, node } of this.#merged(parts)) {
+      const ino = this.#handOut(node, directory)
+      yield { name, ino, kind: node.kind ?? this.#side(node.place.side).stat(node.place.ino).kind }
+    }
+  }
+
+  parent(directory: number): number {
+    return this.#directory(directory).parent
+  }
+
+  stat(ino: number): Stat {
+    const stat = this.ownStat(ino)
+    const links = stat.kind === 'directory' ? this.#directoryLinks(ino, stat) : this.#fileLinks(ino, stat)
+    return ino === stat.ino && links === stat.links ? stat : { ...stat, ino, links }
+  }
+
+  readlink(ino: number): ByteString {
+    return this.#side(sideOf(ino)).readlink(ino % numbersPerSide)
+  }
+
+  xattrs(ino: number): Xattrs {
+    return this.#side(sideOf(ino)).xattrs(ino % numbersPerSide)
+  }
+
+  open(ino: number): Bytes {
+    return this.#side(sideOf(ino)).open(ino % numbersPerSide)
+  }
+
+  close(): void {
+    this.#base?.close()
+    for (const view of this.#views) view?.close()
+  }
+
+  /** Which side an inode comes from, and its number there. */
+  source(ino: number): Place {
+    return { side: sideOf(ino), ino: ino % numbersPerSide }
+  }
+
+  /** What the inode's own side says of it: number and link count are that side's. */
+  ownStat(ino: number): Stat {
+    return this.#side(sideOf(ino)).stat(ino % numbersPerSide)
+  }
+
+  /** Whether an inode may have more than one name in the view, without counting. */
+  mayBeLinked(stat: Stat): boolean {
+    return stat.kind !== 'directory' && (stat.links > 1 || this.#linksBelow)
+  }
+
+  #side(side: number): LayerView | Tree {
+    const found = this.#views[side] ?? (side === 0 ? this.#base : undefined)
+    if (found === undefined) throw new PlyError('EIO', { syscall: 'stat' })
+    return found
+  }
+
+  #directory(ino: number): Directory {
+    const directory = this.#directories.get(ino)
+    if (directory === undefined) throw new PlyError('ENOTDIR', { syscall: 'scandir' })
+    return directory
+  }
+
+  /** What stands at a name in a directory made of these parts. */
+  #resolve(parts: readonly Place[], name: ByteString): Node | undefined {
+    let node: Node | undefined
+    for (let i = parts.length - 1; i >= 0; i--) {
+      const { side, ino } = parts[i]!
+      const view = this.#views[side]
+      node =
+        view === undefined ? this.#baseNode(ino, name) : rule(view.lookup(ino, name), side, node, this.#before[side]!)
+    }
+    return node
+  }
+
+  #baseNode(directory: number, name: ByteString): Node | undefined {
+    const ino = this.#base!.lookup(directory, name)
+    if (ino === undefined) return undefined
+    const { kind } = this.#base!.stat(ino)
+    return kind === 'directory' ? directoryAt({ side: 0, ino }) : { place: { side: 0, ino }, kind }
+  }
+
+  /** The names of a directory made of these parts, with what stands there, in byte order. */
+  *#merged(parts: readonly Place[]): Generator<{ readonly name: ByteString; readonly node: Node }> {
+    const listings = parts.map(({ side, ino }) => this.#views[side]?.list(ino) ?? verdictsOf(this.#base!, ino))
+    for (const { name, verdicts } of mergedVerdicts(listings)) {
+      let node: Node | undefined
+      for (let i = parts.length - 1; i >= 0; i--) {
+        const verdict = verdicts[i]
+        const { side } = parts[i]!
+        if (verdict !== undefined) node = rule(verdict, side, node, this.#before[side]!)
+      }
+      if (node !== undefined) yield { name, node }
+    }
+  }
+
+  /** What stood at a path before a side was stacked. Symlinks on the way are not followed. */
+  #find(side: number, path: ByteString): Node | undefined {
+    let node = this.#roots[side]
+    for (const name of path.split('/')) {
+      if (name === '' || name === '.') continue
+      if (node?.parts === undefined) return undefined
+      node = this.#resolve(node.parts, name)
+    }
+    return node
+  }
+
+  /** The number of a node; a directory is remembered, so that the number is enough to go on from. */
+  #handOut({ place, parts }: Node, parent: number): number {
+    const ino = numberOf(place)
+    if (parts === undefined) return ino
+    const known = this.#directories.get(ino)
+    if (known === undefined) this.#directories.set(ino, { parts, parent })
+    else if (known.parent !== parent) {
+      const entry = displayText(this.#pathOf(parent))
+      throw new PlyError('PLY_BAD_LAYER', { entry, reason: 'a directory in it also stands elsewhere', rule: 'U-03' })
+    }
+    return ino
+  }
+
+  #directoryLinks(ino: number, stat: Stat): number {
+    const directory = this.#directory(ino)
+    if (directory.links !== undefined) return directory.links
+    const { parts } = directory
+    if (parts.length === 1 && this.#views[parts[0]!.side] === undefined) return stat.links
+    let links = 2
+    for (const { node } of this.#merged(parts)) if (node.parts !== undefined) links++
+    directory.links = links
+    return links
+  }
+
+  #fileLinks(ino: number, stat: Stat): number {
+    if (!this.mayBeLinked(stat)) return stat.links
+    this.#names ??= this.#countNames()
+    return this.#names.get(ino) ?? stat.links
+  }
+
+  #countNames(): ReadonlyMap<number, number> {
+    const counts = new Map<number, number>()
+    const waiting = [this.root]
+    for (let directory = waiting.pop(); directory !== undefined; directory = waiting.pop()) {
+      for (const { ino, kind } of this.list(directory)) {
+        if (kind === 'directory') waiting.push(ino)
+        else if (this.mayBeLinked(this.ownStat(ino))) counts.set(ino, (counts.get(ino) ?? 0) + 1)
+      }
+    }
+    return counts
+  }
+
+  #pathOf(directory: number): ByteString {
+    const names: ByteString[] = []
+    for (let at = directory; at !== this.root; ) {
+      const { parent } = this.#directory(at)
+      for (const entry of this.list(parent)) if (entry.ino === at) names.unshift(entry.name)
+      at = parent
+    }
+    return names.join('/')
+  }
+}
+
+function directoryAt(place: Place): Node {
+  return { place, parts: [place], kind: 'directory' }
+}
+
+function* verdictsOf(
+  tree: Tree,
+  directory: number,
+): Generator<{ readonly name: ByteString; readonly verdict: Verdict }> {
+  for (const { name, ino, kind } of tree.list(directory)) {
+    yield {
+      name,
+      verdict: { says: 'entry', ino, directory: kind === 'directory', kind, implied: false, opaque: false },
+    }
+  }
+}
+
+function sideOf(ino: number): number {
+  return Math.floor(ino / numbersPerSide)
+}
+
+function numberOf({ side, ino }: Place): number {
+  if (!(ino >= 0 && ino < numbersPerSide)) {
+    throw new PlyError('PLY_UNSUPPORTED', { what: `inode ${ino}`, reason: 'a stack takes numbers below 2^32' })
+  }
+  return side * numbersPerSide + ino
+}
