@@ -3,7 +3,6 @@ import type { Stat } from '../model/entry.ts'
 import type { Operation } from '../model/operation.ts'
 import { Pace } from '../model/pace.ts'
 import type { Tree, TreeEntry } from '../stack/tree.ts'
-import type { WritableUnion } from '../union/union.ts'
 import { type Aspect, added, type Change, type Changeset, deleted, modified } from './change.ts'
 import { ContentComparison } from './content.ts'
 import { equalXattrs, wholeSeconds } from './exported.ts'
@@ -104,11 +103,6 @@ export async function* diff(before: Tree, after: Tree, options: DiffOptions = {}
     yield* removed(path, below, a, pairs)
     stack.push({ path, pairs, next: 0 })
   }
-}
-
-/** What a container has changed: the difference between a union and what lies under its upper. */
-export function changes(union: WritableUnion, options: Omit<DiffOptions, 'untouched' | 'sameNumbers'> = {}): Changeset {
-  return diff(union.lower, union, { ...options, untouched: (ino) => union.untouched(ino), sameNumbers: true })
 }
 
 function differingAttributes(x: Stat, y: Stat, options: DiffOptions): Aspect[] {

@@ -2,7 +2,8 @@
  * Differences between any two trees, and what a layer has to say to bring them about (layer-semantics, section 16).
  */
 export type { Added, Aspect, Change, Changeset, Deleted, Modified } from './change.ts'
-export { changes, type DiffOptions, diff } from './diff.ts'
+export { changes } from './changes.ts'
+export { type DiffOptions, diff } from './diff.ts'
 export type { Skipped, Skipping } from './entry-items.ts'
 export { type PackChangesOptions, packChanges } from './pack-changes.ts'
 export { packTree } from './pack-tree.ts'
