@@ -1,0 +1,51 @@
+import type { StoreCommand } from './store-command.ts'
+
+/** A command as it stands in a file of its own: constructed and run by `main`. */
+export type CommandClass = Pick<typeof StoreCommand, keyof typeof StoreCommand> &
+  (new (
+    ...args: ConstructorParameters<typeof StoreCommand>
+  ) => StoreCommand)
+
+type Loader = () => Promise<CommandClass>
+
+/** Every command by its name, in the groups and the order of the help. Each is loaded only when it is called. */
+export const commandGroups = {
+  'move images': {
+    load: async () => (await import('./commands/load.ts')).Load,
+    save: async () => (await import('./commands/save.ts')).Save,
+    import: async () => (await import('./commands/import.ts')).Import,
+    export: async () => (await import('./commands/export.ts')).Export,
+    copy: async () => (await import('./commands/copy.ts')).Copy,
+  },
+  'look at images and trees': {
+    images: async () => (await import('./commands/images.ts')).Images,
+    inspect: async () => (await import('./commands/inspect.ts')).Inspect,
+    history: async () => (await import('./commands/history.ts')).History,
+    ls: async () => (await import('./commands/ls.ts')).Ls,
+    cat: async () => (await import('./commands/cat.ts')).Cat,
+    stat: async () => (await import('./commands/stat.ts')).Stat,
+    tree: async () => (await import('./commands/tree.ts')).Tree,
+    diff: async () => (await import('./commands/diff.ts')).Diff,
+  },
+  'make images': {
+    commit: async () => (await import('./commands/commit.ts')).Commit,
+    tag: async () => (await import('./commands/tag.ts')).Tag,
+    rmi: async () => (await import('./commands/rmi.ts')).Rmi,
+  },
+  'work in containers': {
+    create: async () => (await import('./commands/create.ts')).Create,
+    ps: async () => (await import('./commands/ps.ts')).Ps,
+    cp: async () => (await import('./commands/cp.ts')).Cp,
+    changes: async () => (await import('./commands/changes.ts')).Changes,
+    rm: async () => (await import('./commands/rm.ts')).Rm,
+  },
+  'care for the store': {
+    df: async () => (await import('./commands/df.ts')).Df,
+    gc: async () => (await import('./commands/gc.ts')).Gc,
+  },
+} as const satisfies Readonly<Record<string, Readonly<Record<string, Loader>>>>
+
+/** All commands, by name. */
+export const commands: ReadonlyMap<string, Loader> = new Map(
+  Object.values(commandGroups).flatMap((group) => Object.entries(group) as [string, Loader][]),
+)

@@ -1,0 +1,20 @@
+import { requiredArg, treeArg } from '../arguments.ts'
+import { StoreCommand } from '../store-command.ts'
+import { locate } from '../tree-paths.ts'
+
+export class Cat extends StoreCommand {
+  static override summary = 'Write a file of a tree to stdout.'
+  static override examples = [
+    { description: 'One file of an image, without unpacking it', command: 'ply cat debian:12 /etc/os-release' },
+  ]
+  static override args = { tree: treeArg(), path: requiredArg('A path in it; symlinks are followed inside the tree.') }
+
+  async run() {
+    const { args } = await this.parse(Cat)
+    await this.claimStdout({ binary: false, instead: 'use ply cp to write to a file' })
+    const library = await this.library()
+    const tree = await this.tree(args.tree)
+    const { ino } = locate(tree, library.encodeText(args.path), library)
+    await this.writeContent(tree, ino)
+  }
+}

@@ -1,0 +1,101 @@
+import { lstat } from 'node:fs/promises'
+import { basename, resolve } from 'node:path'
+import { requiredArg } from '../arguments.ts'
+import { copyIn, copyStreamIn } from '../copy-in.ts'
+import { copyOut } from '../copy-out.ts'
+import type { Container } from '../library.ts'
+import { placeOf } from '../places.ts'
+import { StoreCommand } from '../store-command.ts'
+import { locate, locateParent } from '../tree-paths.ts'
+
+export class Cp extends StoreCommand {
+  static override summary = 'Copy files between a container and this machine.'
+  static override description =
+    'One side is a path in a container (work:/etc/motd), the other a path on this machine, or - for the content of one file on stdin or stdout. Directories are copied with everything under them; a target that is a directory takes the source in under its own name, unless the source ends in /. which copies what is in it. Mode and time are kept, the owner when run by root. Devices and extended attributes are not copied out.'
+  static override examples = [
+    { description: 'A file into a container', command: 'ply cp motd work:/etc/motd' },
+    { description: 'A directory out of it', command: 'ply cp work:/etc ./etc' },
+    { description: 'From a pipe', command: 'echo hello | ply cp - work:/etc/motd' },
+  ]
+  static override args = {
+    source: requiredArg('work:/path, a path on this machine, or -.'),
+    target: requiredArg('work:/path, a path on this machine, or -.'),
+  }
+
+  async run() {
+    const { args } = await this.parse(Cp)
+    const { PlyError } = await this.library()
+    const source = placeOf(args.source)
+    const target = placeOf(args.target)
+    if (source.in === 'container' && target.in !== 'container') {
+      const container = await this.container(source.container, true)
+      await this.out(container, source.path, target.in === 'stream' ? undefined : target.path)
+    } else if (target.in === 'container' && source.in !== 'container') {
+      const container = await this.container(target.container, false)
+      await this.in(container, target.path, source.in === 'stream' ? undefined : source.path)
+    } else {
+      throw new PlyError('PLY_USAGE', {
+        reason: 'one side of cp is a path in a container, such as work:/etc/motd, and the other is not',
+      })
+    }
+    return { source: args.source, target: args.target }
+  }
+
+  private async container(name: string, readOnly: boolean): Promise<Container> {
+    const store = await this.store()
+    return this.closing(await store.containers.open(name, { readOnly, ...this.operation }))
+  }
+
+  /** Into the container. */
+  private async in({ tree }: Container, path: string, from: string | undefined): Promise<void> {
+    const library = await this.library()
+    const { PlyError, encodeText } = library
+    const found = locateParent(tree, encodeText(path), library)
+    const name = from === undefined ? undefined : basename(resolve(from))
+    if (from !== undefined && found.ino !== undefined && tree.stat(found.ino).kind === 'directory') {
+      if (!contentsOnly(from))
+        return copyIn(tree, found.ino, encodeText(name!), encodeText(from), library, this.operation)
+      const { directory, name: there } = found
+      if (there !== '') return copyIn(tree, directory, there, encodeText(resolve(from)), library, this.operation)
+      throw new PlyError('PLY_USAGE', { reason: `copy the parts one by one: ${path} cannot itself be replaced` })
+    }
+    if (found.name === '') throw new PlyError('EISDIR', { path })
+    if (path.endsWith('/') && found.ino === undefined && !(from !== undefined && (await lstat(from)).isDirectory())) {
+      throw new PlyError('ENOENT', { path })
+    }
+    if (from === undefined)
+      return copyStreamIn(tree, found.directory, found.name, this.world.stdin, library, this.operation)
+    return copyIn(tree, found.directory, found.name, encodeText(resolve(from)), library, this.operation)
+  }
+
+  /** Out of the container. */
+  private async out({ tree }: Container, path: string, to: string | undefined): Promise<void> {
+    const library = await this.library()
+    const { encodeText, PlyError } = library
+    const place = locate(tree, encodeText(path), library, { stay: to !== undefined })
+    if (to === undefined) {
+      await this.claimStdout({ binary: false, instead: 'copy to a file' })
+      return this.writeContent(tree, place.ino)
+    }
+    const there = await lstat(to).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined
+      throw error
+    })
+    const target = encodeText(resolve(to))
+    const inside = there?.isDirectory() === true && !contentsOnly(path)
+    if (there === undefined && to.endsWith('/') && tree.stat(place.ino).kind !== 'directory')
+      throw new PlyError('ENOENT', { path: to })
+    await copyOut(
+      tree,
+      place.ino,
+      inside && place.name !== '' ? `${target}/${place.name}` : target,
+      library,
+      this.operation,
+    )
+  }
+}
+
+/** `dir/.` stands for what is in the directory. */
+function contentsOnly(path: string): boolean {
+  return path === '.' || path.endsWith('/.')
+}

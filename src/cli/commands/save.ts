@@ -1,0 +1,61 @@
+import * as Flags from '@oclif/core/flags'
+import { imagesArg } from '../arguments.ts'
+import { ImageCommand } from '../image-command.ts'
+import type { Listed } from '../library.ts'
+
+const formats = ['docker-archive', 'oci-archive', 'oci'] as const
+
+export class Save extends ImageCommand {
+  static override summary = 'Write images to an archive or a layout that other tools read.'
+  static override examples = [
+    { description: 'For docker load and podman load', command: 'ply save debian:hello -o hello.tar' },
+    { description: 'An OCI layout, digests kept', command: 'ply save debian:hello -o oci:./out:hello' },
+    { description: 'Into a pipe', command: 'ply save debian:hello | docker load' },
+  ]
+  static override args = { images: imagesArg() }
+  static override flags = {
+    output: Flags.string({
+      char: 'o',
+      helpValue: 'FILE',
+      summary: 'A file, a directory or a reference; - or nothing for stdout.',
+    }),
+    format: Flags.option({
+      options: formats,
+      summary: 'What to write, where -o is a path; docker-archive by default.',
+    })(),
+    platform: Flags.string({ helpValue: 'OS/ARCH', summary: 'Which image of an index.' }),
+  }
+
+  async run() {
+    const { args, flags } = await this.parse(Save)
+    const library = await this.library()
+    const { output = '-' } = flags
+    const format = flags.format ?? 'docker-archive'
+    if (output === '-') await this.claimStdout({ binary: true, instead: 'use -o FILE' })
+    if (output === '-' && format === 'oci') {
+      throw new library.PlyError('PLY_USAGE', {
+        reason: 'a layout is a directory: name it with -o DIR, or use --format oci-archive',
+      })
+    }
+    const isReference = /^[a-z][a-z-]+:/.test(output)
+    if (isReference && flags.format !== undefined) {
+      throw new library.PlyError('PLY_USAGE', { reason: `${output} says the format already; leave --format out` })
+    }
+    const saved: Listed[] = []
+    const { sink, name } = await this.sink(isReference ? output : `${format}:${output}`)
+    this.closing(sink)
+    for (const reference of args.images) {
+      const image = await this.image(reference, flags.platform)
+      const as = name ?? (await this.storeName(reference))
+      saved.push({ name: as, descriptor: await sink.write(image, as, this.operation) })
+    }
+    for (const { descriptor } of saved) this.sayResult(output, descriptor.digest)
+    return saved
+  }
+
+  /** The digest is the result, except where stdout carries the archive. */
+  private sayResult(output: string, digest: string): void {
+    if (output === '-') this.say(digest)
+    else this.print(digest)
+  }
+}

@@ -1,0 +1,42 @@
+import { rfc3339 } from '../ages.ts'
+import { requiredArg, treeArg } from '../arguments.ts'
+import { fileValue, modeText } from '../file-values.ts'
+import { StoreCommand } from '../store-command.ts'
+import { aligned } from '../table.ts'
+import { locate, pathIn } from '../tree-paths.ts'
+
+export class Stat extends StoreCommand {
+  static override summary = 'Show everything about one path of a tree.'
+  static override examples = [
+    { description: 'Mode, owner, times and attributes of a file', command: 'ply stat debian:12 /usr/bin/passwd' },
+  ]
+  static override args = { tree: treeArg(), path: requiredArg('A path in it; a symlink at its end is not followed.') }
+
+  async run() {
+    const { args } = await this.parse(Stat)
+    const library = await this.library()
+    const tree = await this.tree(args.tree)
+    const { displayText } = library
+    const place = locate(tree, library.encodeText(args.path), library, { stay: true })
+    const { ino } = place
+    const path = pathIn(tree, place)
+    const stat = tree.stat(ino)
+    const facts: string[][] = [
+      ['path', `/${displayText(path)}`],
+      ['kind', stat.kind],
+      ['size', String(stat.size)],
+      ['mode', `${stat.mode.toString(8).padStart(4, '0')} ${modeText(stat)}`],
+      ['owner', `${stat.uid}:${stat.gid}`],
+      ['modified', rfc3339(stat.mtime)],
+      ['links', String(stat.links)],
+      ['inode', String(stat.ino)],
+    ]
+    if (stat.kind === 'symlink') facts.push(['target', displayText(tree.readlink(ino))])
+    if (stat.kind === 'character' || stat.kind === 'block') facts.push(['device', `${stat.major}, ${stat.minor}`])
+    for (const [name, value] of tree.xattrs(ino)) {
+      facts.push(['xattr', `${displayText(name)}=${displayText(Buffer.from(value).toString('latin1'))}`])
+    }
+    await this.printAll(aligned(facts, () => false, '  '))
+    return fileValue(tree, ino, path, library)
+  }
+}

@@ -1,0 +1,94 @@
+import { type ExitCode, exitCodeOf } from './exit-codes.ts'
+
+/** An error as the command line shows it. */
+export interface Failure {
+  readonly code: string
+  readonly message: string
+  readonly details: Readonly<Record<string, unknown>>
+  readonly hint: string | undefined
+  readonly exitCode: ExitCode
+}
+
+/** What to do next, where the message itself cannot know it. */
+const hints: Readonly<Record<string, string>> = {
+  PLY_BAD_ARCHIVE: 'check that the file is complete, and that it is a docker-archive, an oci-archive or an OCI layout',
+  PLY_BAD_COMPRESSION: 'fetch or copy the image again',
+  PLY_DIGEST_MISMATCH: 'fetch or copy the image again',
+  PLY_SIZE_MISMATCH: 'fetch or copy the image again',
+  PLY_STORE_READ_ONLY: 'choose another store with --root or PLY_ROOT',
+  PLY_CONTAINER_BUSY: 'see who has it with: ply ps',
+  EACCES: 'run it as the owner of that path, or choose another store with --root or PLY_ROOT',
+  EROFS: 'choose another store with --root or PLY_ROOT',
+  ENOSPC: 'free some space (ply gc --dry-run shows what a collection would free), or choose another store with --root',
+  EDQUOT: 'free some space, or choose another store with --root',
+  EMFILE: 'raise the limit on open files (ulimit -n)',
+}
+
+/** A parse error of the command line, as oclif throws it: a message of several lines, and lists of what was wrong. */
+interface ParseError extends Error {
+  readonly oclif: { readonly exit?: number | false }
+  readonly args?: readonly ({ readonly name: string } | string)[]
+  readonly flags?: readonly string[]
+}
+
+/** Makes one line, a code and an exit code of anything that was thrown. */
+export function failureOf(error: unknown, command: string | undefined): Failure {
+  if (isParseError(error)) {
+    const reason = usageOf(error)
+    const help = command === undefined ? 'ply --help' : `ply ${command} --help`
+    return { code: 'PLY_USAGE', message: reason, details: { reason }, hint: `see: ${help}`, exitCode: 2 }
+  }
+  const code = codeOf(error)
+  const exitCode = exitCodeOf(code)
+  if (!(error instanceof Error) || code === undefined || exitCode === 70) {
+    const message = error instanceof Error ? error.message || error.name : String(error)
+    const hint = 'this is an error in ply; run it again with PLY_LOG=debug to see where it happened'
+    return { code: 'PLY_INTERNAL', message: oneLine(message), details: {}, hint, exitCode: 70 }
+  }
+  const { details } = error as { details?: Readonly<Record<string, unknown>> }
+  return {
+    code,
+    message: oneLine(error.message),
+    details: details ?? systemDetails(error),
+    hint: hints[code],
+    exitCode,
+  }
+}
+
+/** The lines that go to stderr. */
+export function renderFailure(failure: Failure): string {
+  return `ply: ${failure.message}\n${failure.hint === undefined ? '' : `     ${failure.hint}\n`}`
+}
+
+function isParseError(error: unknown): error is ParseError {
+  return error instanceof Error && typeof (error as { oclif?: unknown }).oclif === 'object'
+}
+
+function usageOf(error: ParseError): string {
+  const names = (error.args ?? []).map((arg) => (typeof arg === 'string' ? arg : arg.name))
+  if (error.constructor.name === 'RequiredArgsError')
+    return `missing: ${names.map((name) => name.toUpperCase()).join(' ')}`
+  if (error.constructor.name === 'UnexpectedArgsError') return `unexpected: ${names.join(' ')}`
+  if (error.flags !== undefined) return `unknown flag: ${error.flags.join(' ')}`
+  const lines = error.message.split('\n').filter((line) => line !== 'See more help with --help')
+  return oneLine(lines.join(' ').replace(/^The following errors? occurred:\s*/, ''))
+}
+
+function systemDetails(error: Error): Readonly<Record<string, unknown>> {
+  const { syscall, path, dest } = error as NodeJS.ErrnoException & { dest?: string }
+  return Object.fromEntries(Object.entries({ syscall, path, dest }).filter(([, value]) => value !== undefined))
+}
+
+/** Names inside messages may hold anything; the terminal gets one printable line. */
+function oneLine(text: string): string {
+  return text
+    .replace(/\s*\n\s*/g, ' ')
+    .replace(/[\x00-\x1f\x7f]/g, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`)
+    .trim()
+}
+
+/** As the library's `codeOf`, without loading the library to report a usage error. */
+function codeOf(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null | undefined)?.code
+  return typeof code === 'string' ? code : undefined
+}

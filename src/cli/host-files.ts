@@ -1,0 +1,44 @@
+import { randomBytes } from 'node:crypto'
+import { lstat, open, rename, unlink } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import type { Library } from './library.ts'
+
+/** A path on this machine as a byte string or text, with another name for it that nobody uses. */
+export function temporaryBeside(path: string): string {
+  return join(dirname(path), `.${basename(path).slice(0, 200)}.${randomBytes(6).toString('hex')}.tmp`)
+}
+
+/**
+ * Writes a file wholly or not at all: under another name first, synced, then renamed. What is not a regular file (a device, a
+ * pipe) is written to as it stands.
+ */
+export async function writeWhole(
+  path: string,
+  content: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+  library: Library,
+): Promise<void> {
+  const existing = await lstat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
+    throw error
+  })
+  const direct = existing !== undefined && !existing.isFile() && !existing.isDirectory()
+  const target = direct ? path : temporaryBeside(path)
+  if (existing?.isDirectory()) throw new library.PlyError('EISDIR', { syscall: 'open', path })
+  const file = await open(target, direct ? 'w' : 'wx', 0o666)
+  try {
+    try {
+      for await (const chunk of content) {
+        if (signal.aborted) throw new library.PlyError('PLY_ABORTED', {}, { cause: signal.reason })
+        for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at, chunk.length - at)).bytesWritten
+      }
+      if (!direct) await file.sync()
+    } finally {
+      await file.close()
+    }
+    if (!direct) await rename(target, path)
+  } catch (error) {
+    if (!direct) await unlink(target).catch(() => {})
+    throw error
+  }
+}

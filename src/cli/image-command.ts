@@ -1,0 +1,67 @@
+import { stat } from 'node:fs/promises'
+import { archiveReference, spool } from './archives.ts'
+import type { Image, ImageSink, ImageSource, Listed } from './library.ts'
+import { StoreCommand } from './store-command.ts'
+
+const transport = /^(?:ocidir|oci|oci-archive|docker-archive|dir|tar|rootfs|docker|store):/
+
+/** What the commands share that move images: where they come from and where they go. */
+export abstract class ImageCommand extends StoreCommand {
+  /**
+   * The images that a file, a directory, `-` or a reference stands for, with their names there. Of a reference it is the one it
+   * names, of everything else all.
+   */
+  protected async *imagesOf(
+    text: string,
+    platform: string | undefined,
+  ): AsyncGenerator<{ image: Image; name: string | undefined }> {
+    const { openSource } = await this.library()
+    const named = transport.test(text)
+    const reference = named ? text : await archiveReference(await this.pathOf(text))
+    const source = this.closing(await openSource(reference, this.operation))
+    const listed: Listed[] = []
+    for await (const one of source.list()) listed.push(one)
+    const options = { ...(platform !== undefined && { platform }), ...this.operation }
+    if (named || listed.length === 1) {
+      const image = await source.image(undefined, options)
+      yield { image, name: nameOf(image, listed) }
+      return
+    }
+    for (const { name } of listed) yield { image: await source.image(name, options), name }
+  }
+
+  /** The source of a root file system: a tar, a directory, or `-` for a tar on stdin. */
+  protected async rootfsSource(text: string): Promise<ImageSource> {
+    const { openSource } = await this.library()
+    const path = transport.test(text) ? undefined : await this.pathOf(text)
+    const reference = path === undefined ? text : `${(await stat(path)).isDirectory() ? 'rootfs' : 'tar'}:${path}`
+    return this.closing(await openSource(reference, this.operation))
+  }
+
+  /** Where a reference leads to, and the name the image gets there: `undefined` where the reference has said it. */
+  protected async sink(reference: string): Promise<{ readonly sink: ImageSink; readonly name: string | undefined }> {
+    const { openSink, splitReference } = await this.library()
+    const { transport: kind, details } = splitReference(reference)
+    if (kind === 'store') return { sink: await this.store(), name: details }
+    return { sink: await openSink(reference, this.operation), name: undefined }
+  }
+
+  /** The name of an image in the store, for the archive it goes into; `undefined` for what comes from elsewhere. */
+  protected async storeName(reference: string): Promise<string | undefined> {
+    const { splitReference } = await this.library()
+    const { transport: kind, details } = splitReference(reference)
+    return kind === 'store' ? details : undefined
+  }
+
+  private async pathOf(text: string): Promise<string> {
+    if (text !== '-') return text
+    return this.closing(await spool(this.world.stdin, this.world.signal, await this.library())).path
+  }
+}
+
+/** What the image is called where it came from. */
+function nameOf(image: Image, listed: readonly Listed[]): string | undefined {
+  return listed.length === 1
+    ? listed[0]!.name
+    : listed.find(({ descriptor }) => descriptor.digest === image.digest)?.name
+}

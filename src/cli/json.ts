@@ -1,0 +1,31 @@
+import { rfc3339 } from './ages.ts'
+
+/**
+ * A value of the library as JSON: times (`mtime`) as RFC 3339 with nanoseconds, bytes as base64, maps as objects. Functions
+ * and what they hold on to are left out.
+ */
+export function jsonText(value: unknown): string {
+  return JSON.stringify(plain(value, ''), undefined, 2)
+}
+
+function plain(value: unknown, key: string): unknown {
+  switch (typeof value) {
+    case 'bigint':
+      if (key === 'mtime') return rfc3339(value)
+      return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString()
+    case 'function':
+    case 'symbol':
+      return undefined
+    case 'object':
+      return value === null ? null : plainObject(value)
+    default:
+      return value
+  }
+}
+
+function plainObject(value: object): unknown {
+  if (Array.isArray(value)) return value.map((item) => plain(item, ''))
+  if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.length).toString('base64')
+  const entries: Iterable<[unknown, unknown]> = value instanceof Map ? value : Object.entries(value)
+  return Object.fromEntries([...entries].map(([key, member]) => [String(key), plain(member, String(key))]))
+}

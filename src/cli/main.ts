@@ -1,0 +1,129 @@
+import type { Config } from '@oclif/core/config'
+import { commands } from './commands.ts'
+import { failureOf, renderFailure } from './failure.ts'
+import { jsonText } from './json.ts'
+import { OutputClosed } from './output.ts'
+import { UsageError } from './usage-error.ts'
+import type { World } from './world.ts'
+
+/** What package.json says that the command needs to know. */
+export interface PackageFacts {
+  readonly name: string
+  readonly version: string
+  readonly root: string
+}
+
+/** Runs one command line and answers with its exit code. Whatever goes wrong is told on stderr. */
+export async function main(argv: readonly string[], world: World, facts: PackageFacts): Promise<number> {
+  const [id, ...rest] = globalFlagsLast(argv)
+  try {
+    if (id === undefined || wantsHelp(id) || (id === 'help' && rest[0] === undefined)) {
+      await write(world, await (await import('./help.ts')).rootHelp())
+      return 0
+    }
+    if (id === '--version' || id === 'version') {
+      await write(world, `${versionLine(facts)}\n`)
+      return 0
+    }
+    const named = id === 'help' ? rest[0]! : id
+    const load = commands.get(named)
+    if (load === undefined) throw unknownCommand(named)
+    const config = await loadConfig(facts)
+    if (id === 'help' || beforeDashes(rest).some(wantsHelp)) {
+      const { commandHelp } = await import('./help.ts')
+      await write(world, await commandHelp(named, config, Math.min(world.columns ?? 100, 100)))
+      return 0
+    }
+    const Command = await load()
+    const command = new Command(rest, config)
+    command.id = named
+    return await command.execute(world)
+  } catch (error) {
+    return report(error, id, argv, world)
+  }
+}
+
+export function versionLine({ name, version }: Pick<PackageFacts, 'name' | 'version'>): string {
+  return `${name} ${version}`
+}
+
+async function report(error: unknown, id: string | undefined, argv: readonly string[], world: World): Promise<number> {
+  if (error instanceof OutputClosed) return 0
+  const failure = failureOf(error, id !== undefined && commands.has(id) ? id : undefined)
+  const { code, message, details, hint, exitCode } = failure
+  if (beforeDashes(argv).includes('--json')) {
+    await write(world, `${jsonText({ error: { code, message, details, ...(hint !== undefined && { hint }) } })}\n`)
+  }
+  world.stderr.write(renderFailure(failure))
+  if (world.environment.PLY_LOG === 'debug' && error instanceof Error) world.stderr.write(`${stackOf(error)}\n`)
+  if (code === 'PLY_ABORTED' && world.signal.reason === 'SIGTERM') return 143
+  return exitCode
+}
+
+/** The stack with those of its causes. */
+function stackOf(error: Error): string {
+  const own = error.stack ?? String(error)
+  return error.cause instanceof Error ? `${own}\ncaused by ${stackOf(error.cause)}` : own
+}
+
+/** The commands are in a table of ours: oclif has nothing to look for on the disk. */
+async function loadConfig({ name, version, root }: PackageFacts): Promise<Config> {
+  const { Config } = await import('@oclif/core/config')
+  const config = await Config.load({
+    root,
+    ignoreManifest: true,
+    pjson: { name, version, type: 'module', oclif: { bin: 'ply', dirname: 'ply' } } as never,
+  })
+  return config
+}
+
+function wantsHelp(argument: string): boolean {
+  return argument === '--help' || argument === '-h'
+}
+
+function beforeDashes(argv: readonly string[]): readonly string[] {
+  const dashes = argv.indexOf('--')
+  return dashes < 0 ? argv : argv.slice(0, dashes)
+}
+
+/** `ply --root DIR images` is `ply images --root DIR`. */
+function globalFlagsLast(argv: readonly string[]): string[] {
+  const moved: string[] = []
+  let at = 0
+  for (; at < argv.length; at++) {
+    const argument = argv[at]!
+    if (argument === '--root' || argument === '--progress') moved.push(argument, ...argv.slice(++at, at + 1))
+    else if (/^(--root=|--progress=|--json$|--quiet$|-q$)/.test(argument)) moved.push(argument)
+    else break
+  }
+  const [id, ...rest] = argv.slice(at)
+  return id === undefined ? moved.filter(wantsHelp) : [id, ...moved, ...rest]
+}
+
+function unknownCommand(id: string): UsageError {
+  const close = [...commands.keys()].filter((name) => distance(id, name) <= 2 || name.startsWith(id)).slice(0, 3)
+  const hint = close.length > 0 ? `did you mean: ${close.join(', ')}?` : 'see: ply --help'
+  return new UsageError(`${JSON.stringify(id)} is not a command; ${hint}`)
+}
+
+/** Edits between two words. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
+    }
+    row = next
+  }
+  return row[b.length]!
+}
+
+async function write(world: World, text: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    world.stdout.write(text, (error) => {
+      if (error === null || error === undefined || (error as NodeJS.ErrnoException).code === 'EPIPE') resolve()
+      else reject(error)
+    })
+  })
+}

@@ -1,0 +1,185 @@
+import type { Interfaces } from '@oclif/core'
+import { Command } from '@oclif/core/command'
+import * as Flags from '@oclif/core/flags'
+import { contentOf } from './copy-out.ts'
+import type { ExitCode } from './exit-codes.ts'
+import { jsonText } from './json.ts'
+import type { Image, Library, Operation, Store, Tree } from './library.ts'
+import { Output } from './output.ts'
+import { chooseStyle, type ProgressRenderer, type ProgressStyle, progressRenderer, progressStyles } from './progress.ts'
+import type { World } from './world.ts'
+
+/** What oclif's parser makes of flags and arguments. */
+type Parsed = Record<string, unknown>
+
+interface Settings {
+  readonly root?: string | undefined
+  readonly quiet?: boolean
+  readonly progress?: ProgressStyle
+}
+
+/**
+ * What all commands share: the flags that mean the same everywhere, the store, progress, and output. A command parses,
+ * makes one call, prints, and returns the value that `--json` shows. What it opens through here is closed when it ends,
+ * the last first, whether it succeeds or not.
+ */
+export abstract class StoreCommand extends Command {
+  static override enableJsonFlag = true
+
+  static override baseFlags = {
+    quiet: Flags.boolean({ char: 'q', helpGroup: 'global', summary: 'Print ids only, and no progress.' }),
+    root: Flags.string({
+      env: 'PLY_ROOT',
+      helpGroup: 'global',
+      helpValue: 'DIR',
+      summary: 'The store; by default $XDG_DATA_HOME/ply or ~/.local/share/ply.',
+    }),
+    json: Flags.boolean({
+      helpGroup: 'global',
+      summary: 'Print the result as JSON: sizes in bytes, times as RFC 3339.',
+    }),
+    progress: Flags.option({
+      options: progressStyles,
+      default: 'auto' as ProgressStyle,
+      env: 'PLY_PROGRESS',
+      helpGroup: 'global',
+      summary: 'How to show progress on stderr.',
+    })(),
+  }
+
+  /** Set by a command whose answer is no: exit code 1. */
+  protected negative = false
+  #world: World | undefined
+  #output: Output | undefined
+  #settings: Settings = {}
+  #renderer: ProgressRenderer | undefined
+  #store: Promise<Store> | undefined
+  readonly #open: (() => unknown)[] = []
+
+  /** Runs the command in a world and answers with its exit code. @throws whatever went wrong */
+  async execute(world: World): Promise<ExitCode> {
+    this.#world = world
+    this.#output = new Output(world.stdout)
+    try {
+      const result: unknown = await this.run()
+      this.#renderer?.stop()
+      if (this.jsonEnabled()) this.#output.print(jsonText(result))
+      await this.#output.end()
+      return this.negative ? 1 : 0
+    } finally {
+      this.#renderer?.stop()
+      for (const close of this.#open.reverse()) await close()
+    }
+  }
+
+  protected override async parse<F extends Parsed, B extends Parsed, A extends Parsed>(
+    options?: Interfaces.Input<F, B, A>,
+    argv?: string[],
+  ): Promise<Interfaces.ParserOutput<F, B, A>> {
+    const parsed = await super.parse<F, B, A>(options, argv)
+    this.#settings = parsed.flags as Settings
+    return parsed
+  }
+
+  protected get world(): World {
+    if (this.#world === undefined) throw new Error('a command runs by execute()')
+    return this.#world
+  }
+
+  protected get output(): Output {
+    if (this.#output === undefined) throw new Error('a command runs by execute()')
+    return this.#output
+  }
+
+  protected get quiet(): boolean {
+    return this.#settings.quiet === true
+  }
+
+  /** One line of the result; nothing with `--json`. */
+  protected print(line: string): void {
+    if (!this.jsonEnabled()) this.output.print(line)
+  }
+
+  /** Many lines, as fast as the reader takes them. */
+  protected async printAll(lines: Iterable<string>): Promise<void> {
+    for (const line of lines) {
+      this.print(line)
+      if (this.output.full) await this.output.room()
+    }
+  }
+
+  /** A line for people on stderr; nothing with `-q`. */
+  protected say(line: string): void {
+    if (!this.quiet) this.world.stderr.write(`${line}\n`)
+  }
+
+  /** Content and `--json` cannot share stdout, and content does not go to a terminal unasked. @throws PLY_USAGE */
+  protected async claimStdout(options: { readonly binary: boolean; readonly instead: string }): Promise<void> {
+    const { PlyError } = await this.library()
+    if (this.jsonEnabled())
+      throw new PlyError('PLY_USAGE', { reason: `--json and content cannot share stdout; ${options.instead}` })
+    if (options.binary && this.output.isTerminal) {
+      throw new PlyError('PLY_USAGE', { reason: `not writing an archive to a terminal; ${options.instead}` })
+    }
+  }
+
+  /** The library, loaded when it is first needed: help and usage errors do without. */
+  protected library(): Promise<Library> {
+    return import('../index.ts')
+  }
+
+  /** Where signals and progress go; the last argument of every long call. */
+  protected get operation(): Required<Operation> {
+    this.#renderer ??= this.#chooseRenderer()
+    return { signal: this.world.signal, onProgress: this.#renderer.show }
+  }
+
+  /** The store of `--root`, opened once. */
+  protected store(): Promise<Store> {
+    this.#store ??= this.library()
+      .then(({ openStore }) => openStore(this.#settings.root))
+      .then((store) => this.closing(store))
+    return this.#store
+  }
+
+  /** A tree by its name: `debian:12`, `container:work`, `oci:dir:tag`, `rootfs:dir`, … */
+  protected async tree(reference: string): Promise<Tree> {
+    const { openTree } = await this.library()
+    const store = await this.#storeFor(reference)
+    const tree = await openTree(reference, { ...(store && { store }), ...this.operation })
+    this.#open.push(() => tree.close())
+    return tree
+  }
+
+  /** An image by its name in the store or by a reference. */
+  protected async image(reference: string, platform?: string): Promise<Image> {
+    const { openSource } = await this.library()
+    const store = await this.#storeFor(reference)
+    const source = this.closing(await openSource(reference, { ...(store && { store }), ...this.operation }))
+    return source.image(undefined, { ...(platform !== undefined && { platform }), ...this.operation })
+  }
+
+  /** The content of a file on stdout. */
+  protected async writeContent(tree: Tree, ino: number): Promise<void> {
+    for (const chunk of contentOf(tree, ino)) await this.output.write(chunk)
+  }
+
+  /** Sees to it that something is closed when the command ends. */
+  protected closing<T extends AsyncDisposable>(held: T): T {
+    this.#open.push(() => held[Symbol.asyncDispose]())
+    return held
+  }
+
+  /** The store, where a reference is about it: reading an archive leaves no store behind. */
+  async #storeFor(reference: string): Promise<Store | undefined> {
+    const { splitReference } = await this.library()
+    const { transport } = splitReference(reference)
+    return transport === 'store' || transport === 'container' ? this.store() : undefined
+  }
+
+  #chooseRenderer(): ProgressRenderer {
+    const { stderr, environment } = this.world
+    const style = this.quiet ? 'none' : chooseStyle(this.#settings.progress ?? 'auto', stderr, environment)
+    return progressRenderer(style, stderr)
+  }
+}
