@@ -12,7 +12,7 @@ export interface Bytes {
   read(into: Uint8Array, position: number): number
   close(): void
   /** Where these bytes lie on a disk, if they are one run of a file: for copies inside the kernel. */
-  readonly extent?: { readonly fd: number; readonly offset: number }
+  readonly extent?: { readonly fd: number; readonly offset: number } | undefined
 }
 
 /** Something bytes are written to, in order. A promise asks the writer to wait. */

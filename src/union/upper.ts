@@ -69,7 +69,8 @@ export interface Upper extends LayerView {
   /**
    * Makes the upper's copy of a lower inode, under its number. `content` is absent for what has none, and for a
    * copy of attributes alone where `metadataOnly` says that the form allows it. A directory is copied without children.
-   * The name is one where this upper has nothing. `content` stays the caller's, who closes it.
+   * The name is one where this upper has nothing. `content` stays the caller's, who closes it. The times of `directory`
+   * stay as they are; of what other changes do to them nothing is promised, since the union sets them.
    */
   copyUp(directory: number, name: ByteString, ino: number, creation: Creation, content?: Bytes): void
   /** Gives a metadata-only copy its content; its attributes stay, the modify time included. */

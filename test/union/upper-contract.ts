@@ -261,6 +261,14 @@ export function upperContract(
       expect(upper.stat(50)).toMatchObject({ ino: 50, kind: 'directory', mode: 0o700 })
     })
 
+    promise('copying up leaves the times of the directory as they are', (upper) => {
+      upper.copyUp(root(upper), 'd', 50, { ...directory, mtime: 5n })
+      upper.copyUp(50, 'e', 51, { ...directory, mtime: 6n })
+      upper.copyUp(50, 'a', 77, file, text('below'))
+      expect(upper.stat(50).mtime).toBe(5n)
+      expect(upper.stat(51).mtime).toBe(6n)
+    })
+
     promise('where metadata can be copied up alone, the content can follow', (upper) => {
       if (!upper.metadataOnly) {
         expect(upper.metadataOnly).toBe(false)

@@ -1,0 +1,152 @@
+import type { ByteString } from '../model/bytes.ts'
+import { PlyError } from '../model/errors.ts'
+import { type Bytes, memoryBytes } from '../stream/bytes.ts'
+import type { Handles } from './handles.ts'
+import type { LinkGroups } from './link-groups.ts'
+import type { Sides } from './sides.ts'
+import type { Creation } from './upper.ts'
+
+const noContent = memoryBytes(new Uint8Array())
+
+/** Bringing inodes into the upper, parents first, under the numbers that they have below. */
+export class CopyUp {
+  readonly #sides: Sides
+  readonly #groups: LinkGroups
+  readonly #handles: Handles
+
+  constructor(sides: Sides, groups: LinkGroups, handles: Handles) {
+    this.#sides = sides
+    this.#groups = groups
+    this.#handles = handles
+  }
+
+  /** A directory, without its children. */
+  directory(ino: number): void {
+    const { upper } = this.#sides
+    if (this.#sides.inUpper(ino)) {
+      this.#describe(ino)
+      return
+    }
+    const parent = this.#sides.parent(ino)
+    const name = this.#sides.places.nameOf(ino)
+    this.directory(parent)
+    if (this.#sides.lookup(parent, name) !== ino) throw new PlyError('ENOENT', { syscall: 'open' })
+    upper.copyUp(this.#sides.up(parent), name, ino, this.#creationOf(ino))
+    this.#sides.enter(ino, parent, ino)
+  }
+
+  /** Whatever can be changed without touching content. */
+  attributes(ino: number): void {
+    if (this.#sides.isDirectory(ino)) this.directory(ino)
+    else if (!this.#sides.inUpper(ino)) this.#file(ino, this.#place(ino), 'attributes')
+  }
+
+  /** The content of a file, or none of it if the caller is about to drop it. */
+  content(ino: number, truncate: boolean): void {
+    if (!this.#sides.inUpper(ino)) this.#file(ino, this.#place(ino), truncate ? 'empty' : 'content')
+    else if (!this.#sides.upper.hasContent(ino)) {
+      this.#reading(ino, truncate, (content) => this.#sides.upper.copyUpContent(ino, content))
+      this.#moved(ino)
+    }
+  }
+
+  /** Sees to it that the upper has an inode at this very name, which shows it. */
+  at(directory: number, name: ByteString, ino: number): void {
+    const { upper } = this.#sides
+    if (this.#sides.isDirectory(ino)) {
+      this.directory(ino)
+      return
+    }
+    this.directory(directory)
+    if (!this.#sides.inUpper(ino)) this.#file(ino, { directory, name }, 'attributes')
+    else if (this.#sides.verdict(directory, name).says === 'nothing') {
+      this.#groups.cover(directory, name)
+      upper.link(this.#sides.up(directory), name, ino)
+    }
+  }
+
+  /**
+   * Gives an inode that is about to lose its last name in the upper another one there, where a name from below shows it:
+   * without that, the name would show the old file again.
+   */
+  keep(ino: number): void {
+    const { upper } = this.#sides
+    if (!this.#sides.inUpper(ino) || upper.stat(ino).links > 1) return
+    if (this.#groups.lowerNames(ino, this.#sides.lowerLinks(ino)) === 0) return
+    const place = this.#place(ino)
+    this.directory(place.directory)
+    const { mtime } = upper.stat(this.#sides.up(place.directory))
+    this.at(place.directory, place.name, ino)
+    upper.setAttributes(this.#sides.up(place.directory), { mtime })
+  }
+
+  #place(ino: number): { readonly directory: number; readonly name: ByteString } {
+    const place = this.#sides.visiblePlace(ino)
+    if (!place) throw new PlyError('ENOENT', { syscall: 'open' })
+    return place
+  }
+
+  #file(
+    ino: number,
+    place: { readonly directory: number; readonly name: ByteString },
+    what: 'attributes' | 'content' | 'empty',
+  ): void {
+    const { upper, lower } = this.#sides
+    this.directory(place.directory)
+    this.#groups.cover(place.directory, place.name)
+    const { kind, links, size } = lower.stat(ino)
+    const creation = this.#creationOf(ino)
+    const parent = this.#sides.up(place.directory)
+    if (kind !== 'file' || (what === 'attributes' && upper.metadataOnly && size > 0)) {
+      upper.copyUp(parent, place.name, ino, creation)
+    } else {
+      this.#reading(ino, what === 'empty', (content) => upper.copyUp(parent, place.name, ino, creation, content))
+      this.#moved(ino)
+    }
+    if (links > 1) this.#groups.spread(ino)
+  }
+
+  #reading(ino: number, empty: boolean, copy: (content: Bytes) => void): void {
+    if (empty) {
+      copy(noContent)
+      return
+    }
+    const content = this.#sides.lower.open(ino)
+    try {
+      copy(content)
+    } finally {
+      content.close()
+    }
+  }
+
+  #moved(ino: number): void {
+    this.#handles.moved(ino, () => this.#sides.upper.open(ino))
+  }
+
+  /** Gives a directory that the upper only implies the attributes it shows, so that one of them can change. */
+  #describe(ino: number): void {
+    const part = this.#sides.directory(ino)
+    if (part.described === undefined) return
+    const { upper } = this.#sides
+    const { mode, uid, gid, mtime, xattrs } = this.#creationOf(part.described)
+    for (const [name, value] of xattrs ?? []) upper.setXattr(this.#sides.up(ino), name, value)
+    upper.setAttributes(this.#sides.up(ino), { mode, uid, gid, mtime })
+    part.described = undefined
+  }
+
+  #creationOf(ino: number): Creation {
+    const { lower } = this.#sides
+    const { kind, mode, uid, gid, mtime, major, minor } = lower.stat(ino)
+    const xattrs = lower.xattrs(ino)
+    return {
+      kind,
+      mode,
+      uid,
+      gid,
+      mtime,
+      ...(xattrs.size > 0 && { xattrs }),
+      ...(kind === 'symlink' && { target: lower.readlink(ino) }),
+      ...((kind === 'character' || kind === 'block') && { major, minor }),
+    }
+  }
+}

@@ -1,0 +1,237 @@
+import { nothing, type Verdict } from '../layer/view.ts'
+import type { ByteString } from '../model/bytes.ts'
+import type { Attributes, Kind, Stat, Xattrs } from '../model/entry.ts'
+import { PlyError } from '../model/errors.ts'
+import type { Tree, TreeEntry } from '../stack/tree.ts'
+import { mergedNames } from './merged-names.ts'
+import { Places } from './places.ts'
+import { stands } from './stands.ts'
+import { firstNewInode, type Upper } from './upper.ts'
+
+/** What the union knows of a directory that is in the upper. */
+export interface UpperDirectory {
+  /** The union's number of the directory that holds it. */
+  parent: number
+  /** The lower directory that it merges with. */
+  lower: number | undefined
+  /** The lower directory whose attributes it has, where no entry of the upper describes it. */
+  described: number | undefined
+}
+
+/**
+ * The two sides of a writable union, merged by inode for reading names. Numbers are the union's: of the lower tree for
+ * what is below or was copied up, of the upper for the rest. The upper's root goes by the lower root's number.
+ */
+export class Sides {
+  readonly lower: Tree
+  readonly upper: Upper
+  readonly root: number
+  readonly places: Places
+  /** Lower inodes that lost their last name while this union was open: the lower tree would still know them. */
+  readonly gone = new Set<number>()
+  readonly #directories = new Map<number, UpperDirectory>()
+  /** The union's number of a lower directory, where the upper gave the merged directory another one. */
+  readonly #renumbered = new Map<number, number>()
+  #surveyed = false
+
+  constructor(lower: Tree, upper: Upper) {
+    this.lower = lower
+    this.upper = upper
+    this.root = lower.root
+    this.places = new Places(lower)
+    const { root } = upper
+    const below = stands(root, lower.root, lower)
+    this.#directories.set(this.root, { parent: this.root, lower: below?.lower, described: below?.described })
+  }
+
+  /** The upper's number for a number of the union. */
+  up(ino: number): number {
+    return ino === this.root ? this.upper.root.ino : ino
+  }
+
+  inUpper(ino: number): boolean {
+    return ino === this.root || this.upper.has(ino)
+  }
+
+  /** @throws ENOENT if the directory is not in the upper, ENOTDIR if it is none. */
+  directory(ino: number): UpperDirectory {
+    const known = this.#directories.get(ino)
+    if (known) return known
+    if (this.upper.stat(ino).kind !== 'directory') throw new PlyError('ENOTDIR', { syscall: 'lookup' })
+    // A number from before this union was opened: nobody walked to it yet.
+    this.survey()
+    const found = this.#directories.get(ino)
+    if (!found) throw new PlyError('ENOENT', { syscall: 'lookup' })
+    return found
+  }
+
+  isDirectory(ino: number): boolean {
+    if (this.#directories.has(ino)) return true
+    return (this.inUpper(ino) ? this.upper.stat(this.up(ino)) : this.lower.stat(ino)).kind === 'directory'
+  }
+
+  /** What the upper says at a name of a directory that may or may not be in it. */
+  verdict(directory: number, name: ByteString): Verdict {
+    return this.inUpper(directory) ? this.upper.lookup(this.up(directory), name) : nothing
+  }
+
+  /** What the lower tree has at a name, hidden or not. */
+  below(directory: number, name: ByteString): number | undefined {
+    const lower = this.inUpper(directory) ? this.directory(directory).lower : directory
+    return lower === undefined ? undefined : this.lower.lookup(lower, name)
+  }
+
+  lookup(directory: number, name: ByteString): number | undefined {
+    if (!this.inUpper(directory)) {
+      if (this.gone.has(directory)) throw new PlyError('ENOENT', { syscall: 'lookup' })
+      const ino = this.lower.lookup(directory, name)
+      if (ino !== undefined) this.places.note(directory, name, ino)
+      return ino
+    }
+    const part = this.directory(directory)
+    const below = part.lower === undefined ? undefined : this.lower.lookup(part.lower, name)
+    const verdict = this.upper.lookup(this.up(directory), name)
+    if (verdict.says === 'nothing') {
+      if (below !== undefined) this.places.note(part.lower!, name, below)
+      return below
+    }
+    return this.#arrive(directory, verdict, below)
+  }
+
+  *list(directory: number): Iterable<TreeEntry> {
+    if (!this.inUpper(directory)) {
+      if (!this.gone.has(directory)) yield* this.lower.list(directory)
+      return
+    }
+    const part = this.directory(directory)
+    const below = part.lower === undefined ? [] : this.lower.list(part.lower)
+    for (const { name, verdict, entry } of mergedNames(this.upper.list(this.up(directory)), below)) {
+      if (verdict.says === 'nothing') {
+        yield entry!
+        continue
+      }
+      const ino = this.#arrive(directory, verdict, entry?.ino)
+      if (ino === undefined) continue
+      yield ino === entry?.ino ? entry : { name, ino, kind: this.#kindOf(verdict, ino) }
+    }
+  }
+
+  isEmpty(directory: number): boolean {
+    for (const _ of this.list(directory)) return false
+    return true
+  }
+
+  /** The union's number of the directory that holds this one. */
+  parent(directory: number): number {
+    if (this.inUpper(directory)) return this.directory(directory).parent
+    if (this.gone.has(directory)) throw new PlyError('ENOENT', { syscall: 'lookup' })
+    const parent = this.lower.parent(directory)
+    return this.#renumbered.get(parent) ?? parent
+  }
+
+  /** Whether `ancestor` holds `directory`, at any depth. */
+  holds(ancestor: number, directory: number): boolean {
+    for (let at = directory; at !== this.root; ) {
+      at = this.parent(at)
+      if (at === ancestor) return true
+    }
+    return false
+  }
+
+  /** The union's number of a lower directory; `undefined` if it cannot be reached any more. */
+  visible(lower: number): number | undefined {
+    const ino = this.#renumbered.get(lower) ?? lower
+    if (this.inUpper(ino)) return this.directory(ino).lower === lower ? ino : undefined
+    if (this.gone.has(ino)) return undefined
+    const parent = this.visible(this.lower.parent(lower))
+    return parent !== undefined && this.lookup(parent, this.places.nameOf(lower)) === lower ? lower : undefined
+  }
+
+  /** A visible name, from below, of a lower inode that is no directory. */
+  visiblePlace(ino: number): { readonly directory: number; readonly name: ByteString } | undefined {
+    const quick = this.places.remembered(ino)
+    if (quick) {
+      const directory = this.visible(quick.directory)
+      if (directory !== undefined && this.#shows(directory, quick.name, ino)) return { directory, name: quick.name }
+    }
+    for (const place of this.places.all(ino)) {
+      const directory = this.visible(place.directory)
+      if (directory !== undefined && this.#shows(directory, place.name, ino)) return { directory, name: place.name }
+    }
+    return undefined
+  }
+
+  attributes(ino: number): Stat {
+    const stat = this.inUpper(ino) ? this.upper.stat(this.up(ino)) : this.lower.stat(ino)
+    const described = stat.kind === 'directory' ? this.#directories.get(ino)?.described : undefined
+    if (described === undefined) return stat
+    const { mode, uid, gid, mtime }: Attributes = this.lower.stat(described)
+    return { ...stat, mode, uid, gid, mtime }
+  }
+
+  xattrs(ino: number): Xattrs {
+    if (!this.inUpper(ino)) return this.lower.xattrs(ino)
+    const described = this.#directories.get(ino)?.described
+    return described === undefined ? this.upper.xattrs(this.up(ino)) : this.lower.xattrs(described)
+  }
+
+  /** Whether a number has been given up: its inode lost its last name while this union was open. */
+  isGone(ino: number): boolean {
+    return this.gone.has(ino) || (ino >= firstNewInode && !this.inUpper(ino))
+  }
+
+  isLowerDirectory(ino: number): boolean {
+    return this.lower.stat(ino).kind === 'directory'
+  }
+
+  /** How many names the lower tree gives an inode, visible or not. */
+  lowerLinks(ino: number): number {
+    return ino < firstNewInode ? this.lower.stat(ino).links : 0
+  }
+
+  /** Enters a directory that came into the upper, or to another place in it. */
+  enter(ino: number, parent: number, lower: number | undefined, described?: number): void {
+    this.#directories.set(ino, { parent, lower, described })
+    if (lower !== undefined && lower !== ino && ino !== this.root) this.#renumbered.set(lower, ino)
+  }
+
+  /** Forgets a directory that lost its name. */
+  leave(ino: number): void {
+    const part = this.#directories.get(ino)
+    this.#directories.delete(ino)
+    if (part?.lower !== undefined) this.gone.add(part.lower)
+    if (ino < firstNewInode) this.gone.add(ino)
+  }
+
+  /** Walks through the whole upper once, so that every directory in it is known. */
+  survey(): void {
+    if (this.#surveyed) return
+    this.#surveyed = true
+    const pending = [this.root]
+    for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
+      for (const { name, verdict } of this.upper.list(this.up(directory))) {
+        if (verdict.says !== 'entry' || !verdict.directory) continue
+        const ino = this.#arrive(directory, verdict, this.below(directory, name))
+        if (ino !== undefined) pending.push(ino)
+      }
+    }
+  }
+
+  #shows(directory: number, name: ByteString, ino: number): boolean {
+    return this.verdict(directory, name).says === 'nothing' && this.below(directory, name) === ino
+  }
+
+  #arrive(directory: number, verdict: Verdict, below: number | undefined): number | undefined {
+    if (verdict.says === 'entry' && verdict.directory && this.#directories.has(verdict.ino)) return verdict.ino
+    const node = stands(verdict, below, this.lower)
+    if (node === undefined) return undefined
+    const entersDirectory = verdict.says === 'entry' ? verdict.directory : verdict.says === 'ghost'
+    if (entersDirectory && !this.#directories.has(node.ino)) this.enter(node.ino, directory, node.lower, node.described)
+    return node.ino
+  }
+
+  #kindOf(verdict: Verdict, ino: number): Kind {
+    if (verdict.says === 'entry') return verdict.directory ? 'directory' : (verdict.kind ?? this.upper.stat(ino).kind)
+    return verdict.says === 'ghost' ? 'directory' : this.lower.stat(ino).kind
+  }
+}
