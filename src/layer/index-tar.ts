@@ -6,7 +6,7 @@ import { TarReader } from '../tar/index.ts'
 import { LayerTree } from './layer-tree.ts'
 import { defaultLimits, type LayerLimits } from './limits.ts'
 import { PageSums } from './page-sums.ts'
-import { Findings, type LayerReport } from './report.ts'
+import { Findings, type ImportReport } from './report.ts'
 
 /** How a layer is read. */
 export interface IndexOptions {
@@ -22,7 +22,7 @@ export interface IndexedLayer {
   readonly diffId: DiffId
   /** Bytes of the tar. */
   readonly tarSize: number
-  readonly report: LayerReport
+  readonly report: ImportReport
   /**
    * Writes the index: the same tar gives the same bytes, always (layer-semantics I-03). May be called again.
    * @throws PLY_UNREPRESENTABLE for what the format cannot hold, PLY_ABORTED.

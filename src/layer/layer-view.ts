@@ -14,15 +14,15 @@ import {
 } from './view.ts'
 
 /**
- * What a layer says, read from its index; content comes from its tar, which `tar` answers and the caller
- * closes. Closing the view closes the index.
+ * What a layer says, read from its index. The tar is opened once, when content is first read, and closed with the view;
+ * so is the index.
  *
  * What is a whiteout, and what is not, is a fact of the index; no name and no device number is looked at.
  *
  * @throws PLY_BAD_INDEX from any question, if the index is damaged
  */
-export function layerView(index: Index, tar: () => Bytes): IndexedView {
-  return new IndexView(index, tar)
+export function layerView(index: Index, openTar: () => Bytes): IndexedView {
+  return new IndexView(index, openTar)
 }
 
 class IndexView implements IndexedView {
@@ -30,13 +30,15 @@ class IndexView implements IndexedView {
   readonly devices: readonly Device[]
   readonly linksBelow: boolean
   readonly #index: Index
-  readonly #tar: () => Bytes
+  readonly #openTar: () => Bytes
+  #tar: Bytes | undefined
+  #closed = false
   /** By directory, in byte order of the names. */
   #links: ReadonlyMap<number, ReadonlyMap<ByteString, Verdict>> | undefined
 
-  constructor(index: Index, tar: () => Bytes) {
+  constructor(index: Index, openTar: () => Bytes) {
     this.#index = index
-    this.#tar = tar
+    this.#openTar = openTar
     this.devices = index.devices
     this.linksBelow = index.externalLinks().length > 0
     this.root = placed(index.root, index.flags(index.root), 'directory')
@@ -80,7 +82,8 @@ class IndexView implements IndexedView {
     const extent = this.#index.extent(ino)
     const { size } = this.#index.stat(ino)
     if (extent === undefined) return size === 0 ? memoryBytes(new Uint8Array(0)) : hole(size)
-    const tar = this.#tar()
+    if (this.#closed) throw new PlyError('EBADF', { syscall: 'open' })
+    const tar = (this.#tar ??= this.#openTar())
     if (extent.offset + size > tar.size) {
       throw new PlyError('EIO', { syscall: 'open' }, { cause: new Error('the tar is shorter than its index says') })
     }
@@ -98,6 +101,8 @@ class IndexView implements IndexedView {
   }
 
   close(): void {
+    this.#closed = true
+    this.#tar?.close()
     this.#index.close()
   }
 

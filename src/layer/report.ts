@@ -10,8 +10,8 @@ export interface LayerWarning {
   readonly text: string
 }
 
-/** What there is to say about a layer that was read or written. */
-export interface LayerReport {
+/** What there is to say about a layer that was read. */
+export interface ImportReport {
   /** The first thousand. */
   readonly warnings: readonly LayerWarning[]
   /** All of them, counted. */
@@ -40,7 +40,7 @@ export class Findings {
     if (this.#warnings.length < cap) this.#warnings.push({ rule, entry: displayText(entry), text })
   }
 
-  report(): LayerReport {
+  report(): ImportReport {
     return { warnings: this.#warnings, warningCount: this.#count, entries: this.entries }
   }
 }
