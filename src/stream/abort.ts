@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { PlyError } from '../model/errors.ts'
 import { checkAborted } from '../model/operation.ts'
 import type { ByteStream } from './bytes.ts'
@@ -5,6 +6,9 @@ import type { ByteStream } from './bytes.ts'
 /**
  * The same bytes; a read that is pending when the signal fires ends at once. The source is then closed as soon as its
  * own pending read returns, behind the caller's back: nothing can end a read inside somebody else's generator.
+ *
+ * Where everything is in memory or done by calls that do not wait, promises alone would keep the event loop from
+ * turning and no signal could fire; so this lets it turn every 20 ms.
  *
  * @throws PLY_ABORTED
  */
@@ -35,8 +39,13 @@ async function* untilSignalled(stream: ByteStream, signal: AbortSignal): ByteStr
   checkAborted(signal)
   const source = stream[Symbol.asyncIterator]()
   let open = true
+  let turned = performance.now()
   try {
     for (;;) {
+      if (performance.now() - turned > 20) {
+        await turn()
+        turned = performance.now()
+      }
       checkAborted(signal)
       const { done, value } = await untilAborted(source.next(), signal)
       if (done) {

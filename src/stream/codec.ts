@@ -42,7 +42,7 @@ async function feed(source: ByteStream, codec: Codec, afterEnd: AfterEnd): Promi
   let ended = false
   let fed = 0
   let wake = () => {}
-  // A codec that ends early never calls back for the chunk in which it ended.
+  // A codec that ends early does not always call back for the chunk in which it ended.
   codec.once('end', () => {
     ended = true
     wake()
@@ -59,6 +59,8 @@ async function feed(source: ByteStream, codec: Codec, afterEnd: AfterEnd): Promi
       wake = resolve
       codec.write(chunk, () => resolve())
     })
+    // It took less than it was given: it has ended, even if its last output is still waiting to be read.
+    ended ||= fed > codec.bytesWritten && !codec.destroyed
     if (!ended) continue
     const rest = chunk.subarray(chunk.length - (fed - codec.bytesWritten))
     if (afterEnd(rest) === 'enough') return

@@ -1,5 +1,5 @@
 import { crc32, createInflateRaw } from 'node:zlib'
-import { PlyError } from '../model/errors.ts'
+import { codeOf, PlyError } from '../model/errors.ts'
 import type { ByteStream } from './bytes.ts'
 import { codecOptions, through } from './codec.ts'
 
@@ -26,7 +26,7 @@ export async function* inflatedLeniently(source: ByteStream): ByteStream {
           yield chunk
         }
       } catch (error) {
-        if (error instanceof PlyError) throw error
+        if (!codeOf(error)?.startsWith('Z_')) throw error
         throw new PlyError('PLY_BAD_COMPRESSION', { reason: `gzip: ${(error as Error).message}` }, { cause: error })
       }
       const trailer = await input.take(8)
