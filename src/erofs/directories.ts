@@ -33,8 +33,8 @@ export class Directories {
   }
 
   lookup(directory: number, name: ByteString): number | undefined {
-    const nid = this.#search(this.#open(directory), name)
-    return nid === directory && (name === '.' || name === '..') ? undefined : nid
+    const open = this.#open(directory)
+    return name === '.' || name === '..' ? undefined : this.#search(open, name)
   }
 
   parent(directory: number): number {
@@ -68,10 +68,14 @@ export class Directories {
         if (name <= previous) this.#damaged(directory)
         previous = name
         if (name === '.' || name === '..') continue
-        if (type === directoryType && (ino <= directory || this.parent(ino) !== directory)) this.#damaged(directory)
+        if (type === directoryType && !this.#holds(directory, ino)) this.#damaged(directory)
         yield { name, ino, kind }
       }
     }
+  }
+
+  #holds(directory: number, child: number): boolean {
+    return child > directory && this.#inodes.kind(child) === 'directory' && this.parent(child) === directory
   }
 
   #search(directory: Directory, name: ByteString): number | undefined {
