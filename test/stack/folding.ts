@@ -1,8 +1,8 @@
 import { Index } from '../../src/erofs/index.ts'
 import type { IndexedView } from '../../src/layer/view.ts'
-import { chainIds, digestOf } from '../../src/model/digest.ts'
+import { chainIds, type DiffId, digestOf } from '../../src/model/digest.ts'
 import { type FoldedTree, foldedTree, writeTree } from '../../src/stack/index.ts'
-import { memoryBytes } from '../../src/stream/bytes.ts'
+import { type Bytes, memoryBytes } from '../../src/stream/bytes.ts'
 import { modelTar } from './layers.ts'
 
 /** The bytes of a folded index. */
@@ -17,10 +17,13 @@ export async function foldedBytes(views: readonly IndexedView[], base?: FoldedTr
 /** A folded tree over views of models; `all` are those whose tars it may read, when a base brings some. */
 export async function folded(views: readonly IndexedView[], base?: FoldedTree, all = views): Promise<FoldedTree> {
   const bytes = await foldedBytes(views, base)
-  return foldedTree(Index.open(memoryBytes(bytes)), (diffId) => {
-    const view = all.find(({ devices }) => devices[0]!.diffId === diffId)!
-    return memoryBytes(modelTar(view, filesOf(view)))
-  })
+  return foldedTree(Index.open(memoryBytes(bytes)), (diffId) => tarOf(all, diffId))
+}
+
+/** The tar of one of these views. */
+export function tarOf(views: readonly IndexedView[], diffId: DiffId): Bytes {
+  const view = views.find(({ devices }) => devices[0]!.diffId === diffId)!
+  return memoryBytes(modelTar(view, filesOf(view)))
 }
 
 function filesOf(view: IndexedView): number[] {
