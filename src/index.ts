@@ -1,4 +1,63 @@
 /** plyfs: layered container images as a library. Everything public is named here. */
-export { PlyError, codeOf } from './model/errors.ts'
+
+// Values and errors
+export { decodeText, displayText, encodeText } from './model/bytes.ts'
+export type { ByteString } from './model/bytes.ts'
+export type { ChainId, DiffId, Digest } from './model/digest.ts'
+export type {
+  Descriptor,
+  ExecutionConfig,
+  History,
+  ImageConfig,
+  ImageIndex,
+  Manifest,
+  Platform,
+} from './model/documents.ts'
+export type { Attributes, Kind, Stat, Xattrs } from './model/entry.ts'
+export { codeOf, errorCodes, PlyError } from './model/errors.ts'
 export type { ErrorCode } from './model/errors.ts'
+export { splitReference } from './model/reference.ts'
+export type { Reference } from './model/reference.ts'
 export type { Operation, Progress } from './model/operation.ts'
+export type { ByteSink, Bytes, ByteStream } from './stream/bytes.ts'
+
+// Images as values, and the places they come from and go to
+export { append } from './image/append.ts'
+export { scratch } from './image/append.ts'
+export { configure } from './image/configure.ts'
+export type { Configuration } from './image/configure.ts'
+export { copy } from './image/copy.ts'
+export type { CopyOptions } from './image/copy.ts'
+export { describeImage } from './image/describe.ts'
+export type { ImageDescription } from './image/describe.ts'
+export { historyOf } from './image/history.ts'
+export type { HistoryStep } from './image/history.ts'
+export type { Image, ImageSink, ImageSource, Layer, Listed } from './image/image.ts'
+export { layerFrom } from './image/layer-from.ts'
+export type { FileAttributes, FileSpec } from './image/layer-from.ts'
+export { validateImage } from './image/validate.ts'
+export { openSink, openSource } from './transport/index.ts'
+
+// Trees, changes, the union
+export { diff } from './diff/index.ts'
+export type { Added, Aspect, Change, Changeset, Deleted, DiffOptions, Modified } from './diff/index.ts'
+export { extractTree } from './extract/index.ts'
+export type { ExtractOptions, ExtractReport } from './extract/index.ts'
+export { fsOf } from './fs/index.ts'
+export type { UnionFs } from './fs/index.ts'
+export type { Tree, TreeEntry } from './stack/tree.ts'
+export { memoryUpper } from './union/memory-upper.ts'
+export { union } from './union/union-tree.ts'
+export type { WritableUnion } from './union/union.ts'
+export type { Upper } from './union/upper.ts'
+
+// The store
+export type { Collected } from './store/collect.ts'
+export type { Container, ContainerRecord, Containers } from './store/containers.ts'
+export { exportTree } from './store/export-tree.ts'
+export { defaultRoot, openStore } from './store/open-store.ts'
+export type { StoreOptions } from './store/open-store.ts'
+export { openTree } from './store/open-tree.ts'
+export type { OpenTreeOptions } from './store/open-tree.ts'
+export type { CommitOptions, Store, StoredImage } from './store/store.ts'
+export type { Usage, UsagePart } from './store/usage.ts'

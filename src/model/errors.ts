@@ -1,6 +1,7 @@
 /** Every code that plyfs throws, with the sentence that goes with it. `{name}` is filled from the details. */
 const table = {
   PLY_ABORTED: 'stopped on request',
+  PLY_AMBIGUOUS: '{where} holds several images; name one of: {available}',
   PLY_BAD_ARCHIVE: 'not an image archive: {reason}',
   PLY_BAD_DIGEST: 'not a digest: {text}',
   PLY_BAD_INDEX: 'the index of {what} is damaged: {reason}; it is a cache: delete it and it is built again',
@@ -75,6 +76,9 @@ const errnoTable = {
 export type ErrnoName = keyof typeof errnoTable
 export type PlyCode = keyof typeof table
 export type ErrorCode = PlyCode | ErrnoName
+
+/** Every code there is. */
+export const errorCodes: readonly ErrorCode[] = [...Object.keys(table), ...Object.keys(errnoTable)] as ErrorCode[]
 
 /** Whether a code is the errno name of a file-system answer. */
 export function isErrnoName(code: unknown): code is ErrnoName {

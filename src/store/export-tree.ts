@@ -1,5 +1,5 @@
 import { packTree } from '../diff/index.ts'
-import { packLayer } from '../layer/pack.ts'
+import { packLayer } from '../layer/index.ts'
 import type { Operation } from '../model/operation.ts'
 import type { Tree } from '../stack/tree.ts'
 import type { ByteStream } from '../stream/bytes.ts'

@@ -63,6 +63,7 @@ export class Uppers {
     const root = this.#pathOf(record.id)
     if (record.form === 'portable') return openPortableUpper({ disk: this.#disk, root: join(root, 'upper'), ...options })
     return openOverlayUpper({
+      disk: this.#disk,
       upperDir: join(root, 'upper'),
       workDir: join(root, 'work'),
       xattr: 'trusted',
