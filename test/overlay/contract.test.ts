@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll } from 'vitest'
+import { type OverlayUpperOptions, openOverlayUpper } from '../../src/overlay/overlay-upper.ts'
 import { openPortableUpper } from '../../src/overlay/portable-upper.ts'
 import type { Disk } from '../../src/sys/disk.ts'
 import type { Upper } from '../../src/union/upper.ts'
@@ -40,3 +41,15 @@ upperContract('the portable form on a disk', portable.create, { reopen: portable
 
 const memory = reopening<Place>(openPortableUpper, () => ({ disk: inMemory(), root: '/upper' }))
 upperContract('the portable form in memory', memory.create, { reopen: memory.reopen })
+
+const isRoot = process.getuid?.() === 0 && process.platform === 'linux'
+if (!isRoot) console.log('overlayfs form: skipped, since marks in trusted.* and devices need root on Linux')
+
+for (const xattr of isRoot ? (['trusted', 'user'] as const) : []) {
+  const overlay = reopening<OverlayUpperOptions>(openOverlayUpper, () => {
+    const root = join(parent, String(made++))
+    for (const name of ['upper', 'work']) mkdirSync(join(root, name), { recursive: true })
+    return { upperDir: join(root, 'upper'), workDir: join(root, 'work'), xattr }
+  })
+  upperContract(`overlayfs's form in ${xattr}.*`, overlay.create, { reopen: overlay.reopen })
+}

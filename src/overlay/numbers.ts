@@ -1,0 +1,45 @@
+import type { ByteString } from '../model/bytes.ts'
+import { firstNewInode } from '../union/upper.ts'
+import type { UpperDisk } from './upper-disk.ts'
+
+/** Numbers are taken from the disk in blocks of this size: a process that dies loses what is left of one. */
+const block = 1024
+
+/**
+ * Numbers for new inodes, each given once. The next free one is in an xattr of the upper's root, so that it does not
+ * matter whether the disk gives its own numbers twice.
+ */
+export class Numbers {
+  readonly #disk: UpperDisk
+  readonly #root: ByteString
+  readonly #mark: ByteString
+  #next: number
+  #reserved: number
+
+  /** `from`: give none below it. */
+  constructor(
+    disk: UpperDisk,
+    options: { readonly root: ByteString; readonly mark: ByteString; readonly from: number },
+  ) {
+    this.#disk = disk
+    this.#root = options.root
+    this.#mark = options.mark
+    const stored = Number(disk.xattr(options.root, options.mark)?.toString('latin1') ?? 0)
+    this.#next = Math.max(firstNewInode + 1, options.from, Number.isSafeInteger(stored) ? stored : 0)
+    this.#reserved = this.#next
+  }
+
+  next(): number {
+    if (this.#next >= this.#reserved) this.#store(this.#next + block)
+    return this.#next++
+  }
+
+  close(): void {
+    if (this.#reserved > this.#next) this.#store(this.#next)
+  }
+
+  #store(number: number): void {
+    this.#disk.setXattr(this.#root, this.#mark, Buffer.from(String(number)))
+    this.#reserved = number
+  }
+}
