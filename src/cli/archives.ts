@@ -28,14 +28,15 @@ export async function spool(
 }
 
 /**
- * The reference of an archive or layout by its content: a directory is an OCI layout; a tar with `manifest.json` is a
- * docker-archive, one with `oci-layout` alone an oci-archive. What cannot be told apart without decompressing is left to the
- * docker-archive reader.
+ * What an archive or a layout may be by its content, the likeliest first, as references: a directory is an OCI layout; a tar
+ * with `manifest.json` is a docker-archive, one with `oci-layout` alone an oci-archive. What is compressed as a whole may be
+ * either; what is neither is left to the docker-archive reader to refuse.
  */
-export async function archiveReference(path: string): Promise<string> {
-  if ((await stat(path)).isDirectory()) return `oci:${path}`
+export async function archiveReferences(path: string): Promise<readonly string[]> {
+  if ((await stat(path)).isDirectory()) return [`oci:${path}`]
   const names = await memberNames(path)
-  return `${names.has('oci-layout') && !names.has('manifest.json') ? 'oci-archive' : 'docker-archive'}:${path}`
+  if (names.size === 0) return [`docker-archive:${path}`, `oci-archive:${path}`]
+  return [`${names.has('oci-layout') && !names.has('manifest.json') ? 'oci-archive' : 'docker-archive'}:${path}`]
 }
 
 /** The names at the top of a tar, as far as its headers can be followed. Decides nothing but which reader is asked. */

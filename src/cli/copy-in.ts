@@ -32,6 +32,20 @@ export async function copyIn(
   await copyOne({ union, library, operation, links: new Map(), done: 0 }, directory, name, from)
 }
 
+/** Copies what is in a directory of this machine into a directory that is there; the directory itself stays as it is. */
+export async function copyContentIn(
+  union: WritableUnion,
+  directory: number,
+  from: string,
+  library: Library,
+  operation: Operation,
+): Promise<void> {
+  const copying: Copying = { union, library, operation, links: new Map(), done: 0 }
+  for (const child of await readdir(Buffer.from(from, 'latin1'), { encoding: 'latin1' })) {
+    await copyOne(copying, directory, child, `${from}/${child}`)
+  }
+}
+
 /** The content of a stream as a file of mode 0644. */
 export async function copyStreamIn(
   union: WritableUnion,

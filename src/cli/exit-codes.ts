@@ -23,6 +23,7 @@ export type ExitCode = keyof typeof exitMeanings
 export const exitCodes = {
   PLY_USAGE: 2,
   PLY_BAD_REFERENCE: 2,
+  PLY_AMBIGUOUS: 2,
   PLY_UNKNOWN_TRANSPORT: 2,
 
   PLY_BLOB_NOT_FOUND: 3,

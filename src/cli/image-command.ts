@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises'
-import { archiveReference, spool } from './archives.ts'
+import { archiveReferences, spool } from './archives.ts'
 import type { Image, ImageSink, ImageSource, Listed } from './library.ts'
 import { StoreCommand } from './store-command.ts'
 
@@ -15,10 +15,8 @@ export abstract class ImageCommand extends StoreCommand {
     text: string,
     platform: string | undefined,
   ): AsyncGenerator<{ image: Image; name: string | undefined }> {
-    const { openSource } = await this.library()
     const named = transport.test(text)
-    const reference = named ? text : await archiveReference(await this.pathOf(text))
-    const source = this.closing(await openSource(reference, this.operation))
+    const source = await this.firstSource(named ? [text] : await archiveReferences(await this.pathOf(text)))
     const listed: Listed[] = []
     for await (const one of source.list()) listed.push(one)
     const options = { ...(platform !== undefined && { platform }), ...this.operation }
@@ -28,6 +26,21 @@ export abstract class ImageCommand extends StoreCommand {
       return
     }
     for (const { name } of listed) yield { image: await source.image(name, options), name }
+  }
+
+  /** The source of the first reference that can be read; what is wrong with the first is what is reported. */
+  private async firstSource(references: readonly string[]): Promise<ImageSource> {
+    const { codeOf, openSource } = await this.library()
+    let failure: unknown
+    for (const reference of references) {
+      try {
+        return this.closing(await openSource(reference, { input: this.world.stdin, ...this.operation }))
+      } catch (error) {
+        failure ??= error
+        if (codeOf(error) !== 'PLY_BAD_ARCHIVE') break
+      }
+    }
+    throw failure
   }
 
   /** The source of a root file system: a tar, a directory, or `-` for a tar on stdin. */
@@ -43,7 +56,12 @@ export abstract class ImageCommand extends StoreCommand {
     const { openSink, splitReference } = await this.library()
     const { transport: kind, details } = splitReference(reference)
     if (kind === 'store') return { sink: await this.store(), name: details }
-    return { sink: await openSink(reference, this.operation), name: undefined }
+    const sink = await openSink(reference, {
+      output: this.output,
+      treeOf: async (image, operation) => (await this.store()).tree(image, operation),
+      ...this.operation,
+    })
+    return { sink, name: undefined }
   }
 
   /** The name of an image in the store, for the archive it goes into; `undefined` for what comes from elsewhere. */

@@ -1,3 +1,4 @@
+import { isatty } from 'node:tty'
 import { main, type PackageFacts } from './main.ts'
 
 /**
@@ -13,13 +14,13 @@ export async function start(facts: PackageFacts): Promise<void> {
   process.on('SIGINT', stop)
   process.on('SIGTERM', stop)
   process.stderr.on('error', () => {})
-  process.exitCode = await main(
+  const exitCode = await main(
     process.argv.slice(2),
     {
       get stdin() {
         return process.stdin
       },
-      stdinIsTerminal: process.stdin.isTTY === true,
+      stdinIsTerminal: isatty(0),
       stdout: process.stdout,
       stderr: process.stderr,
       columns: process.stdout.columns,
@@ -28,8 +29,17 @@ export async function start(facts: PackageFacts): Promise<void> {
     },
     facts,
   )
-  process.off('SIGINT', stop)
-  process.off('SIGTERM', stop)
+  await Promise.all([written(process.stdout), written(process.stderr)])
+  // A command that was stopped may have left stdin open, which would keep the process waiting for its end.
+  process.exit(exitCode)
+}
+
+/** Resolves when the system has all that was written, or nobody is there to read it. */
+function written(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.destroyed || stream.writableLength === 0) resolve()
+    else stream.write('', () => resolve())
+  })
 }
 
 function exitCodeOf(signal: 'SIGINT' | 'SIGTERM'): number {

@@ -153,10 +153,12 @@ export abstract class StoreCommand extends Command {
 
   /** An image by its name in the store or by a reference. */
   protected async image(reference: string, platform?: string): Promise<Image> {
-    const { openSource } = await this.library()
-    const store = await this.#storeFor(reference)
-    const source = this.closing(await openSource(reference, { ...(store && { store }), ...this.operation }))
-    return source.image(undefined, { ...(platform !== undefined && { platform }), ...this.operation })
+    const { openSource, splitReference } = await this.library()
+    const options = { ...(platform !== undefined && { platform }), ...this.operation }
+    const { transport, details } = splitReference(reference)
+    if (transport === 'store') return (await this.store()).image(details, options)
+    const source = this.closing(await openSource(reference, { input: this.world.stdin, ...options }))
+    return source.image(undefined, options)
   }
 
   /** The content of a file on stdout. */

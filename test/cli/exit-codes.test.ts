@@ -1,15 +1,10 @@
-import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { exitCodeOf, exitCodes, exitMeanings } from '../../src/cli/exit-codes.ts'
 import { failureOf, renderFailure } from '../../src/cli/failure.ts'
-import { PlyError } from '../../src/index.ts'
-
-const source = readFileSync(new URL('../../src/model/errors.ts', import.meta.url), 'utf8')
-const allCodes = [...source.matchAll(/^ {2}([A-Z][A-Z0-9_]+): '/gm)].map(([, code]) => code!)
+import { errorCodes, PlyError } from '../../src/index.ts'
 
 test('every error code has an exit code, and every exit code a meaning', () => {
-  expect(allCodes.length).toBeGreaterThan(50)
-  expect(Object.keys(exitCodes).sort()).toEqual([...allCodes].sort())
+  expect(Object.keys(exitCodes).sort()).toEqual([...errorCodes].sort())
   for (const exit of Object.values(exitCodes)) expect(exitMeanings).toHaveProperty(String(exit))
 })
 

@@ -1,7 +1,7 @@
-import { lstat } from 'node:fs/promises'
+import { lstat, realpath, stat } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
 import { requiredArg } from '../arguments.ts'
-import { copyIn, copyStreamIn } from '../copy-in.ts'
+import { copyContentIn, copyIn, copyStreamIn } from '../copy-in.ts'
 import { copyOut } from '../copy-out.ts'
 import type { Container } from '../library.ts'
 import { placeOf } from '../places.ts'
@@ -46,29 +46,25 @@ export class Cp extends StoreCommand {
     return this.closing(await store.containers.open(name, { readOnly, ...this.operation }))
   }
 
-  /** Into the container. */
+  /** Into the container: stdin where `from` is undefined. */
   private async in({ tree }: Container, path: string, from: string | undefined): Promise<void> {
     const library = await this.library()
     const { PlyError, encodeText } = library
+    const { operation } = this
     const found = locateParent(tree, encodeText(path), library)
-    const name = from === undefined ? undefined : basename(resolve(from))
-    if (from !== undefined && found.ino !== undefined && tree.stat(found.ino).kind === 'directory') {
-      if (!contentsOnly(from))
-        return copyIn(tree, found.ino, encodeText(name!), encodeText(from), library, this.operation)
-      const { directory, name: there } = found
-      if (there !== '') return copyIn(tree, directory, there, encodeText(resolve(from)), library, this.operation)
-      throw new PlyError('PLY_USAGE', { reason: `copy the parts one by one: ${path} cannot itself be replaced` })
+    const inside = found.ino !== undefined && tree.stat(found.ino).kind === 'directory'
+    if (inside && from !== undefined) {
+      if (contentsOnly(from)) return copyContentIn(tree, found.ino, encodeText(resolve(from)), library, operation)
+      return copyIn(tree, found.ino, encodeText(basename(resolve(from))), encodeText(resolve(from)), library, operation)
     }
-    if (found.name === '') throw new PlyError('EISDIR', { path })
-    if (path.endsWith('/') && found.ino === undefined && !(from !== undefined && (await lstat(from)).isDirectory())) {
-      throw new PlyError('ENOENT', { path })
-    }
-    if (from === undefined)
-      return copyStreamIn(tree, found.directory, found.name, this.world.stdin, library, this.operation)
-    return copyIn(tree, found.directory, found.name, encodeText(resolve(from)), library, this.operation)
+    if (inside) throw new PlyError('EISDIR', { syscall: 'open', path })
+    if (from === undefined) return copyStreamIn(tree, found.directory, found.name, this.world.stdin, library, operation)
+    if (path.endsWith('/') && !(await lstat(from)).isDirectory())
+      throw new PlyError('ENOENT', { syscall: 'open', path })
+    return copyIn(tree, found.directory, found.name, encodeText(resolve(from)), library, operation)
   }
 
-  /** Out of the container. */
+  /** Out of the container: to stdout where `to` is undefined. */
   private async out({ tree }: Container, path: string, to: string | undefined): Promise<void> {
     const library = await this.library()
     const { encodeText, PlyError } = library
@@ -77,21 +73,16 @@ export class Cp extends StoreCommand {
       await this.claimStdout({ binary: false, instead: 'copy to a file' })
       return this.writeContent(tree, place.ino)
     }
-    const there = await lstat(to).catch((error: NodeJS.ErrnoException) => {
+    const there = await stat(to).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return undefined
       throw error
     })
-    const target = encodeText(resolve(to))
-    const inside = there?.isDirectory() === true && !contentsOnly(path)
-    if (there === undefined && to.endsWith('/') && tree.stat(place.ino).kind !== 'directory')
-      throw new PlyError('ENOENT', { path: to })
-    await copyOut(
-      tree,
-      place.ino,
-      inside && place.name !== '' ? `${target}/${place.name}` : target,
-      library,
-      this.operation,
-    )
+    const directory = tree.stat(place.ino).kind === 'directory'
+    if (there === undefined && to.endsWith('/') && !directory)
+      throw new PlyError('ENOENT', { syscall: 'open', path: to })
+    const target = encodeText(there === undefined ? resolve(to) : await realpath(to))
+    const inside = there?.isDirectory() === true && !contentsOnly(path) && place.name !== ''
+    await copyOut(tree, place.ino, inside ? `${target}/${place.name}` : target, library, this.operation)
   }
 }
 

@@ -13,7 +13,7 @@ export class Rm extends StoreCommand {
   ]
   static override args = { targets: requiredArgs('Containers, or paths such as work:/etc/issue.') }
   static override flags = {
-    recursive: Flags.boolean({ char: 'r', summary: 'Remove directories with everything in them.' }),
+    recursive: Flags.boolean({ char: 'r', charAliases: ['R'], summary: 'Remove directories with everything in them.' }),
     force: Flags.boolean({ char: 'f', summary: 'What is not there is fine.' }),
   }
 

@@ -1,0 +1,112 @@
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { dockerArchive, temporaryDirectory } from './run-ply.ts'
+
+const repository = fileURLToPath(new URL('../..', import.meta.url))
+const directory = temporaryDirectory()
+const installed = join(directory, 'package')
+const bin = join(installed, 'bin', 'ply.js')
+const root = join(directory, 'store')
+const many = Object.fromEntries(Array.from({ length: 20_000 }, (_, index) => [`d/file-with-a-long-name-${index}`, 'x']))
+
+/** The package as it is installed: built here and now, so that no old build is tested. */
+beforeAll(async () => {
+  mkdirSync(installed)
+  const tsc = join(repository, 'node_modules', '.bin', 'tsc')
+  spawnSync(tsc, ['-p', join(repository, 'tsconfig.json'), '--outDir', join(installed, 'dist')])
+  cpSync(join(repository, 'bin'), join(installed, 'bin'), { recursive: true })
+  cpSync(join(repository, 'package.json'), join(installed, 'package.json'))
+  symlinkSync(join(repository, 'node_modules'), join(installed, 'node_modules'))
+  await dockerArchive(join(directory, 'many.tar'), 'many:1', [many])
+  execFileSync(process.execPath, [bin, 'load', '-q', join(directory, 'many.tar'), '--root', root])
+}, 120_000)
+
+const ply = (...argv: string[]) => spawnSync(process.execPath, [bin, ...argv, '--root', root], { encoding: 'utf8' })
+
+test('--version is answered before anything is loaded', () => {
+  const bare = join(directory, 'bare')
+  mkdirSync(join(bare, 'bin'), { recursive: true })
+  cpSync(join(repository, 'bin'), join(bare, 'bin'), { recursive: true })
+  cpSync(join(repository, 'package.json'), join(bare, 'package.json'))
+  const version = execFileSync(process.execPath, [join(bare, 'bin', 'ply.js'), '--version'], { encoding: 'utf8' })
+  expect(version).toMatch(/^plyfs \d+\.\d+\.\d+\n$/)
+})
+
+test('exit codes and streams are those of the process', () => {
+  const listed = ply('images', '-q')
+  expect([listed.status, listed.stderr]).toEqual([0, ''])
+  const missing = ply('inspect', 'missing:1')
+  expect([missing.status, missing.stdout]).toEqual([3, ''])
+  expect(ply('images', '--nonsense').status).toBe(2)
+})
+
+test('PLY_ROOT names the store, and --root overrides it', () => {
+  const run = (root: string, ...argv: string[]) =>
+    execFileSync(process.execPath, [bin, 'images', '-q', ...argv], {
+      encoding: 'utf8',
+      env: { ...process.env, PLY_ROOT: root },
+    })
+  expect(run(root)).toMatch(/^[0-9a-f]{12}\n$/)
+  expect(run(join(directory, 'other'))).toBe('')
+  expect(run(join(directory, 'other'), '--root', root)).toMatch(/^[0-9a-f]{12}\n$/)
+})
+
+test('a reader that goes away ends the command quietly', () => {
+  for (const command of ['ls many:1 -R', 'ls many:1 d -l', 'export many:1', 'ls many:1 -R --json']) {
+    const line = `set -o pipefail; "${process.execPath}" "${bin}" ${command} --root "${root}" | head -c 10 >/dev/null`
+    const { status, stderr } = spawnSync('bash', ['-c', line], { encoding: 'utf8' })
+    expect([command, status, stderr]).toEqual([command, 0, ''])
+  }
+})
+
+describe('a signal stops the command, which cleans up', () => {
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    test(`${signal} gives ${code}`, async () => {
+      const temporary = join(directory, `tmp-${signal}`)
+      mkdirSync(temporary)
+      const child = spawn(process.execPath, [bin, 'load', '-', '--root', root], {
+        stdio: ['pipe', 'pipe', 'pipe'],
+        env: { ...process.env, TMPDIR: temporary, PLY_PROGRESS: 'none' },
+      })
+      child.stdin.on('error', () => {})
+      let err = ''
+      child.stderr.on('data', (chunk: Buffer) => {
+        err += chunk.toString()
+      })
+      // Bytes that never end: the command is in the middle of reading them.
+      const feeding = setInterval(() => child.stdin.write(Buffer.alloc(1 << 16)), 5)
+      await new Promise((resolve) => setTimeout(resolve, 1500))
+      const from = Date.now()
+      child.kill(signal)
+      const exit = await new Promise((resolve) => child.on('exit', resolve))
+      clearInterval(feeding)
+      expect([exit, err]).toEqual([code, 'ply: stopped on request\n'])
+      expect(Date.now() - from).toBeLessThan(2000)
+      expect(readdirSync(temporary)).toEqual([])
+      expect(readdirSync(join(root, 'tmp'))).toEqual([])
+    })
+  }
+})
+
+test('starting costs less than 0.25 s of CPU over node itself', () => {
+  const cpu = (...argv: string[]): number => {
+    const line = `"${process.execPath}" ${argv.map((word) => `"${word}"`).join(' ')} >/dev/null; times`
+    const seconds = Array.from({ length: 5 }, () => {
+      const out = execFileSync('bash', ['-c', line], { encoding: 'utf8' }).trim().split('\n').at(-1)!
+      return [...out.matchAll(/(\d+)m([\d.]+)s/g)].reduce((sum, [, m, s]) => sum + Number(m) * 60 + Number(s), 0)
+    })
+    return Math.min(...seconds)
+  }
+  const node = cpu('-e', '0')
+  const version = cpu(bin, '--version')
+  const images = cpu(bin, 'images', '--root', root)
+  console.log(`CPU s: node ${node.toFixed(3)}, ply --version ${version.toFixed(3)}, ply images ${images.toFixed(3)}`)
+  expect(version - node).toBeLessThan(0.05)
+  expect(images - node).toBeLessThan(0.25)
+})

@@ -1,0 +1,326 @@
+import { execFileSync } from 'node:child_process'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { openStore } from '../../src/index.ts'
+import { dockerArchive, ply, type Surroundings, sha256, tarOf, temporaryDirectory } from './run-ply.ts'
+
+const directory = temporaryDirectory()
+const root = join(directory, 'store')
+const archive = join(directory, 'base.tar')
+const at = (name: string) => join(directory, name)
+
+/** Runs a command that must succeed, on the store of this file. */
+async function run(argv: readonly string[], surroundings?: Surroundings): Promise<string> {
+  const { code, out, err } = await ply([...argv, '--root', root], surroundings)
+  expect(err).not.toMatch(/^ply:/m)
+  expect(code, err).toBe(0)
+  return out
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: what JSON holds is what each test looks at.
+async function json(argv: readonly string[]): Promise<any> {
+  return JSON.parse(await run([...argv, '--json']))
+}
+
+async function fails(
+  argv: readonly string[],
+  code: number,
+  text: string | RegExp,
+  surroundings?: Surroundings,
+): Promise<void> {
+  const answer = await ply([...argv, '--root', root], surroundings)
+  expect(answer.err).toMatch(text)
+  expect(answer.err).toMatch(/^ply: [^\n]+\n( {5}[^\n]+\n)?$/)
+  expect(answer.code).toBe(code)
+}
+
+beforeAll(async () => {
+  await dockerArchive(archive, 'base:1', [
+    { 'etc/': '', 'etc/motd': 'welcome\n', 'etc/issue': 'issue\n', 'etc/link': { to: '/etc/motd' }, 'bin/sh': 'shell' },
+    { 'etc/issue': 'newer issue\n', 'opt/data/a': 'a', 'opt/data/b': 'b', 'caf\u00e9': 'unicode' },
+  ])
+})
+
+describe('the main job from the shell', () => {
+  test('load finds the kind of the archive and prints name and digest', async () => {
+    const out = await run(['load', archive])
+    expect(out).toMatch(/^base:1 sha256:[0-9a-f]{64}\n$/)
+    expect(await run(['load', '-q', '-i', archive])).toMatch(/^sha256:[0-9a-f]{64}\n$/)
+  })
+
+  test('load reads stdin, and gives another name', async () => {
+    expect(await run(['load', '-', '-t', 'piped'], { stdin: readFileSync(archive) })).toMatch(
+      /^piped(:latest)? sha256:/,
+    )
+    const [a, b] = await json(['images'])
+    expect(a.digest).toBe(b.digest)
+  })
+
+  test('images is a table for people, and the library value with --json', async () => {
+    expect(await run(['images'])).toMatch(/^NAME +IMAGE ID +PLATFORM +LAYERS +CREATED +SIZE\nbase:1 +[0-9a-f]{12} /)
+    await using store = await openStore(root)
+    expect(await json(['images'])).toEqual(JSON.parse(JSON.stringify(await store.images())))
+    expect(await run(['images', '-q', '--no-trunc'])).toMatch(/^(sha256:[0-9a-f]{64}\n){2}$/)
+  })
+
+  test('tag and rmi move names', async () => {
+    const digest = (await run(['tag', 'base:1', 'other:2'])).trim()
+    expect((await json(['images'])).find((image: { name: string }) => image.name === 'other:2').digest).toBe(digest)
+    expect(await run(['rmi', 'other:2', 'piped'])).toBe('other:2\npiped\n')
+    expect((await json(['images'])).map((image: { name: string }) => image.name)).toEqual(['base:1'])
+    await fails(['rmi', 'other:2'], 3, 'no image named')
+  })
+
+  test('inspect shows an array; --raw and --config the documents byte for byte', async () => {
+    const [one, two] = await json(['inspect', 'base:1', `docker-archive:${archive}`])
+    expect(one.layers).toHaveLength(2)
+    expect(two.id).toBe(one.id)
+    const raw = await ply(['inspect', '--raw', 'base:1', '--root', root])
+    expect(`sha256:${sha256(raw.bytes)}`).toBe(one.digest)
+    const config = await ply(['inspect', '--config', 'base:1', '--root', root])
+    expect(`sha256:${sha256(config.bytes)}`).toBe(one.id)
+    expect(JSON.parse(await run(['inspect', 'base:1']))).toEqual([one])
+  })
+
+  test('history is newest first, in docker’s columns', async () => {
+    const lines = (await run(['history', 'base:1'])).trimEnd().split('\n')
+    expect(lines[0]).toMatch(/^IMAGE +CREATED +CREATED BY +SIZE( +COMMENT)?$/)
+    expect(lines[1]).toMatch(/^[0-9a-f]{12} .*step 1/)
+    expect(lines[2]).toMatch(/^<missing> .*step 0/)
+  })
+
+  test('ls, cat, stat and tree read without unpacking, from the store and from the archive', async () => {
+    for (const tree of ['base:1', `docker-archive:${archive}`]) {
+      expect(await run(['ls', tree])).toBe('bin\ncafé\netc\nopt\n')
+      expect(await run(['ls', tree, '/etc', '-l'])).toMatch(
+        /^-rw-r--r-- 1 0 0 12 2020-09-13 12:26 issue\nlrwx.* link -> \/etc\/motd\n/,
+      )
+      expect(await run(['ls', tree, 'opt', '-R'])).toBe('/opt/data\n/opt/data/a\n/opt/data/b\n')
+      expect(await run(['cat', tree, '/etc/issue'])).toBe('newer issue\n')
+      expect(await run(['cat', tree, 'etc/link'])).toBe('welcome\n')
+      expect(await run(['stat', tree, '/etc/link'])).toMatch(
+        /^path +\/etc\/link\nkind +symlink\n(.*\n)*target +\/etc\/motd\n/,
+      )
+      expect(await json(['stat', tree, '/café'])).toMatchObject({
+        path: '/café',
+        kind: 'file',
+        size: 7,
+        mtime: '2020-09-13T12:26:40Z',
+      })
+      expect(await run(['tree', tree, '/opt'])).toBe('/opt\n└── data/\n    ├── a\n    └── b\n')
+      expect(await run(['tree', tree, '/', '--depth', '1'])).toBe('/\n├── bin/\n├── café\n├── etc/\n└── opt/\n')
+    }
+    await fails(['cat', 'base:1', '/missing'], 3, 'ENOENT')
+    await fails(['cat', 'base:1', '/etc'], 9, 'EISDIR')
+    await fails(['ls', 'base:1', '/bin/sh/x'], 3, 'ENOTDIR')
+    await fails(['ls', 'missing:1'], 3, 'no image named')
+  })
+
+  test('create, cp in, rm, changes: what a container changed', async () => {
+    expect(await run(['create', 'base:1', '--name', 'work'])).toBe('work\n')
+    await fails(['create', 'base:1', '--name', 'work'], 6, 'already a container')
+    await fails(['create', 'missing:1', '--name', 'x'], 3, 'no image named')
+    writeFileSync(at('motd'), 'hello\n', { mode: 0o640 })
+    utimesSync(at('motd'), 1_700_000_000, 1_700_000_000)
+    await run(['cp', at('motd'), 'work:/etc/motd'])
+    await run(['cp', '-', 'work:/etc/piped'], { stdin: 'from a pipe' })
+    await run(['rm', 'work:/etc/issue'])
+    await fails(['rm', 'work:/etc/issue'], 3, 'ENOENT')
+    await fails(['rm', 'work:/opt'], 9, 'EISDIR|is a directory|directory')
+    await run(['rm', '-r', 'work:/opt'])
+    expect(await run(['changes', 'work'])).toBe(
+      'D /opt\nC /etc\nD /etc/issue\nC /etc/motd\nA /etc/piped\n'.replace('C /etc\n', ''),
+    )
+    expect(await json(['stat', 'container:work', '/etc/motd'])).toMatchObject({
+      mode: 0o640,
+      size: 6,
+      mtime: '2023-11-14T22:13:20Z',
+    })
+    expect(await json(['changes', 'work'])).toContainEqual(
+      expect.objectContaining({ kind: 'delete', path: '/etc/issue' }),
+    )
+    expect(await run(['ps'])).toMatch(/^NAME +IMAGE +IMAGE ID +CREATED\nwork +base:1 +[0-9a-f]{12} /)
+  })
+
+  test('cp copies directories both ways, with modes, times, links and symlinks', async () => {
+    mkdirSync(at('in/sub'), { recursive: true })
+    writeFileSync(at('in/sub/script'), '#!/bin/sh\n', { mode: 0o755 })
+    symlinkSync('sub/script', at('in/link'))
+    execFileSync('ln', [at('in/sub/script'), at('in/hard')])
+    utimesSync(at('in/sub'), 1_600_000_000, 1_600_000_000)
+    await run(['cp', at('in'), 'work:/srv'])
+    expect(await run(['ls', 'container:work', '/srv', '-R'])).toBe('/srv/hard\n/srv/link\n/srv/sub\n/srv/sub/script\n')
+    expect((await json(['stat', 'container:work', '/srv/hard'])).links).toBe(2)
+    await run(['cp', at('in'), 'work:/srv'])
+    expect(await run(['ls', 'container:work', '/srv/in'])).toBe('hard\nlink\nsub\n')
+    await run(['rm', '-r', 'work:/srv/in'])
+
+    await run(['cp', 'work:/srv', at('out')])
+    expect(readdirSync(at('out')).sort()).toEqual(['hard', 'link', 'sub'])
+    expect(statSync(at('out/hard')).ino).toBe(statSync(at('out/sub/script')).ino)
+    expect(statSync(at('out/sub/script')).mode & 0o7777).toBe(0o755)
+    expect(statSync(at('out/sub')).mtimeMs).toBe(1_600_000_000_000)
+    await run(['cp', 'work:/etc/motd', at('out')])
+    expect(readFileSync(at('out/motd'), 'utf8')).toBe('hello\n')
+    expect(await run(['cp', 'work:/etc/motd', '-'])).toBe('hello\n')
+    await fails(['cp', at('nowhere'), 'work:/x'], 3, 'ENOENT')
+    await fails(['cp', 'work:/nowhere', at('x')], 3, 'ENOENT')
+    await fails(['cp', at('motd'), 'nobody:/x'], 3, 'no container named')
+    await run(['rm', '-r', 'work:/srv'])
+  })
+
+  test('commit prints the digest of the new image, and diff compares any two trees', async () => {
+    const digest = (await run(['commit', 'work', 'base:2', '-m', 'say hello', '--author', 'me'])).trim()
+    const [image] = await json(['inspect', 'base:2'])
+    expect(image.digest).toBe(digest)
+    expect(image.layers).toHaveLength(3)
+    expect(image.history.at(-1)).toMatchObject({ comment: 'say hello', author: 'me' })
+    expect(await run(['diff', 'container:work', 'base:2'])).toBe('')
+    const { code, out } = await ply(['diff', 'base:1', 'base:2', '--root', root])
+    expect(code).toBe(1)
+    expect(out).toBe(await run(['changes', 'work']))
+    const quiet = await ply(['diff', '-q', 'base:1', 'base:2', '--root', root])
+    expect([quiet.code, quiet.out]).toEqual([1, ''])
+    await fails(['diff', 'base:1', 'missing'], 3, 'no image named')
+  })
+
+  for (const [format, reference] of [
+    ['docker-archive', (path: string) => `docker-archive:${path}`],
+    ['oci-archive', (path: string) => `oci-archive:${path}`],
+    ['oci', (path: string) => `oci:${path}`],
+  ] as const) {
+    test(`save --format ${format} writes what load takes back`, async () => {
+      const path = at(`saved-${format}`)
+      const out = await run(['save', 'base:2', '-o', path, '--format', format])
+      expect(out).toMatch(/^sha256:[0-9a-f]{64}\n$/)
+      expect(await run(['diff', 'base:2', reference(path)])).toBe('')
+      const other = at(`store-${format}`)
+      const loaded = await ply(['load', path, '--root', other])
+      expect(loaded.err).not.toContain('ply:')
+      expect(loaded.out).toMatch(/^base:2 /)
+      expect((await ply(['inspect', '--config', 'base:2', '--root', other])).bytes).toEqual(
+        (await ply(['inspect', '--config', 'base:2', '--root', root])).bytes,
+      )
+    })
+  }
+
+  test('save to stdout is the archive and nothing else; a terminal is refused', async () => {
+    const { bytes, code } = await ply(['save', 'base:2', '--root', root])
+    expect(code).toBe(0)
+    writeFileSync(at('stdout.tar'), bytes)
+    expect(await run(['diff', 'base:2', `docker-archive:${at('stdout.tar')}`])).toBe('')
+    await fails(['save', 'base:2'], 2, 'terminal', { terminal: true })
+    await fails(['export', 'base:2'], 2, 'terminal', { terminal: true })
+  })
+
+  test('export is one tar of the merged tree, the same to a file and to stdout; import takes it back', async () => {
+    await run(['export', 'container:work', '-o', at('rootfs.tar')])
+    const { bytes } = await ply(['export', 'container:work', '--root', root])
+    expect(bytes.equals(readFileSync(at('rootfs.tar')))).toBe(true)
+    expect(execFileSync('tar', ['-tf', at('rootfs.tar')], { encoding: 'utf8' })).toContain('etc/piped')
+    expect(await run(['import', at('rootfs.tar'), 'flat'])).toMatch(/^sha256:[0-9a-f]{64}\n$/)
+    expect(await run(['diff', 'container:work', 'flat'])).toBe('')
+    await run(['import', '-', 'piped:rootfs'], { stdin: await tarOf({ a: 'x' }) })
+    expect(await run(['cat', 'piped:rootfs', 'a'])).toBe('x')
+  })
+
+  test('copy goes from anywhere to anywhere and prints the digest', async () => {
+    const digest = (await run(['copy', 'base:2', `oci:${at('layout')}:two`])).trim()
+    expect(digest).toBe((await json(['inspect', 'base:2']))[0].digest)
+    expect(await run(['copy', `oci:${at('layout')}:two`, 'again:1'])).toBe(`${digest}\n`)
+    expect((await json(['inspect', 'again:1']))[0].digest).toBe(digest)
+    await fails(['copy', 'base:2', 'nothing:/x'], 2, /ply: /)
+  })
+
+  test('rm, rmi, gc and df: what nobody needs is freed', async () => {
+    const { total } = await json(['df'])
+    expect(total.bytes).toBeGreaterThan(0)
+    expect(await run(['df'])).toMatch(/^PART +FILES +SIZE\nblobs /)
+    expect(await run(['rm', 'work'])).toBe('work\n')
+    await fails(['rm', 'work'], 3, 'no container named')
+    await run(['rm', '-f', 'work'])
+    await run(['rmi', 'base:2', 'again:1', 'flat', 'piped:rootfs'])
+    const dry = await json(['gc', '--dry-run'])
+    expect(dry.blobs.length).toBeGreaterThan(0)
+    expect((await json(['gc'])).blobs.sort()).toEqual(dry.blobs.sort())
+    expect((await json(['gc'])).blobs).toEqual([])
+    expect(await run(['cat', 'base:1', '/etc/issue'])).toBe('newer issue\n')
+  })
+})
+
+describe('wrong input gives one clear message and leaves nothing behind', () => {
+  const wrong = join(directory, 'wrong')
+
+  async function refuses(argv: readonly string[], code: number, text: RegExp): Promise<void> {
+    const before = existsSync(wrong) ? execFileSync('find', [wrong, '-path', '*/tmp/*'], { encoding: 'utf8' }) : ''
+    const answer = await ply([...argv, '--root', wrong])
+    expect(answer.err).toMatch(text)
+    expect(answer.err).toMatch(/^ply: [^\n]+\n( {5}[^\n]+\n)?$/)
+    expect(answer.code, answer.err).toBe(code)
+    expect(existsSync(wrong) ? execFileSync('find', [wrong, '-path', '*/tmp/*'], { encoding: 'utf8' }) : '').toBe(
+      before,
+    )
+    expect((await ply(['images', '-q', '--root', wrong])).out).toBe('')
+  }
+
+  test('a truncated archive', async () => {
+    writeFileSync(at('truncated.tar'), readFileSync(archive).subarray(0, 3000))
+    await refuses(['load', at('truncated.tar')], 4, /./)
+  })
+
+  test('a text file', async () => {
+    writeFileSync(at('text'), 'this is no archive\n'.repeat(100))
+    await refuses(['load', at('text')], 4, /not an image archive/)
+  })
+
+  test('an empty file', async () => {
+    writeFileSync(at('empty'), '')
+    await refuses(['load', at('empty')], 4, /not an image archive/)
+  })
+
+  test('a directory that is no layout', async () => {
+    mkdirSync(at('plain'), { recursive: true })
+    await refuses(['load', at('plain')], 4, /./)
+  })
+
+  test('a file that is not there', () => refuses(['load', at('nowhere')], 3, /ENOENT/))
+
+  test('an unknown transport', () => refuses(['load', 'ftp:/x'], 2, /ftp/))
+
+  test('a layer that was changed: the digest is wrong', async () => {
+    const bytes = readFileSync(archive)
+    const found = bytes.indexOf('newer issue')
+    bytes.write('NEWER', found)
+    writeFileSync(at('forged.tar'), bytes)
+    await refuses(['load', at('forged.tar')], 4, /expected sha256:/)
+  })
+
+  test('a missing blob of a layout', async () => {
+    await ply(['copy', `docker-archive:${archive}`, `oci:${at('holes')}:1`, '--root', root])
+    const blobs = join(at('holes'), 'blobs', 'sha256')
+    const largest = readdirSync(blobs).sort((a, b) => statSync(join(blobs, b)).size - statSync(join(blobs, a)).size)[0]!
+    execFileSync('rm', [join(blobs, largest)])
+    await refuses(['load', at('holes')], 3, /no blob sha256:/)
+  })
+})
+
+test('an aborted load ends with 130 and leaves nothing behind', async () => {
+  const aborted = join(directory, 'aborted')
+  await ply(['images', '--root', aborted])
+  const controller = new AbortController()
+  controller.abort('SIGINT')
+  const { code, err } = await ply(['load', archive, '--root', aborted], { signal: controller.signal })
+  expect(code).toBe(130)
+  expect(err).toBe('ply: stopped on request\n')
+  expect((await ply(['images', '-q', '--root', aborted])).out).toBe('')
+})

@@ -1,0 +1,119 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { commands } from '../../src/cli/commands.ts'
+import { describedClass } from '../../src/cli/help.ts'
+import { cliReference } from '../../src/cli/reference.ts'
+import { ply, temporaryDirectory } from './run-ply.ts'
+
+const root = `${temporaryDirectory()}/store`
+
+describe('a command line that cannot be read is a usage error of one line, with a hint', () => {
+  for (const argv of [
+    ['lod'],
+    ['load', 'a', 'b'],
+    ['load', 'a', '-i', 'b'],
+    ['load'],
+    ['tag', 'only-one'],
+    ['images', '--nonsense'],
+    ['images', '--progress', 'loud'],
+    ['save', 'a', '--format', 'zip'],
+    ['save', 'a', '--format', 'oci'],
+    ['save', 'a', '-o', 'oci:out', '--format', 'oci'],
+    ['inspect', '--raw', '--config', 'a'],
+    ['inspect', '--raw', 'a', 'b'],
+    ['tree', 'a', '--depth', '0'],
+    ['tree', 'a', '--depth', 'many'],
+    ['cat', 'a', '/x', '--json'],
+    ['cp', 'a', 'b'],
+    ['cp', 'work:/a', 'work:/b'],
+    ['inspect', 'UPPER CASE'],
+    ['create', ''],
+  ]) {
+    test(`ply ${argv.join(' ')}`, async () => {
+      const { code, out, err } = await ply([...argv, '--root', root])
+      expect(err).toMatch(/^ply: [^\n]+\n( {5}[^\n]+\n)?$/)
+      expect(code, err).toBe(2)
+      if (!argv.includes('--json')) expect(out).toBe('')
+    })
+  }
+})
+
+test('with --json an error is an object on stdout as well', async () => {
+  const { code, out, err } = await ply(['images', '--nonsense', '--json'])
+  expect(code).toBe(2)
+  expect(JSON.parse(out)).toEqual({
+    error: {
+      code: 'PLY_USAGE',
+      message: 'unknown flag: --nonsense',
+      details: { reason: 'unknown flag: --nonsense' },
+      hint: 'see: ply images --help',
+    },
+  })
+  expect(err).toContain('unknown flag')
+})
+
+test('a misspelt command is answered with the ones it may mean', async () => {
+  expect((await ply(['imges'])).err).toContain('did you mean: images')
+  expect((await ply(['zzzzzz'])).err).toContain('see: ply --help')
+})
+
+test('ply, ply help and ply --help list every command', async () => {
+  const { out, code } = await ply(['--help'])
+  expect(code).toBe(0)
+  for (const id of commands.keys()) expect(out).toMatch(new RegExp(`^  ${id} `, 'm'))
+  expect((await ply([])).out).toBe(out)
+  expect((await ply(['help'])).out).toBe(out)
+})
+
+describe('every command explains itself', () => {
+  for (const id of commands.keys()) {
+    test(`ply ${id} --help has a summary, all flags and a real example`, async () => {
+      const { code, out, err } = await ply([id, '--help'])
+      expect(err).toBe('')
+      expect(code).toBe(0)
+      const { summary, flags, args, examples } = await describedClass(id)
+      expect(out.startsWith(`${summary}\n`)).toBe(true)
+      for (const name of Object.keys(flags)) expect(out).toContain(`--${name}`)
+      for (const name of Object.keys(args)) expect(out).toContain(name.toUpperCase())
+      expect(examples.length).toBeGreaterThan(0)
+      for (const example of examples as { command: string }[]) {
+        expect(example.command).toMatch(new RegExp(`\\bply ${id}\\b`))
+        expect(out).toContain(example.command)
+      }
+      expect((await ply(['help', id])).out).toBe(out)
+    })
+  }
+})
+
+test('one flag has one letter, or takes that of the others too', async () => {
+  const letters = new Map<string, Set<string>>()
+  for (const id of commands.keys()) {
+    const { flags } = await describedClass(id)
+    for (const [name, { char, charAliases = [] }] of Object.entries(
+      flags as Record<string, { char?: string; charAliases?: string[] }>,
+    )) {
+      if (char === undefined) continue
+      const here = new Set([char, ...charAliases])
+      const shared = [...(letters.get(name) ?? here)].filter((letter) => here.has(letter))
+      expect(shared, `${id} --${name}`).not.toEqual([])
+      letters.set(name, new Set(shared))
+    }
+  }
+})
+
+test('no argument waits for stdin', async () => {
+  for (const id of commands.keys()) {
+    const { args } = await describedClass(id)
+    for (const arg of Object.values(args as Record<string, { ignoreStdin?: boolean }>))
+      expect(arg.ignoreStdin).toBe(true)
+  }
+})
+
+test('docs/cli.md is current (npm run docs:cli writes it)', async () => {
+  expect(readFileSync(new URL('../../docs/cli.md', import.meta.url), 'utf8')).toBe(await cliReference())
+})
+
+test('shared flags may stand before the command', async () => {
+  const { out } = await ply(['--json', '--progress', 'none', 'images', '--nonsense'])
+  expect(JSON.parse(out).error.code).toBe('PLY_USAGE')
+})
