@@ -103,7 +103,7 @@ function withXattr(
   const map = xattrs ?? new Map<ByteString, Uint8Array>()
   // An empty value takes the attribute back (P-03). The copy outlives the archive's buffer.
   if (start === end) map.delete(name)
-  else map.set(name, Uint8Array.prototype.slice.call(bytes, start, end))
+  else map.set(name, new Uint8Array(bytes.subarray(start, end)))
   return map
 }
 

@@ -1,4 +1,3 @@
-import type { Bytes } from '../stream/bytes.ts'
 import { MemberAssembler, place } from './assembler.ts'
 import { blockSize, padded } from './header.ts'
 import { badLayer, type Member } from './member.ts'
@@ -6,13 +5,20 @@ import { badLayer, type Member } from './member.ts'
 /** Archives of small members are read in runs; over large ones only their headers are. */
 const windowSize = 1 << 14
 
+/** An archive that can be read at any position, in bytes: the part of `Bytes` that a scan needs. */
+export interface ArchiveBytes {
+  readonly size: number
+  /** Fills `into` from `position`; returns how many bytes were there (fewer only at the end). */
+  read(into: Uint8Array, position: number): number
+}
+
 /**
  * The members of an archive at rest, in order, seeking over their content. What comes after the end marker is not
  * looked at. Stopping early reads no further.
  *
  * @throws PLY_BAD_LAYER with the rule that is broken, PLY_UNSUPPORTED for sparse members.
  */
-export function* scanTar(archive: Bytes): Generator<Member, void, undefined> {
+export function* scanTar(archive: ArchiveBytes): Generator<Member, void, undefined> {
   const assembler = new MemberAssembler(() => {})
   const window = new Window(archive)
   let position = 0
@@ -20,7 +26,10 @@ export function* scanTar(archive: Bytes): Generator<Member, void, undefined> {
     const at = window.reach(position, blockSize)
     const taken = assembler.block(window.buffer, at, position)
     position += blockSize
-    if (taken === 'end') break
+    if (taken === 'end') {
+      assembler.end(position)
+      return
+    }
     if (taken === 'skip') continue
     const { payload } = assembler
     if (payload > archive.size - position) {
@@ -39,11 +48,11 @@ export function* scanTar(archive: Bytes): Generator<Member, void, undefined> {
 
 class Window {
   readonly buffer = Buffer.allocUnsafe(windowSize)
-  readonly #archive: Bytes
+  readonly #archive: ArchiveBytes
   #start = 0
   #size = 0
 
-  constructor(archive: Bytes) {
+  constructor(archive: ArchiveBytes) {
     this.#archive = archive
   }
 
@@ -72,7 +81,7 @@ class Window {
 }
 
 /** Reads until the buffer is full or the bytes are at their end. */
-function fill(archive: Bytes, into: Buffer, position: number): number {
+function fill(archive: ArchiveBytes, into: Buffer, position: number): number {
   let got = 0
   while (got < into.length) {
     const step = archive.read(into.subarray(got), position + got)
