@@ -72,6 +72,7 @@ export async function walkContent({ root, columns, children }: IndexContent, pac
         if (isDirectory) links[directory]!++
         else links[id]!++
       }
+      if (pace.due()) await pace.rest()
     }
     end[directory] = names.length
     packNames(names, first, names.length, (from, to, used) => {
@@ -83,7 +84,6 @@ export async function walkContent({ root, columns, children }: IndexContent, pac
       const id = members[i]!
       if (columns.kind(id) === 'directory' && names[i] !== '.' && names[i] !== '..') waiting.push(id)
     }
-    if (pace.due(sorted.length)) await pace.rest()
   }
   return { order: order.subarray(0, reached), links, names, members, start, end, tailStart, tailSize, fullBlocks }
 }
