@@ -8,6 +8,7 @@ import { FactTable } from './fact-table.ts'
 import type { Device, Extent, ExternalLink, IndexEntry, InodeFacts } from './format.ts'
 import { InodeReader } from './inode-reader.ts'
 import { roundUp } from './layout.ts'
+import type { OverlayData } from './overlay-data.ts'
 import { pageSize } from './page-output.ts'
 import { Pages } from './pages.ts'
 import type { Fail } from './refusal.ts'
@@ -34,6 +35,8 @@ export class Index {
   readonly uuid: Uint8Array
   /** How many inodes there are. */
   readonly inodes: number
+  /** What would mean something to overlayfs over a kernel mount of this index, though it is data. */
+  readonly overlayData: OverlayData
   readonly #bytes: Bytes
   readonly #pages: Pages
   readonly #footer: Footer
@@ -73,6 +76,7 @@ export class Index {
     })
     this.root = rootNid
     this.inodes = inodes
+    this.overlayData = footer.overlayData
     this.uuid = uuid
     this.#inodeReader = new InodeReader(this.#pages, inodesStart(count), end, this.devices, fail)
     this.#directories = new Directories(this.#pages, this.#inodeReader, fail)

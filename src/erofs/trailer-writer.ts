@@ -5,6 +5,7 @@ import type { WriteOptions } from './builder.ts'
 import type { IndexContent } from './content.ts'
 import type { Device } from './format.ts'
 import { type Layout, roundUp } from './layout.ts'
+import { findOverlayData } from './overlay-data.ts'
 import type { PageOutput } from './page-output.ts'
 import { encodeFooter, factSize, linkHeaderSize } from './trailer.ts'
 import type { Walk } from './walk.ts'
@@ -31,7 +32,9 @@ export async function writeTrailer(
   await output.end()
   const sums = Buffer.alloc(output.sums.length * 4)
   output.sums.forEach((sum, number) => void sums.writeUInt32LE(sum, number * 4))
-  const footer = encodeFooter({ facts, factCount: walk.order.length, links, linkCount, tarPages: tarAt, pages }, sums)
+  const overlayData = findOverlayData(content, walk.order)
+  const factCount = walk.order.length
+  const footer = encodeFooter({ facts, factCount, links, linkCount, tarPages: tarAt, pages, overlayData }, sums)
   await sink.write(Buffer.concat([sums, footer]))
 }
 

@@ -1,5 +1,6 @@
 import type { Verdict } from '../layer/view.ts'
 import type { ByteString } from '../model/bytes.ts'
+import type { Tree } from './tree.ts'
 
 interface Said {
   readonly name: ByteString
@@ -40,4 +41,17 @@ export function* mergedVerdicts(
 function next(iterator: Iterator<Said>): Said | undefined {
   const result = iterator.next()
   return result.done ? undefined : result.value
+}
+
+/** A tree's listing as verdicts: everything in it is there, and nothing below. */
+export function* verdictsOf(
+  tree: Tree,
+  directory: number,
+): Generator<{ readonly name: ByteString; readonly verdict: Verdict }> {
+  for (const { name, ino, kind } of tree.list(directory)) {
+    yield {
+      name,
+      verdict: { says: 'entry', ino, directory: kind === 'directory', kind, implied: false, opaque: false },
+    }
+  }
 }

@@ -19,6 +19,11 @@ export interface Node {
   readonly kind?: Kind
 }
 
+/** A directory that nothing is stacked over. */
+export function directoryAt(place: Place): Node {
+  return { place, parts: [place], kind: 'directory' }
+}
+
 /** What stood at a path, from the root, before a side was stacked. */
 export type Before = (path: ByteString) => Node | undefined
 
@@ -45,7 +50,7 @@ export function rule(above: Verdict, side: number, below: Node | undefined, befo
       const place = { side, ino: above.ino }
       if (!above.directory) return above.kind === undefined ? { place } : { place, kind: above.kind }
       const lower = above.redirect === undefined ? below : moved(above.redirect, before)
-      if (lower?.parts === undefined) return { place, parts: [place], kind: 'directory' }
+      if (lower?.parts === undefined) return directoryAt(place)
       return {
         place: above.implied ? lower.place : place,
         parts: above.opaque ? [place] : [place, ...lower.parts],

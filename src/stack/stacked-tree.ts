@@ -1,15 +1,13 @@
-import type { LayerView, Verdict } from '../layer/view.ts'
+import type { LayerView } from '../layer/view.ts'
 import { type ByteString, displayText } from '../model/bytes.ts'
 import type { Stat, Xattrs } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
 import { emptyView } from './empty-view.ts'
-import { mergedVerdicts } from './merged-verdicts.ts'
-import { type Before, type Node, type Place, rule } from './rule.ts'
+import { numberOf, ownNumber, sideOf } from './inode-numbers.ts'
+import { mergedVerdicts, verdictsOf } from './merged-verdicts.ts'
+import { type Before, directoryAt, type Node, type Place, rule } from './rule.ts'
 import type { Tree, TreeEntry } from './tree.ts'
-
-/** Inode numbers of one side: those of side `k` begin at `k * 2^32`. */
-const numbersPerSide = 2 ** 32
 
 interface Directory {
   readonly parts: readonly Place[]
@@ -95,15 +93,15 @@ export class StackedTree implements Tree {
   }
 
   readlink(ino: number): ByteString {
-    return this.#side(sideOf(ino)).readlink(ino % numbersPerSide)
+    return this.#side(sideOf(ino)).readlink(ownNumber(ino))
   }
 
   xattrs(ino: number): Xattrs {
-    return this.#side(sideOf(ino)).xattrs(ino % numbersPerSide)
+    return this.#side(sideOf(ino)).xattrs(ownNumber(ino))
   }
 
   open(ino: number): Bytes {
-    return this.#side(sideOf(ino)).open(ino % numbersPerSide)
+    return this.#side(sideOf(ino)).open(ownNumber(ino))
   }
 
   close(): void {
@@ -113,12 +111,12 @@ export class StackedTree implements Tree {
 
   /** Which side an inode comes from, and its number there. */
   source(ino: number): Place {
-    return { side: sideOf(ino), ino: ino % numbersPerSide }
+    return { side: sideOf(ino), ino: ownNumber(ino) }
   }
 
   /** What the inode's own side says of it: number and link count are that side's. */
   ownStat(ino: number): Stat {
-    return this.#side(sideOf(ino)).stat(ino % numbersPerSide)
+    return this.#side(sideOf(ino)).stat(ownNumber(ino))
   }
 
   /** Whether an inode may have more than one name in the view, without counting. */
@@ -233,31 +231,4 @@ export class StackedTree implements Tree {
     }
     return names.join('/')
   }
-}
-
-function directoryAt(place: Place): Node {
-  return { place, parts: [place], kind: 'directory' }
-}
-
-function* verdictsOf(
-  tree: Tree,
-  directory: number,
-): Generator<{ readonly name: ByteString; readonly verdict: Verdict }> {
-  for (const { name, ino, kind } of tree.list(directory)) {
-    yield {
-      name,
-      verdict: { says: 'entry', ino, directory: kind === 'directory', kind, implied: false, opaque: false },
-    }
-  }
-}
-
-function sideOf(ino: number): number {
-  return Math.floor(ino / numbersPerSide)
-}
-
-function numberOf({ side, ino }: Place): number {
-  if (!(ino >= 0 && ino < numbersPerSide)) {
-    throw new PlyError('PLY_UNSUPPORTED', { what: `inode ${ino}`, reason: 'a stack takes numbers below 2^32' })
-  }
-  return side * numbersPerSide + ino
 }

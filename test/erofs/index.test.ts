@@ -285,3 +285,16 @@ test('writing gives other work a turn, and stops when asked to', async () => {
   setTimeout(() => controller.abort(), 5)
   await expect(written(builder, { signal: controller.signal })).rejects.toMatchObject({ code: 'PLY_ABORTED' })
 })
+
+test('T-08, X-05: data that would mean something to overlayfs is announced, whiteouts are not', async () => {
+  const found = async (name: string, whiteout: boolean) => {
+    const builder = new IndexBuilder()
+    const xattrs = new Map([[name, bytesOf('y')]])
+    builder.enter(builder.root, 'f', builder.inode({ kind: 'character', ...plain, xattrs, facts: { whiteout } }))
+    builder.inode({ kind: 'fifo', ...plain, xattrs: new Map([['trusted.overlay.unreached', bytesOf('y')]]) })
+    return (await reopened(builder)).overlayData
+  }
+  expect(await found('user.plain', true)).toEqual({ devices: false, trusted: false, user: false })
+  expect(await found('trusted.overlay.opaque', false)).toEqual({ devices: true, trusted: true, user: false })
+  expect(await found('user.overlay.redirect', true)).toEqual({ devices: false, trusted: false, user: true })
+})
