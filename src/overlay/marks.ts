@@ -11,9 +11,13 @@ export interface Marks {
   readonly impure: ByteString
   readonly metacopy: ByteString
   readonly whiteout: ByteString
+  /** How many names a link group has, more or less than the upper file has links: `U+1`, `U-2`. */
+  readonly nlink: ByteString
   /** Ours: the number of an inode that was made here, and the next free one (on the root). */
   readonly number: ByteString
   readonly next: ByteString
+  /** Ours, on the root: nobody has said yet what the root is like. */
+  readonly implied: ByteString
   /** The name under which a user's xattr is stored: one more `overlay.` where it looks like a mark (layer-semantics D-10). */
   stored(name: ByteString): ByteString
   /** The user's name of a stored xattr; `undefined` for a mark, which nobody is shown. */
@@ -30,8 +34,10 @@ function marksIn(space: MarkSpace): Marks {
     impure: `${prefix}impure`,
     metacopy: `${prefix}metacopy`,
     whiteout: `${prefix}whiteout`,
+    nlink: `${prefix}nlink`,
     number: `${prefix}plyfs.ino`,
     next: `${prefix}plyfs.next`,
+    implied: `${prefix}plyfs.implied`,
     stored: (name) => (name.startsWith(prefix) ? escaped + name.slice(prefix.length) : name),
     shown: (name) => {
       if (!name.startsWith(prefix)) return name

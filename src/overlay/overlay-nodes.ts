@@ -182,11 +182,6 @@ export class OverlayNodes {
     }
   }
 
-  /** Gives an inode its name in the index directory. */
-  indexed(what: OverlayNode, path: ByteString): void {
-    what.index = path
-  }
-
   close(): void {
     for (const { anchor } of this.#known.values()) if (anchor !== undefined) this.#disk.closeDirectory(anchor)
     this.#known.clear()

@@ -64,6 +64,7 @@ class OverlayUpper implements Upper {
   readonly #work: WorkArea | undefined
   readonly #numbers: Numbers
   readonly #upperDir: ByteString
+  #rootImplied: boolean
 
   constructor(options: OverlayUpperOptions) {
     const { disk = { fs }, xattr, chainId, readOnly = false, numbersFrom = 0 } = options
@@ -72,8 +73,12 @@ class OverlayUpper implements Upper {
     this.#uuid = options.lowerUuid ?? (chainId ? indexUuid(chainId) : new Uint8Array(16))
     this.#upperDir = encodeText(resolve(options.upperDir))
     const workDir = encodeText(resolve(options.workDir))
+    // Before the work directory has anything in it, neither we nor the kernel have been here.
+    const fresh = !this.#files.exists(`${workDir}/work`) && this.#files.names(this.#upperDir).length === 0
+    this.#rootImplied = fresh || this.#files.xattr(this.#upperDir, this.#marks.implied) !== undefined
     if (!readOnly) {
       refuseVolatile(this.#files, workDir)
+      if (fresh) storing(() => this.#files.setXattr(this.#upperDir, this.#marks.implied, yes))
       this.#work = new WorkArea(this.#files, workDir)
     }
     this.#nodes = new OverlayNodes(this.#files, { marks: this.#marks, uuid: this.#uuid, upperDir: this.#upperDir })
@@ -86,7 +91,7 @@ class OverlayUpper implements Upper {
 
   get root(): Placed {
     const { ino, opaque } = this.#nodes.root
-    return { says: 'entry', ino, directory: true, implied: false, opaque }
+    return { says: 'entry', ino, directory: true, implied: this.#rootImplied, opaque }
   }
 
   lookup(directory: number, name: ByteString): Verdict {
@@ -156,12 +161,17 @@ class OverlayUpper implements Upper {
     if (creation.kind === 'file' && !content) throw new PlyError('ENOTSUP', { syscall: 'copy-up' })
     if (!this.#canBeMarked(creation)) throw new PlyError('ENOTSUP', { syscall: 'setxattr' })
     const origin = encodeOrigin(this.#uuid, ino)
-    const temp = this.#build(creation, content, new Map([[this.#marks.origin, origin]]))
+    const own = new Map<ByteString, Uint8Array>([[this.#marks.origin, origin]])
+    const grouped = creation.kind !== 'directory' && creation.links !== undefined && creation.links > 1
+    // One link is the name, the other that in the index: what the group has beyond two is below.
+    if (grouped) own.set(this.#marks.nlink, Buffer.from(signed(creation.links - 2)))
+    const temp = this.#build(creation, content, own)
     const { mtimeNs } = this.#files.lstatExact(this.#nodes.path(parent))
     this.#makeImpure(parent)
+    const index = grouped ? this.#indexed(temp, origin) : undefined
     this.#install(temp, parent, name, creation.kind)
     this.#files.setMtime(this.#nodes.path(parent), mtimeNs)
-    this.#enter(parent, name, ino, { ...creation, origin: true })
+    this.#enter(parent, name, ino, { ...creation, origin: true }).index = index
   }
 
   copyUpContent(ino: number, content: Bytes): void {
@@ -263,6 +273,10 @@ class OverlayUpper implements Upper {
     if (uid !== undefined || gid !== undefined) this.#changeOwner(node, path, uid, gid)
     if (mode !== undefined && node.kind !== 'symlink') this.#files.chmod(path, mode)
     if (mtime !== undefined) this.#files.setMtime(path, mtime)
+    if (node === this.#nodes.root && this.#rootImplied) {
+      this.#files.removeXattr(path, this.#marks.implied)
+      this.#rootImplied = false
+    }
   }
 
   setXattr(ino: number, name: ByteString, value: Uint8Array | undefined): void {
@@ -374,6 +388,22 @@ class OverlayUpper implements Upper {
     return temp
   }
 
+  /**
+   * The kernel finds all lower names of a link group by this one. First here, then in place: a process that dies in
+   * between leaves the group with the content and the attributes it had.
+   */
+  #indexed(temp: ByteString, origin: Uint8Array): ByteString {
+    const work = this.#writable()
+    const index = work.inIndex(origin)
+    try {
+      this.#files.link(temp, index)
+    } catch (error) {
+      work.discard(temp)
+      throw error
+    }
+    return index
+  }
+
   /** One rename from the work directory into place, over nothing or a whiteout. */
   #install(temp: ByteString, parent: OverlayNode, name: ByteString, kind: Creation['kind']): void {
     const path = this.#nodes.pathAt(parent, name)
@@ -393,10 +423,12 @@ class OverlayUpper implements Upper {
     name: ByteString,
     ino: number,
     facts: { readonly kind: Creation['kind']; readonly opaque?: boolean; readonly origin: boolean },
-  ): void {
+  ): OverlayNode {
     const { kind, origin, opaque = false } = facts
     const real = this.#files.lstat(this.#nodes.pathAt(parent, name)).ino
-    this.#nodes.place(parent, name, this.#nodes.add(ino, { real, kind, origin, opaque }))
+    const node = this.#nodes.add(ino, { real, kind, origin, opaque })
+    this.#nodes.place(parent, name, node)
+    return node
   }
 
   /** The kernel looks at the origins of what is in a directory only if it has this mark. */
@@ -447,6 +479,11 @@ class OverlayUpper implements Upper {
 function placed({ ino, kind, opaque, redirect }: OverlayNode): Placed {
   const entry = { says: 'entry', ino, directory: kind === 'directory', implied: false, opaque } as const
   return redirect === undefined ? entry : { ...entry, redirect }
+}
+
+/** As the kernel writes it: relative to the links that the upper file has. */
+function signed(more: number): string {
+  return `U${more < 0 ? '' : '+'}${more}`
 }
 
 function refuseVolatile(files: UpperDisk, workDir: ByteString): void {

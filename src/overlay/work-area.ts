@@ -11,6 +11,8 @@ const prefix = '#ply'
  */
 export class WorkArea {
   readonly path: ByteString
+  /** The index directory, where the kernel keeps link groups (`index=on`). */
+  readonly index: ByteString
   readonly #disk: UpperDisk
   #names = 0
   /** A whiteout that all others are links to, as the kernel does it. */
@@ -19,6 +21,7 @@ export class WorkArea {
   constructor(disk: UpperDisk, workDir: ByteString) {
     this.#disk = disk
     this.path = `${workDir}/work`
+    this.index = `${workDir}/index`
     if (!disk.exists(this.path)) disk.makeDirectory(this.path, 0o700)
     for (const name of disk.names(this.path)) if (name.startsWith('#')) this.discard(`${this.path}/${name}`)
   }
@@ -44,6 +47,12 @@ export class WorkArea {
     this.#disk.makeNode(shared, 'character', 0, 0)
     this.#shared = shared
     this.#disk.link(shared, path)
+  }
+
+  /** The path of an inode of a lower link group in the index directory, which is made if missing. */
+  inIndex(origin: Uint8Array): ByteString {
+    if (!this.#disk.exists(this.index)) this.#disk.makeDirectory(this.index, 0o700)
+    return `${this.index}/${Buffer.from(origin).toString('hex')}`
   }
 
   /** Removes what is at a path of this directory; of a directory also the whiteouts in it. Nothing there is fine. */

@@ -95,7 +95,7 @@ export class CopyUp {
     this.directory(place.directory)
     this.#groups.cover(place.directory, place.name)
     const { kind, links, size } = lower.stat(ino)
-    const creation = this.#creationOf(ino)
+    const creation = links > 1 ? { ...this.#creationOf(ino), links } : this.#creationOf(ino)
     const parent = this.#sides.up(place.directory)
     if (kind !== 'file' || (what === 'attributes' && upper.metadataOnly && size > 0)) {
       upper.copyUp(parent, place.name, ino, creation)

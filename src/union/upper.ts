@@ -15,6 +15,8 @@ export interface Creation extends Attributes {
   readonly minor?: number
   /** Directories: nothing from below shows in it, from the moment it is there. */
   readonly opaque?: boolean
+  /** Copies of lower files: how many names the file has below. With more than one, a form may record the group. */
+  readonly links?: number
 }
 
 /** A changed attribute set; what is absent stays. */
