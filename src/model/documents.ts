@@ -1,4 +1,4 @@
-import type { Digest, DiffId } from './digest.ts'
+import type { DiffId, Digest } from './digest.ts'
 
 /** A pointer to bytes: type, name and size (OCI image-spec, descriptor.md). */
 export interface Descriptor {

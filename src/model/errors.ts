@@ -13,9 +13,11 @@ const table = {
   PLY_BUDGET: 'layer entry {entry}: {what} exceeds the budget of {limit}; raise it with {option}',
   PLY_CHANGED: '{path} changed while it was being read; stop what writes to it and try again',
   PLY_CONTAINER_BUSY: 'container {name} is being written by another process; close that one first',
-  PLY_CONTAINER_EXISTS: 'there is already a container named {name}; choose another name or remove it with: ply rm {name}',
+  PLY_CONTAINER_EXISTS:
+    'there is already a container named {name}; choose another name or remove it with: ply rm {name}',
   PLY_CONTAINER_NOT_FOUND: 'no container named {name}; list them with: ply ps',
-  PLY_DAMAGED: '{what} is damaged: page {page} does not match its checksum; remove it if it is a cache, fetch it again if it is a blob',
+  PLY_DAMAGED:
+    '{what} is damaged: page {page} does not match its checksum; remove it if it is a cache, fetch it again if it is a blob',
   PLY_DIGEST_MISMATCH: '{what}: expected {expected} but the bytes hash to {actual}',
   PLY_EXISTS: '{path} exists already and is not empty',
   PLY_IMAGE_NOT_FOUND: 'no image named {name} in {where}; list them with: ply images',

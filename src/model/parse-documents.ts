@@ -15,6 +15,11 @@ const mostItems = 100_000
 const manifestTypes: readonly string[] = [mediaTypes.ociManifest, mediaTypes.dockerManifest]
 const indexTypes: readonly string[] = [mediaTypes.ociIndex, mediaTypes.dockerIndex]
 
+/** Whether a descriptor points at an image's manifest, going by its media type. */
+export function isManifestType(mediaType: string): boolean {
+  return manifestTypes.includes(mediaType)
+}
+
 /** Whether a descriptor points at an index, going by its media type. */
 export function isIndexType(mediaType: string): boolean {
   return indexTypes.includes(mediaType)

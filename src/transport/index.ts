@@ -1,0 +1,4 @@
+/** Where images come from and go to: archives, layouts, directories. One file a transport. */
+export { detectReference } from './detect.ts'
+export { openSink, openSource } from './open.ts'
+export type { SinkOptions, SourceOptions, TransportOptions } from './options.ts'

@@ -1,0 +1,35 @@
+import { tmpdir } from 'node:os'
+import type { ExtractReport } from '../extract/index.ts'
+import type { Image } from '../image/image.ts'
+import type { Operation } from '../model/operation.ts'
+import type { Tree } from '../stack/tree.ts'
+import type { ByteSink, ByteStream } from '../stream/bytes.ts'
+
+/** What every transport takes. The signal and the listener serve the opening; later calls take their own. */
+export interface TransportOptions extends Operation {
+  /** `os/arch[/variant]`: what to choose from an index; default: linux on this machine's architecture. */
+  readonly platform?: string | undefined
+  /** Where temporary files are made; default: the system's place. They are gone when the call or the source ends. */
+  readonly temporaryDirectory?: string | undefined
+}
+
+export interface SourceOptions extends TransportOptions {
+  /** What `-` reads; default: standard input. */
+  readonly input?: ByteStream | undefined
+}
+
+export interface SinkOptions extends TransportOptions {
+  /** What `-` writes; default: standard output. */
+  readonly output?: ByteSink | undefined
+  /** The merged file system of an image, for `tar:` and `rootfs:`; whoever writes closes it. A store has it. */
+  readonly treeOf?: ((image: Image, operation?: Operation) => Promise<Tree>) | undefined
+  /** Hears how an extraction to `rootfs:` went. */
+  readonly onExtracted?: ((report: ExtractReport) => void) | undefined
+}
+
+export function temporaryDirectoryOf(options: TransportOptions): string {
+  return options.temporaryDirectory ?? tmpdir()
+}
+
+/** The details that mean standard input or output. */
+export const standardStream = '-'
