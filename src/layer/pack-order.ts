@@ -23,12 +23,12 @@ export class PackOrder {
   }
 }
 
-/** A text whose byte order is the order of items: NUL ends a component, what a component is stands before its name. */
+/** A text whose byte order is the order of items: NUL ends a component, and what a component is stands before its name. */
 function orderKey(path: ByteString, says: 'entry' | 'whiteout' | 'opaque'): string {
-  if (says === 'opaque') return path === '' ? '\x01' : `\x03${path.replaceAll('/', '\0\x03')}\0\x01`
+  const inside = (directory: ByteString) => (directory === '' ? '' : `\x03${directory.replaceAll('/', '\0\x03')}\0`)
+  if (says === 'opaque') return `${inside(path)}\x01`
   if (path === '') return ''
-  const key = `\x03${path.replaceAll('/', '\0\x03')}`
-  if (says === 'entry') return key
-  const at = key.lastIndexOf('\x03')
-  return `${key.slice(0, at)}\x02${key.slice(at + 1)}`
+  const slash = path.lastIndexOf('/')
+  const kind = says === 'whiteout' ? '\x02' : '\x03'
+  return `${inside(slash < 0 ? '' : path.slice(0, slash))}${kind}${path.slice(slash + 1)}`
 }

@@ -85,7 +85,10 @@ export class Placement {
     return true
   }
 
-  /** Redundant markers go: in an opaque directory, at any depth, nothing from below is left to remove (W-09). */
+  /**
+   * In an opaque directory, at any depth, nothing from below is left to remove (W-09): whiteouts and ghosts go, and
+   * whiteouts that met a directory there leave no trace, so that the order of the archive does not show (A-01).
+   */
   prune(): void {
     const { builder } = this
     const seen = new Set<number>()
@@ -97,9 +100,12 @@ export class Placement {
       for (const [name, inode] of builder.children(directory)) {
         const kind = builder.kind(inode)
         if (kind !== 'directory' && kind !== 'character') continue
-        const { whiteout, ghost } = builder.facts(inode)
+        const { whiteout, ghost, header } = builder.facts(inode)
         if (whiteout || ghost) redundant.push(name)
-        else if (kind === 'directory') todo.push(inode)
+        else if (kind === 'directory') {
+          builder.setFacts(inode, { opaque: this.#marked.has(inode), implied: header === undefined })
+          todo.push(inode)
+        }
       }
       for (const name of redundant) builder.remove(directory, name)
     }

@@ -9,7 +9,7 @@ type Warn = (rule: string, text: string) => void
 const capability = 'security.capability'
 
 /** Attributes that belong to a machine or to a tool, never to a layer (layer-semantics ). */
-function isForeign(name: ByteString): boolean {
+export function isForeign(name: ByteString): boolean {
   return (
     name === 'security.selinux' ||
     name === 'security.evm' ||
