@@ -20,10 +20,17 @@ export interface Resolved {
   readonly trailingSlash: boolean
 }
 
+/** Where the name is that a path would make, move or remove. */
+export interface ResolvedName extends Resolved {
+  /** What the path ends in: a name, or what can be neither made nor removed. */
+  readonly last: 'name' | '.' | '..' | '/'
+}
+
 /**
  * Walks a path as Linux does, inside a tree: `..` at the root stays there and an absolute symlink starts at the root, so
  * nothing outside can be reached. The path is a byte string, absolute or from `from` (default: the root). With `follow`
- * a symlink in the last place is followed too; a dangling one leads to the free name that it points to.
+ * a symlink in the last place is followed too; a dangling one leads to the free name that it points to. A path that ends
+ * in a slash is always followed.
  *
  * @throws ENOENT (something on the way is missing, or the path is empty), ENOTDIR, ELOOP (above 40 symlinks),
  * ENAMETOOLONG (a component above 255 bytes, a path above 4095).
@@ -33,6 +40,45 @@ export function resolvePath(
   path: ByteString,
   { follow, from = tree.root }: { readonly follow: boolean; readonly from?: number },
 ): Resolved {
+  return walk(tree, path, follow, from)
+}
+
+/**
+ * Like `resolvePath`, for a name that is to be made, moved or removed: the last component is never followed, not even
+ * before a slash, and what stands there need not be a directory.
+ * @throws like `resolvePath`
+ */
+export function resolveName(
+  tree: Tree,
+  path: ByteString,
+  { from = tree.root }: { readonly from?: number } = {},
+): ResolvedName {
+  if (path === '') throw new PlyError('ENOENT')
+  let end = path.length
+  while (end > 0 && path[end - 1] === '/') end--
+  const start = path.lastIndexOf('/', end - 1) + 1
+  const name = path.slice(start, end)
+  const trailingSlash = end < path.length
+  if (name === '' || name === '.' || name === '..') {
+    const { directory } = walk(tree, path, true, from)
+    return { directory, name: '', ino: directory, trailingSlash, last: name === '' ? '/' : name }
+  }
+  if (path.length > longestPath || name.length > longestName) throw new PlyError('ENAMETOOLONG')
+  const directory = start === 0 ? from : walk(tree, `${path.slice(0, start)}.`, true, from).directory
+  return { directory, name, ino: tree.lookup(directory, name), trailingSlash, last: 'name' }
+}
+
+/** The path of what a path leads to, from the root: without symlinks, `.` and `..`. @throws ENOENT, and like `resolvePath` */
+export function realPath(tree: Tree, path: ByteString): ByteString {
+  const trail: ByteString[] = []
+  const { name, ino } = walk(tree, path, true, tree.root, trail)
+  if (ino === undefined) throw new PlyError('ENOENT')
+  if (name !== '') trail.push(name)
+  return `/${trail.join('/')}`
+}
+
+/** `trail` collects the names of the directories walked through. */
+function walk(tree: Tree, path: ByteString, follow: boolean, from: number, trail?: ByteString[]): Resolved {
   if (path === '') throw new PlyError('ENOENT')
   if (path.length > longestPath) throw new PlyError('ENAMETOOLONG')
   let directory = path.startsWith('/') ? tree.root : from
@@ -43,8 +89,10 @@ export function resolvePath(
   for (;;) {
     const name = rest.pop()
     if (name === undefined) return { directory, name: '', ino: directory, trailingSlash }
-    if (name === '.' || name === '..') {
-      if (name === '..') directory = tree.parent(directory)
+    if (name === '.') continue
+    if (name === '..') {
+      directory = tree.parent(directory)
+      trail?.pop()
       continue
     }
     if (name.length > longestName) throw new PlyError('ENAMETOOLONG')
@@ -60,18 +108,24 @@ export function resolvePath(
       if (++symlinks > mostSymlinks) throw new PlyError('ELOOP')
       const target = tree.readlink(ino)
       if (target === '') throw new PlyError('ENOENT')
-      if (target.startsWith('/')) directory = tree.root
-      rest.push(...components(target))
+      if (target.startsWith('/')) {
+        directory = tree.root
+        if (trail) trail.length = 0
+      }
+      for (const component of components(target)) rest.push(component)
       if (last && endsInSlash(target)) trailingSlash = true
     } else if (last) {
       if (trailingSlash && kind !== 'directory') throw new PlyError('ENOTDIR')
       return { directory, name, ino, trailingSlash }
-    } else if (kind === 'directory') directory = ino
-    else throw new PlyError('ENOTDIR')
+    } else {
+      if (kind !== 'directory') throw new PlyError('ENOTDIR')
+      directory = ino
+      trail?.push(name)
+    }
   }
 }
 
-/** Last component first. `.` at the end of a path counts, since it asks for a directory; `.` elsewhere does not. */
+/** The last component first. */
 function components(path: ByteString): ByteString[] {
   return path
     .split('/')

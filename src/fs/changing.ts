@@ -1,0 +1,147 @@
+import { randomBytes } from 'node:crypto'
+import { PlyError } from '../model/errors.ts'
+import type { AttributeChange } from '../union/upper.ts'
+import { parseMode } from './flags.ts'
+import type { Namespace } from './namespace.ts'
+import type { OpenFiles } from './open-files.ts'
+import { type EncodingOption, encoded, type Named, type PathLike, pathBytes, pathText } from './texts.ts'
+import { nanosecondsOf, type TimeLike } from './times.ts'
+
+export interface MkdirOptions {
+  readonly recursive?: boolean | undefined
+  readonly mode?: number | string | undefined
+}
+
+/** Calls that make, move and describe names. */
+export function changing(namespace: Namespace, files: OpenFiles) {
+  function describe(syscall: string, path: PathLike, follow: boolean, change: AttributeChange): void {
+    namespace.call(syscall, path, () => namespace.writable.setAttributes(namespace.find(path, follow), change))
+  }
+
+  function describeOpen(syscall: string, fd: number, change: AttributeChange): void {
+    const ino = files.ino(fd, syscall)
+    namespace.call(syscall, undefined, () => namespace.writable.setAttributes(ino, change))
+  }
+
+  function makeDirectory(path: PathLike, mode: number): void {
+    const { directory, name } = namespace.free(path, 'directory')
+    const attributes = namespace.attributesIn(directory, 'directory', mode)
+    namespace.writable.create(directory, name, { kind: 'directory', ...attributes })
+  }
+
+  /** Makes what is missing on the way; answers the topmost directory that it made. */
+  function makeDirectories(path: PathLike, mode: number): string | undefined {
+    const parts = pathBytes(path)
+      .split('/')
+      .filter((part) => part !== '')
+    let first: string | undefined
+    let walked = ''
+    for (const [i, part] of parts.entries()) {
+      walked += `/${part}`
+      const bytes = Buffer.from(walked, 'latin1')
+      const { ino } = namespace.resolve(bytes, true)
+      if (ino === undefined) {
+        makeDirectory(bytes, mode)
+        first ??= pathText(bytes)
+      } else if (namespace.tree.stat(ino).kind !== 'directory') {
+        throw new PlyError(i === parts.length - 1 ? 'EEXIST' : 'ENOTDIR')
+      }
+    }
+    return first
+  }
+
+  return {
+    mkdirSync(path: PathLike, options?: MkdirOptions | number | string | null): string | undefined {
+      const { recursive = false, mode } =
+        typeof options === 'object' && options !== null ? options : { mode: options ?? undefined }
+      const wanted = parseMode(mode, 0o777)
+      return namespace.call('mkdir', path, () =>
+        recursive ? makeDirectories(path, wanted) : makeDirectory(path, wanted),
+      ) as string | undefined
+    },
+
+    /** A new directory whose name begins with the last component of `prefix`; answers its path. */
+    mkdtempSync<Option extends EncodingOption = undefined>(prefix: PathLike, options?: Option): Named<Option> {
+      return namespace.call('mkdtemp', `${pathText(prefix)}XXXXXX`, () => {
+        for (;;) {
+          const path = pathBytes(prefix) + randomBytes(5).toString('base64url').replace(/[-_]/g, 'x').slice(0, 6)
+          const bytes = Buffer.from(path, 'latin1')
+          if (namespace.resolveName(bytes).ino !== undefined) continue
+          makeDirectory(bytes, 0o700)
+          return encoded(path, options as Option)
+        }
+      })
+    },
+
+    symlinkSync(target: PathLike, path: PathLike, _type?: string | null): void {
+      const call = () => {
+        const { directory, name } = namespace.free(path, 'other')
+        const text = pathBytes(target)
+        if (text === '') throw new PlyError('ENOENT')
+        if (text.length > 4095) throw new PlyError('ENAMETOOLONG')
+        const attributes = namespace.attributesIn(directory, 'symlink', 0o777)
+        namespace.writable.create(directory, name, { kind: 'symlink', target: text, ...attributes })
+      }
+      namespace.call('symlink', target, call, path)
+    },
+
+    linkSync(existing: PathLike, path: PathLike): void {
+      const call = () => {
+        const ino = namespace.find(existing, false)
+        const { directory, name } = namespace.free(path, 'other')
+        namespace.writable.link(directory, name, ino)
+      }
+      namespace.call('link', existing, call, path)
+    },
+
+    renameSync(from: PathLike, to: PathLike): void {
+      const call = () => {
+        const source = namespace.resolveName(from)
+        const target = namespace.resolveName(to)
+        if (source.last !== 'name' || target.last !== 'name') throw new PlyError('EBUSY')
+        if (source.ino === undefined) throw new PlyError('ENOENT')
+        if (source.trailingSlash || target.trailingSlash) {
+          if (namespace.tree.stat(source.ino).kind !== 'directory') throw new PlyError('ENOTDIR')
+        }
+        namespace.writable.rename(source.directory, source.name, target.directory, target.name)
+      }
+      namespace.call('rename', from, call, to)
+    },
+
+    unlinkSync(path: PathLike): void {
+      namespace.call('unlink', path, () => {
+        const { directory, name, ino, last, trailingSlash } = namespace.resolveName(path)
+        if (last !== 'name') throw new PlyError('EISDIR')
+        if (ino === undefined) throw new PlyError('ENOENT')
+        if (trailingSlash && namespace.tree.stat(ino).kind !== 'directory') throw new PlyError('ENOTDIR')
+        namespace.writable.unlink(directory, name)
+      })
+    },
+
+    chmodSync: (path: PathLike, mode: number | string) => describe('chmod', path, true, { mode: parseMode(mode, 0) }),
+    fchmodSync: (fd: number, mode: number | string) => describeOpen('fchmod', fd, { mode: parseMode(mode, 0) }),
+
+    chownSync: (path: PathLike, uid: number, gid: number) => describe('chown', path, true, owner(uid, gid)),
+    lchownSync: (path: PathLike, uid: number, gid: number) => describe('lchown', path, false, owner(uid, gid)),
+    fchownSync: (fd: number, uid: number, gid: number) => describeOpen('fchown', fd, owner(uid, gid)),
+
+    /** The access time is checked and not kept. Exact times can be given as bigint nanoseconds. */
+    utimesSync(path: PathLike, atime: TimeLike, mtime: TimeLike): void {
+      nanosecondsOf(atime)
+      describe('utime', path, true, { mtime: nanosecondsOf(mtime) })
+    },
+    lutimesSync(path: PathLike, atime: TimeLike, mtime: TimeLike): void {
+      nanosecondsOf(atime)
+      describe('lutime', path, false, { mtime: nanosecondsOf(mtime) })
+    },
+    futimesSync(fd: number, atime: TimeLike, mtime: TimeLike): void {
+      nanosecondsOf(atime)
+      describeOpen('futime', fd, { mtime: nanosecondsOf(mtime) })
+    },
+  }
+}
+
+/** -1 leaves an owner as it is, as in `chown(2)`. */
+function owner(uid: number, gid: number): AttributeChange {
+  return { ...(uid !== -1 && { uid }), ...(gid !== -1 && { gid }) }
+}

@@ -1,0 +1,166 @@
+import { type Kind, type Stat, typeBits } from '../model/entry.ts'
+
+/** One device number for everything in a union. */
+const device = 0x706c79
+const blockSize = 4096
+
+/** The tests that `Stats` and `Dirent` share. */
+abstract class Typed {
+  protected abstract readonly kind: Kind
+
+  isFile(): boolean {
+    return this.kind === 'file'
+  }
+  isDirectory(): boolean {
+    return this.kind === 'directory'
+  }
+  isSymbolicLink(): boolean {
+    return this.kind === 'symlink'
+  }
+  isCharacterDevice(): boolean {
+    return this.kind === 'character'
+  }
+  isBlockDevice(): boolean {
+    return this.kind === 'block'
+  }
+  isFIFO(): boolean {
+    return this.kind === 'fifo'
+  }
+  isSocket(): boolean {
+    return this.kind === 'socket'
+  }
+}
+
+/** What `stat` answers, as Node shapes it. A union keeps the modify time alone: the other times are the same. */
+export class Stats extends Typed {
+  declare protected readonly kind: Kind
+  readonly dev = device
+  readonly ino: number
+  readonly mode: number
+  readonly nlink: number
+  readonly uid: number
+  readonly gid: number
+  readonly rdev: number
+  readonly size: number
+  readonly blksize = blockSize
+  readonly blocks: number
+  readonly atimeMs: number
+  readonly mtimeMs: number
+  readonly ctimeMs: number
+  readonly birthtimeMs: number
+  readonly atime: Date
+  readonly mtime: Date
+  readonly ctime: Date
+  readonly birthtime: Date
+
+  constructor(stat: Stat) {
+    super()
+    hide(this, stat.kind)
+    this.ino = stat.ino
+    this.mode = typeBits[stat.kind] | stat.mode
+    this.nlink = stat.links
+    this.uid = stat.uid
+    this.gid = stat.gid
+    this.rdev = Number(deviceNumber(stat))
+    this.size = sizeOf(stat)
+    this.blocks = Math.ceil(this.size / 512)
+    const ms = Number(stat.mtime / 1_000_000n) + Number(stat.mtime % 1_000_000n) / 1e6
+    this.atimeMs = this.mtimeMs = this.ctimeMs = this.birthtimeMs = ms
+    const milliseconds = Math.floor(ms + 0.5)
+    this.atime = new Date(milliseconds)
+    this.mtime = new Date(milliseconds)
+    this.ctime = new Date(milliseconds)
+    this.birthtime = new Date(milliseconds)
+  }
+}
+
+/** The same with `{ bigint: true }`: exact times, in nanoseconds too. */
+export class BigIntStats extends Typed {
+  declare protected readonly kind: Kind
+  readonly dev = BigInt(device)
+  readonly ino: bigint
+  readonly mode: bigint
+  readonly nlink: bigint
+  readonly uid: bigint
+  readonly gid: bigint
+  readonly rdev: bigint
+  readonly size: bigint
+  readonly blksize = BigInt(blockSize)
+  readonly blocks: bigint
+  readonly atimeMs: bigint
+  readonly mtimeMs: bigint
+  readonly ctimeMs: bigint
+  readonly birthtimeMs: bigint
+  readonly atimeNs: bigint
+  readonly mtimeNs: bigint
+  readonly ctimeNs: bigint
+  readonly birthtimeNs: bigint
+  readonly atime: Date
+  readonly mtime: Date
+  readonly ctime: Date
+  readonly birthtime: Date
+
+  constructor(stat: Stat) {
+    super()
+    hide(this, stat.kind)
+    const plain = new Stats(stat)
+    this.ino = BigInt(stat.ino)
+    this.mode = BigInt(plain.mode)
+    this.nlink = BigInt(stat.links)
+    this.uid = BigInt(stat.uid)
+    this.gid = BigInt(stat.gid)
+    this.rdev = deviceNumber(stat)
+    this.size = BigInt(plain.size)
+    this.blocks = BigInt(plain.blocks)
+    this.atimeNs = this.mtimeNs = this.ctimeNs = this.birthtimeNs = stat.mtime
+    this.atimeMs = this.mtimeMs = this.ctimeMs = this.birthtimeMs = stat.mtime / 1_000_000n
+    this.atime = plain.atime
+    this.mtime = plain.mtime
+    this.ctime = plain.ctime
+    this.birthtime = plain.birthtime
+  }
+}
+
+export interface StatOptions {
+  readonly bigint?: boolean | undefined
+  readonly throwIfNoEntry?: boolean | undefined
+}
+
+export type StatsFor<Options> = Options extends { readonly bigint: true } ? BigIntStats : Stats
+
+export function statsOf<Options extends StatOptions | undefined>(stat: Stat, options: Options): StatsFor<Options> {
+  return (options?.bigint ? new BigIntStats(stat) : new Stats(stat)) as StatsFor<Options>
+}
+
+/** One name of a directory, from `readdir` with `withFileTypes` and from `opendir`. */
+export class Dirent<Name extends string | Buffer = string> extends Typed {
+  declare protected readonly kind: Kind
+  readonly name: Name
+  /** The directory that it is in, as it was asked for. */
+  readonly parentPath: string
+  readonly path: string
+
+  constructor(name: Name, parentPath: string, kind: Kind) {
+    super()
+    hide(this, kind)
+    this.name = name
+    this.parentPath = parentPath
+    this.path = parentPath
+  }
+}
+
+/** Printing and comparing shows what Node's objects show. */
+function hide(target: object, kind: Kind): void {
+  Object.defineProperty(target, 'kind', { value: kind, enumerable: false })
+}
+
+/** Directories have no size of their own here; programs expect one. */
+function sizeOf({ kind, size }: Stat): number {
+  return kind === 'directory' ? blockSize : size
+}
+
+/** `makedev(3)` of glibc. */
+function deviceNumber({ major, minor }: Stat): bigint {
+  const [high, low] = [BigInt(major), BigInt(minor)]
+  return ((high & 0xfffff000n) << 32n) | ((high & 0xfffn) << 8n) | ((low & 0xffffff00n) << 12n) | (low & 0xffn)
+}
