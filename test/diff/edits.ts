@@ -17,7 +17,11 @@ const attributes = fc.record({
   uid: fc.constantFrom(0, 1000),
   gid: fc.constantFrom(0, 100),
   mtime: fc.constantFrom(0n, 1_000_000_000n, -5_000_000_000n),
-  xattrs: fc.constantFrom({}, { 'user.k': 'v' }, { 'user.k': 'w', 'security.capability': 'x'.repeat(20) }),
+  xattrs: fc.constantFrom(
+    {},
+    { 'user.k': 'v' },
+    { 'user.k': 'w', 'security.capability': `\x01\0\0\x02${'\x20\0'.repeat(8)}` },
+  ),
 })
 const kind: fc.Arbitrary<PlainNode> = fc.oneof(
   fc.record({ kind: fc.constant('file' as const), content: fc.constantFrom('', 'one', 'two', 'three') }),

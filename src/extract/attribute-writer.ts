@@ -1,0 +1,143 @@
+import { chmodSync, lchownSync, lstatSync } from 'node:fs'
+import type { ByteString } from '../model/bytes.ts'
+import type { Kind, Stat, Xattrs } from '../model/entry.ts'
+import { codeOf } from '../model/errors.ts'
+import { setTimes } from '../sys/times.ts'
+import { setXattr } from '../sys/xattr.ts'
+import { onDisk } from './paths.ts'
+import type { CompromiseCount } from './report.ts'
+import type { Surroundings } from './surroundings.ts'
+
+const setId = 0o6000
+const setUser = 0o4000
+const setGroup = 0o2000
+
+/** Which extended attributes reach a disk, beyond those of layer-semantics X-05 and X-08, which never do. */
+export type XattrChoice =
+  /** `user.*`, capabilities and labels. */
+  | 'usual'
+  /** Also `trusted.*`, `security.ima` and access control lists (X-06). */
+  | 'all'
+  | 'none'
+
+export interface AttributeOptions {
+  /** `current`: everything belongs to whoever writes it. Default: `keep`. */
+  readonly owner?: 'keep' | 'current' | undefined
+  /** Default: `usual`. */
+  readonly xattrs?: XattrChoice | undefined
+}
+
+/** Gives objects their attributes, as far as the host lets; counts what it does not. */
+export class AttributeWriter {
+  readonly #here: Surroundings
+  readonly #options: AttributeOptions
+  readonly #compromises: CompromiseCount
+  /** Owners, groups and xattr namespaces that were refused once: asking again for each file would only cost time. */
+  readonly #refused = new Set<string>()
+
+  constructor(here: Surroundings, options: AttributeOptions, compromises: CompromiseCount) {
+    this.#here = here
+    this.#options = options
+    this.#compromises = compromises
+  }
+
+  /**
+   * Owner, xattrs, mode, times, in this order: a change of owner clears set-id bits and capabilities (O-03). Never follows a
+   * symlink. `shown` is the path in the tree, for the report.
+   */
+  write(path: ByteString, shown: ByteString, stat: Stat, xattrs: Xattrs): void {
+    const named = onDisk(path)
+    const kept = this.#writeOwner(named, shown, stat)
+    if (xattrs.size > 0) this.#writeXattrs(path, shown, stat.kind, xattrs)
+    if (stat.kind !== 'symlink') this.#writeMode(named, shown, stat, kept)
+    setTimes(path, { atime: stat.mtime, mtime: stat.mtime })
+    if (this.#here.mayAlter(stat.mtime) && lstatSync(named, { bigint: true }).mtimeNs !== stat.mtime) {
+      this.#compromises.note('time', shown)
+    }
+  }
+
+  /** Answers which of user and group are those of the tree. */
+  #writeOwner(path: string | Buffer, shown: ByteString, { uid, gid }: Stat): { user: boolean; group: boolean } {
+    const { fresh } = this.#here
+    const same = { user: uid === fresh.uid, group: gid === fresh.gid }
+    if ((same.user && same.group) || this.#options.owner === 'current') return same
+    if (this.#chown(path, uid, gid)) return { user: true, group: true }
+    this.#compromises.note('owner', shown)
+    // A group of one's own may be given away by anybody.
+    return { user: same.user, group: same.group || this.#chown(path, fresh.uid, gid) }
+  }
+
+  #chown(path: string | Buffer, uid: number, gid: number): boolean {
+    const key = `${uid}:${gid}`
+    if (this.#refused.has(key)) return false
+    try {
+      lchownSync(path, uid, gid)
+      return true
+    } catch (error) {
+      // EINVAL: an id that the user namespace does not map.
+      if (!isRefusal(error, 'EINVAL')) throw error
+      this.#refused.add(key)
+      return false
+    }
+  }
+
+  #writeXattrs(path: ByteString, shown: ByteString, kind: Kind, xattrs: Xattrs): void {
+    const choice = this.#options.xattrs ?? 'usual'
+    if (choice === 'none') return
+    for (const [name, value] of xattrs) {
+      if (!reaches(name, kind, choice) || !this.#setXattr(path, name, value))
+        this.#compromises.note('xattr', shown, name)
+    }
+  }
+
+  #setXattr(path: ByteString, name: ByteString, value: Uint8Array): boolean {
+    const namespace = name.slice(0, name.indexOf('.') + 1)
+    if (this.#refused.has(namespace)) return false
+    try {
+      setXattr(path, name, value)
+      return true
+    } catch (error) {
+      if (codeOf(error) === 'ENOTSUP' || codeOf(error) === 'EOPNOTSUPP') this.#refused.add(namespace)
+      // E2BIG, ERANGE and ENOSPC: more than this file system keeps for one file.
+      else if (!isRefusal(error, 'EINVAL', 'E2BIG', 'ERANGE', 'ENOSPC')) throw error
+      return false
+    }
+  }
+
+  #writeMode(
+    path: string | Buffer,
+    shown: ByteString,
+    { mode, kind }: Stat,
+    kept: { user: boolean; group: boolean },
+  ): void {
+    let possible = mode
+    if (kind !== 'directory') {
+      // With another owner these bits would lend the rights of somebody who never agreed.
+      if (!kept.user) possible &= ~setUser
+      if (!kept.group) possible &= ~setGroup
+    }
+    try {
+      chmodSync(path, possible)
+    } catch (error) {
+      if ((possible & setId) === 0 || !isRefusal(error)) throw error
+      possible &= ~setId
+      chmodSync(path, possible)
+    }
+    // The kernel drops the set-group bit without a word where the group is not the writer's.
+    if ((possible & setId) !== 0) possible = (possible & ~0o7777) | (lstatSync(path).mode & 0o7777)
+    if (((mode ^ possible) & setId) !== 0) this.#compromises.note('set-id', shown)
+  }
+}
+
+function reaches(name: ByteString, kind: Kind, choice: XattrChoice): boolean {
+  if (name.startsWith('user.')) return (kind === 'file' || kind === 'directory') && !name.startsWith('user.overlay.')
+  if (name.startsWith('trusted.')) return choice === 'all' && !name.startsWith('trusted.overlay.')
+  if (name === 'security.ima' || name.startsWith('system.posix_acl_')) return choice === 'all'
+  return name.startsWith('security.')
+}
+
+/** Whether an error says that the host does not allow it, rather than that something is broken. */
+export function isRefusal(error: unknown, ...more: readonly string[]): boolean {
+  const code = codeOf(error) ?? ''
+  return ['EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', ...more].includes(code)
+}

@@ -1,0 +1,152 @@
+import { closeSync, constants, linkSync, mkdirSync, openSync, symlinkSync } from 'node:fs'
+import { type ByteString, displayText } from '../model/bytes.ts'
+import { codeOf, isErrnoName, PlyError } from '../model/errors.ts'
+import type { Operation } from '../model/operation.ts'
+import { Pace } from '../model/pace.ts'
+import type { Tree } from '../stack/tree.ts'
+import type { Disk } from '../sys/disk.ts'
+import { makeNode } from '../sys/nodes.ts'
+import { type AttributeWriter, isRefusal } from './attribute-writer.ts'
+import { ContentCopy } from './content.ts'
+import { onDisk } from './paths.ts'
+import type { Plan, Planned, PlannedLink } from './plan.ts'
+import type { CompromiseCount } from './report.ts'
+
+const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
+
+/**
+ * Makes the objects of a plan under a private directory, in the order of layer-semantics D-02: while there are paths to be
+ * resolved, no symlink of the tree stands anywhere, so none can be followed.
+ */
+export class ObjectWriter {
+  readonly #tree: Tree
+  readonly #attributes: AttributeWriter
+  readonly #compromises: CompromiseCount
+  readonly #contents: ContentCopy
+  readonly #pace: Pace
+  readonly #onProgress: Operation['onProgress']
+  /** Devices and fifos that were really made. */
+  nodes = 0
+  #bytes = 0
+
+  constructor(
+    tree: Tree,
+    parts: { attributes: AttributeWriter; compromises: CompromiseCount; copy: Disk['copy'] },
+    operation: Operation,
+  ) {
+    this.#tree = tree
+    this.#attributes = parts.attributes
+    this.#compromises = parts.compromises
+    this.#contents = new ContentCopy(parts.copy)
+    this.#pace = new Pace(operation.signal)
+    this.#onProgress = operation.onProgress
+  }
+
+  /** Everything but the attributes of directories, which stay open to their owner. `root` is there already. */
+  async fill(root: ByteString, plan: Plan): Promise<void> {
+    for (const { path } of plan.directories) {
+      if (path !== '') mkdirSync(onDisk(`${root}/${path}`), 0o700)
+      if (this.#pace.due()) await this.#pace.rest()
+    }
+    for (const file of plan.files) {
+      await this.#named(file, () => this.#writeFile(root, file))
+      this.#onProgress?.({ what: `/${displayText(file.path)}`, done: this.#bytes, total: plan.bytes })
+    }
+    for (const link of plan.links) await this.#named(link, () => this.#writeLink(root, link))
+    for (const node of plan.nodes) await this.#named(node, () => this.#writeNode(root, node))
+    for (const symlink of plan.symlinks) await this.#named(symlink, () => this.#writeSymlink(root, symlink))
+    for (const link of plan.lateLinks) await this.#named(link, () => this.#writeLink(root, link))
+    for (const path of plan.sockets) this.#compromises.note('socket', path)
+  }
+
+  /** Attributes of directories, leaves first: after this nothing in them changes, so their times stay (M-05). */
+  async finish(root: ByteString, { directories }: Plan): Promise<void> {
+    for (let at = directories.length - 1; at >= 0; at--) {
+      const directory = directories[at]!
+      await this.#named(directory, () => {
+        this.#writeAttributes(directory.path === '' ? root : `${root}/${directory.path}`, directory)
+      })
+    }
+  }
+
+  /** One step, whose failure says at which path of the tree it was. */
+  async #named({ path }: Planned, step: () => void | Promise<void>): Promise<void> {
+    try {
+      const doing = step()
+      if (doing) await doing
+    } catch (error) {
+      throw at(path, error)
+    }
+    if (this.#pace.due()) await this.#pace.rest()
+  }
+
+  async #writeFile(root: ByteString, file: Planned): Promise<void> {
+    const path = `${root}/${file.path}`
+    const { size } = this.#tree.stat(file.ino)
+    const fd = openSync(onDisk(path), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
+    try {
+      if (size > 0) {
+        const content = this.#tree.open(file.ino)
+        try {
+          await this.#contents.fill(fd, content, this.#pace)
+        } finally {
+          content.close()
+        }
+      }
+    } finally {
+      closeSync(fd)
+    }
+    this.#bytes += size
+    this.#writeAttributes(path, file)
+  }
+
+  async #writeLink(root: ByteString, link: PlannedLink): Promise<void> {
+    try {
+      linkSync(onDisk(`${root}/${link.to}`), onDisk(`${root}/${link.path}`))
+    } catch (error) {
+      if (!isRefusal(error, 'EMLINK')) throw error
+      this.#compromises.note('link', link.path)
+      const { kind } = this.#tree.stat(link.ino)
+      if (kind === 'file') await this.#writeFile(root, link)
+      else if (kind === 'symlink') this.#writeSymlink(root, link)
+      else this.#writeNode(root, link)
+    }
+  }
+
+  #writeNode(root: ByteString, node: Planned): void {
+    const path = `${root}/${node.path}`
+    const { kind, major, minor } = this.#tree.stat(node.ino)
+    if (kind !== 'character' && kind !== 'block' && kind !== 'fifo') return
+    try {
+      makeNode(path, { kind, major, minor, mode: 0o600 })
+      this.nodes++
+    } catch (error) {
+      if (!isRefusal(error, 'EINVAL')) throw error
+      this.#compromises.note(kind === 'fifo' ? 'fifo' : 'device', node.path)
+      closeSync(openSync(onDisk(path), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0))
+      this.#writeAttributes(path, node, 0)
+      return
+    }
+    this.#writeAttributes(path, node)
+  }
+
+  #writeSymlink(root: ByteString, symlink: Planned): void {
+    const path = `${root}/${symlink.path}`
+    symlinkSync(onDisk(this.#tree.readlink(symlink.ino)), onDisk(path))
+    this.#writeAttributes(path, symlink)
+  }
+
+  #writeAttributes(path: ByteString, { path: shown, ino }: Planned, mode?: number): void {
+    const stat = this.#tree.stat(ino)
+    this.#attributes.write(path, shown, mode === undefined ? stat : { ...stat, mode }, this.#tree.xattrs(ino))
+  }
+}
+
+/** What the disk answered, with the path in the tree: the one on the disk is gone by the time anybody reads it. */
+function at(path: ByteString, error: unknown): unknown {
+  const code = codeOf(error)
+  if (!isErrnoName(code)) return error
+  const { syscall } = error as NodeJS.ErrnoException
+  const details = { path: `/${displayText(path)}`, ...(syscall !== undefined && { syscall }) }
+  return new PlyError(code, details, { cause: error })
+}
