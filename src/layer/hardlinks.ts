@@ -1,6 +1,7 @@
 import type { ByteString } from '../model/bytes.ts'
 import { badLayer, type Member } from '../tar/index.ts'
 import { LateLinks, type Waiting } from './late-links.ts'
+import { overBudget } from './limits.ts'
 import { cleanName, join, legacyLinks, whiteoutPrefix } from './names.ts'
 import type { Placement } from './placement.ts'
 import { type Arrival, type Steps, walk } from './walk.ts'
@@ -68,12 +69,18 @@ export class Hardlinks {
   }
 
   #target(member: Member): Target {
-    const { findings } = this.#placement
+    const { findings, limits } = this.#placement
     const inner = () =>
       findings.warn(member.name, 'N-03', 'the target of the hardlink has an inner .., which was resolved')
     const path = cleanName(member.linkName, inner)
     if (path === undefined) throw badLayer(member.name, 'H-01', 'the target of the hardlink leads out of the root')
     if (path === '') throw badLayer(member.name, 'H-03', 'a hardlink to the root')
+    // Targets that are only below are kept as text: they are held to what a path may be.
+    const components = path.split('/')
+    if (components.length > limits.depth) throw overBudget(member.name, 'the target of the hardlink', limits, 'depth')
+    if (components.some((component) => component.length > 255)) {
+      throw badLayer(member.name, 'N-08', 'a component of the target of the hardlink is longer than 255 bytes')
+    }
     if (path.startsWith(`${legacyLinks}/`)) return { path, inode: this.#legacy.get(path) }
     if (path.slice(path.lastIndexOf('/') + 1).startsWith(whiteoutPrefix)) {
       throw badLayer(member.name, 'H-12', 'a hardlink to a whiteout')

@@ -5,7 +5,7 @@ import { badLayer } from '../tar/index.ts'
 export interface LayerWarning {
   /** The rule of layer-semantics, such as `N-12`. */
   readonly rule: string
-  /** The entry, for people (see `displayText`). */
+  /** The entry, for people (see `displayText`), cut off after a thousand bytes. */
   readonly entry: string
   readonly text: string
 }
@@ -21,6 +21,8 @@ export interface ImportReport {
 }
 
 const cap = 1000
+/** Names may be a mebibyte long, and hostile layers have thousands of them. */
+const longestEntry = 1000
 
 /** Collects warnings while a layer is read: so many are kept, all are counted. With `strict` each one is an error. */
 export class Findings {
@@ -37,7 +39,9 @@ export class Findings {
   warn(entry: ByteString, rule: string, text: string): void {
     if (this.#strict) throw badLayer(entry, rule, text)
     this.#count++
-    if (this.#warnings.length < cap) this.#warnings.push({ rule, entry: displayText(entry), text })
+    if (this.#warnings.length >= cap) return
+    const shown = entry.length > longestEntry ? `${displayText(entry.slice(0, longestEntry))}…` : displayText(entry)
+    this.#warnings.push({ rule, entry: shown, text })
   }
 
   report(): ImportReport {

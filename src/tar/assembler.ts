@@ -2,14 +2,14 @@ import { type ByteString, displayText } from '../model/bytes.ts'
 import { noXattrs } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
 import { checksumOf, fields, highBytes, type Layout, layoutOf, sumOf, textOf } from './header.ts'
+import { deviceOf, modeOf, ownerOf, sizeOf } from './header-values.ts'
 import { badLayer, type Member, type MemberType, type TarWarning } from './member.ts'
-import { parseDecimal, parseNumber, parseTime } from './numbers.ts'
+import { parseNumber, parseTime } from './numbers.ts'
 import { type Extended, parseExtended, xattrsOf } from './pax.ts'
 
 /** Long names, link texts and extended headers are limited to this many bytes each (layer-semantics P-09). */
 const extendedLimit = 1 << 20
 
-const idLimit = 4294967294
 const noWarnings: readonly TarWarning[] = []
 
 /**
@@ -86,7 +86,7 @@ export class MemberAssembler {
         break
       default: {
         const { known } = parseExtended(bytes, 'global extended header')
-        const text = `global extended header with ${known} has no effect`
+        const text = `global extended header with ${known?.slice(0, 64)} has no effect`
         if (known !== undefined) this.#warn('global extended header', { rule: 'P-08', text })
       }
     }
@@ -122,24 +122,22 @@ export class MemberAssembler {
       type === '1' || type === '2' ? this.#longLink || extended?.linkpath || textOf(buffer, at + 157, 100) : ''
     if (linkName.includes('\0')) throw badLayer(name, 'N-06', 'a NUL inside the link text')
 
-    const size = this.#size(buffer, at, name, extended?.size)
+    const size = sizeOf(buffer, at, name, extended?.size)
     if (type !== '0' && size !== 0) this.#note('T-06', `size ${size} on an entry without content`)
     const device = type === '3' || type === '4'
-    const mode = parseNumber(buffer, at + fields.mode.at, fields.mode.size)
-    if (mode === undefined) throw badLayer(name, 'F-01', 'the mode is not a number')
 
     this.payload = type === '0' ? size : 0
     this.member = {
       type,
       name,
       linkName,
-      mode: typeof mode === 'number' && mode >= 0 ? mode & 0o7777 : Number(BigInt.asUintN(12, BigInt(mode))),
-      uid: this.#owner(buffer, at, name, fields.uid, extended?.uid, 'owner'),
-      gid: this.#owner(buffer, at, name, fields.gid, extended?.gid, 'group'),
+      mode: modeOf(buffer, at, name),
+      uid: ownerOf(buffer, at, name, 'uid', extended?.uid),
+      gid: ownerOf(buffer, at, name, 'gid', extended?.gid),
       size: this.payload,
       mtime: this.#time(buffer, at, name, extended?.mtime),
-      major: device ? this.#device(buffer, at, name, layout, fields.major, 4095, 'major') : 0,
-      minor: device ? this.#device(buffer, at, name, layout, fields.minor, 1048575, 'minor') : 0,
+      major: device ? deviceOf(buffer, at, name, layout, 'major') : 0,
+      minor: device ? deviceOf(buffer, at, name, layout, 'minor') : 0,
       xattrs: extended === undefined ? noXattrs : xattrsOf(extended, name),
       header: this.#groupStart ?? position,
       data: position + 512,
@@ -183,46 +181,6 @@ export class MemberAssembler {
       default:
         throw badLayer(name, 'T-05', `unknown entry type ${displayText(String.fromCharCode(flag))}`)
     }
-  }
-
-  #size(buffer: Buffer, at: number, name: ByteString, text: string | undefined): number {
-    const size = text === undefined ? parseNumber(buffer, at + 124, 12) : parseDecimal(text)
-    if (size === undefined) throw badLayer(name, 'F-01', 'the size is not a number of 64 bits')
-    if (size < 0) throw badLayer(name, 'F-02', 'negative size')
-    // No archive can be this long: what follows could only be a truncated one.
-    if (typeof size === 'bigint') throw badLayer(name, 'F-02', `impossible size ${size}`)
-    return size
-  }
-
-  #owner(
-    buffer: Buffer,
-    at: number,
-    name: ByteString,
-    field: { readonly at: number; readonly size: number },
-    text: string | undefined,
-    what: string,
-  ): number {
-    const id = text === undefined ? parseNumber(buffer, at + field.at, field.size) : parseDecimal(text)
-    if (id === undefined) throw badLayer(name, 'F-01', `the ${what} is not a number of 64 bits`)
-    if (id < 0 || id > idLimit) throw badLayer(name, 'F-02', `${what} ${id} is outside 0 to ${idLimit}`)
-    return Number(id)
-  }
-
-  #device(
-    buffer: Buffer,
-    at: number,
-    name: ByteString,
-    layout: Layout,
-    field: { readonly at: number; readonly size: number },
-    limit: number,
-    what: string,
-  ): number {
-    if (layout === 'v7') return 0
-    const number = parseNumber(buffer, at + field.at, field.size)
-    if (number === undefined || number < 0 || number > limit) {
-      throw badLayer(name, 'T-07', `${what} device number ${number ?? 'that is no number'} is outside 0 to ${limit}`)
-    }
-    return Number(number)
   }
 
   #time(buffer: Buffer, at: number, name: ByteString, text: string | undefined): bigint {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { codeOf } from '../../src/model/errors.ts'
-import { archive, member, pax } from '../tar/raw.ts'
+import { archive, long, member, pax } from '../tar/raw.ts'
 import { layerOf, sayings } from './layer.ts'
 import { dir, file, gone, link, named, opaque, symlink, withXattrs } from './parts.ts'
 
@@ -530,6 +530,13 @@ describe('budgets', () => {
     expect(await over(deep(1025), {})).toBe('limits.depth')
   })
 
+  test('section 17, N-08: the target of a hardlink is held to what a path may be', async () => {
+    const to = (target: string) => archive(Buffer.concat([long('K', target), link('a', '-')]))
+    expect(await over(to(`${'d/'.repeat(1023)}f`), {})).toBeUndefined()
+    expect(await over(to(`${'d/'.repeat(1024)}f`), {})).toBe('limits.depth')
+    await expect(layerOf(to(`d/${n255}n`))).rejects.toMatchObject({ details: { rule: 'N-08' } })
+  })
+
   test('section 17: attributes above what an index holds are refused', async () => {
     expect(await over(archive(withXattrs({ 'user.a': 'x'.repeat(65_535) }, file('a'))), {})).toBeUndefined()
     expect(await over(archive(withXattrs({ 'user.a': 'x'.repeat(65_536) }, file('a'))), {})).toBe('limits.xattrSize')
@@ -545,6 +552,12 @@ describe('budgets', () => {
       )
     await layerOf(chain(255))
     await expect(layerOf(chain(256))).rejects.toMatchObject({ details: { rule: 'N-11' } })
+  })
+
+  test('the report stays small whatever the names are', async () => {
+    const name = `a/../${'\x01'.repeat(500_000)}/../f`
+    const { report } = await layerOf(archive(named(name, file('-'))))
+    expect(report.warnings.map(({ rule, entry }) => [rule, entry.length < 5000])).toEqual([['N-03', true]])
   })
 
   test('warnings are capped and counted', async () => {
