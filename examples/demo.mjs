@@ -6,7 +6,7 @@
 //   node examples/demo.mjs FILE     any image archive (docker-archive or oci-archive)
 import { createHash } from 'node:crypto'
 import { execFileSync } from 'node:child_process'
-import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { createWriteStream } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
@@ -99,8 +99,9 @@ await container.close()
 // ── out
 for (const target of ['docker-archive', 'oci-archive']) {
   const file = join(work, `${target}.tar`)
-  await using sink = await openSink(`${target}:${file}`)
+  const sink = await openSink(`${target}:${file}`)
   await sink.write(image, 'demo:changed')
+  await sink[Symbol.asyncDispose]()
   step(`saved as ${target}: ${mib(statSync(file).size)}`)
 }
 const exported = join(work, 'exported.tar')
@@ -111,7 +112,7 @@ step(`exported the tree as one tar: ${mib(statSync(exported).size)}`)
 
 // ── check
 for (const target of ['docker-archive', 'oci-archive']) {
-  await using again = await openStore(join(work, `again-${target}`))
+  const again = await openStore(join(work, `again-${target}`))
   await copy(await openSource(`${target}:${join(work, `${target}.tar`)}`), again, { as: 'demo:again' })
   const back = await again.image('demo:again')
   const same = (a, b) => JSON.stringify(a) === JSON.stringify(b)

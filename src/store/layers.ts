@@ -64,7 +64,7 @@ export class Layers {
     await using blob = await this.#blobs.draft()
     await using index = cacheDraft(this.#disk, this.#layout.tmp)
     const made = await rebuildIndex(teeTo(tar, blob), operation)
-    await made.writeIndex(index.open())
+    await made.writeIndex(await index.open())
     await index.commit(this.#layout.indexOf(made.diffId))
     const known = await this.#blobs.stat(made.diffId)
     await blob.commit(made.diffId)
@@ -120,7 +120,7 @@ export class Layers {
     await using index = cacheDraft(this.#disk, this.#layout.tmp)
     const imported = await importLayer(
       source,
-      { blob, openTar: async () => tar.open() },
+      { blob, openTar: () => tar.open() },
       {
         ...operation,
         mediaType: descriptor.mediaType,
@@ -128,7 +128,7 @@ export class Layers {
         ...(this.#zstd && { zstd: this.#zstd }),
       },
     )
-    await imported.writeIndex(index.open())
+    await imported.writeIndex(await index.open())
     await index.commit(this.#layout.indexOf(diffId))
     if (imported.compression !== 'none') await tar.commit(this.#layout.tarOf(diffId))
     return imported.report
@@ -144,7 +144,7 @@ export class Layers {
       const tar = fileBytes(this.#disk, path)
       try {
         const rebuilt = await rebuildIndex(streamOf(tar), { ...operation, ...expected })
-        await rebuilt.writeIndex(index.open())
+        await rebuilt.writeIndex(await index.open())
         await index.commit(this.#layout.indexOf(diffId))
         return
       } catch (error) {
@@ -160,8 +160,8 @@ export class Layers {
       ...operation,
       ...(this.#zstd && { zstd: this.#zstd }),
     })
-    const rebuilt = await rebuildIndex(teeTo(stream, tar.open()), { ...operation, ...expected })
-    await rebuilt.writeIndex(index.open())
+    const rebuilt = await rebuildIndex(teeTo(stream, await tar.open()), { ...operation, ...expected })
+    await rebuilt.writeIndex(await index.open())
     await index.commit(this.#layout.indexOf(diffId))
     if (descriptor.digest !== diffId) await tar.commit(path)
   }

@@ -60,7 +60,7 @@ export class Trees {
     const views = rest.map((id) => this.#layers.view(id))
     try {
       await using draft = cacheDraft(this.#disk, this.#layout.tmp)
-      await writeTree(draft.open(), { views, base, chainId, ...operation })
+      await writeTree(await draft.open(), { views, base, chainId, ...operation })
       await draft.commit(this.#layout.treeOf(chainId))
     } finally {
       for (const view of views) view.close()
