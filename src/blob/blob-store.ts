@@ -1,6 +1,6 @@
 import type { Digest } from '../model/digest.ts'
 import type { Operation } from '../model/operation.ts'
-import type { Bytes, ByteSink, ByteStream } from '../stream/bytes.ts'
+import type { ByteSink, ByteStream, Bytes } from '../stream/bytes.ts'
 
 export interface BlobStat {
   readonly digest: Digest
@@ -20,8 +20,11 @@ export interface Expected {
  * has hashed the bytes on their way.
  */
 export interface Draft extends ByteSink, AsyncDisposable {
-  /** Syncs, names the blob, syncs the directory. Naming bytes that are there already changes nothing. */
-  commit(digest: Digest): Promise<BlobStat>
+  /**
+   * Syncs, names the blob, syncs the directory. Naming bytes that are there already changes nothing.
+   * Until the name is set, which is one step, an abort leaves nothing. @throws PLY_ABORTED, ENOSPC …
+   */
+  commit(digest: Digest, operation?: Operation): Promise<BlobStat>
   /** Safe to call twice, and after `commit`. */
   discard(): Promise<void>
 }

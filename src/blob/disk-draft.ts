@@ -1,0 +1,129 @@
+import { randomBytes } from 'node:crypto'
+import type { promises } from 'node:fs'
+import { join } from 'node:path'
+import { PlyError } from '../model/errors.ts'
+import { checkAborted, type Operation } from '../model/operation.ts'
+import { untilAborted } from '../stream/abort.ts'
+import type { Disk } from '../sys/disk.ts'
+import { withPath } from '../sys/system-error.ts'
+
+/** Bytes that are written at a time. Two writes run while a third buffer fills: 3 MiB for a draft of any size. */
+const bufferSize = 1 << 20
+const inFlight = 2
+
+/**
+ * A file on its way in, under a temporary name. Small pieces are gathered into large writes, which run on the thread pool while the
+ * caller decompresses and hashes on.
+ */
+export class DiskDraft {
+  readonly #disk: Disk
+  readonly #handle: promises.FileHandle
+  readonly path: string
+  #buffer: Buffer | undefined
+  #filled = 0
+  readonly #spare: Buffer[] = []
+  readonly #writing: Promise<void>[] = []
+  #failure: unknown
+  #size = 0
+  #state: 'open' | 'settled' = 'open'
+
+  private constructor(disk: Disk, handle: promises.FileHandle, path: string) {
+    this.#disk = disk
+    this.#handle = handle
+    this.path = path
+  }
+
+  /** Makes the temporary file; the directory must be there. @throws ENOENT, EACCES, ENOSPC … with the path. */
+  static async open(disk: Disk, directory: string): Promise<DiskDraft> {
+    const path = join(directory, `blob-${randomBytes(8).toString('hex')}`)
+    try {
+      return new DiskDraft(disk, await disk.fs.promises.open(path, 'wx', 0o600), path)
+    } catch (error) {
+      throw withPath(error, path)
+    }
+  }
+
+  /** Bytes written so far. */
+  get size(): number {
+    return this.#size + this.#filled
+  }
+
+  /** Takes a copy; asks to wait when the disk is two writes behind. @throws what a write before it failed with. */
+  write(chunk: Uint8Array): void | Promise<void> {
+    this.#check()
+    const taken = this.#take(chunk)
+    if (this.#filled === bufferSize) return this.#writeRest(chunk, taken)
+  }
+
+  /** Returns when all bytes are on the disk and the file is closed. An abort ends the waiting, not the syncing. */
+  async finish({ durable, signal }: { readonly durable: boolean } & Operation): Promise<void> {
+    this.#check()
+    if (this.#filled > 0) await this.#flush()
+    while (this.#writing.length > 0) await this.#writing.shift()
+    this.#check()
+    try {
+      if (durable) await untilAborted(this.#handle.sync(), signal)
+      checkAborted(signal)
+    } catch (error) {
+      throw withPath(error, this.path)
+    }
+    this.#state = 'settled'
+    await this.#handle.close()
+  }
+
+  /** Removes the file. Does not wait for the disk. Safe to call twice. */
+  async discard(): Promise<void> {
+    if (this.#state === 'open') {
+      this.#state = 'settled'
+      // It closes once the writes and the sync that may still be running are done; nobody is interested in how they end.
+      void this.#handle.close().catch(() => {})
+    }
+    this.#disk.fs.rmSync(this.path, { force: true })
+  }
+
+  async #writeRest(chunk: Uint8Array, from: number): Promise<void> {
+    for (let at = from; ; ) {
+      await this.#flush()
+      at += this.#take(at === 0 ? chunk : chunk.subarray(at))
+      if (at >= chunk.length && this.#filled < bufferSize) return
+    }
+  }
+
+  /** Copies as much as the buffer holds, and answers how much that was. */
+  #take(chunk: Uint8Array): number {
+    this.#buffer ??= this.#spare.pop() ?? Buffer.allocUnsafeSlow(bufferSize)
+    const room = bufferSize - this.#filled
+    const part = chunk.length > room ? chunk.subarray(0, room) : chunk
+    this.#buffer.set(part, this.#filled)
+    this.#filled += part.length
+    return part.length
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#writing.length === inFlight) await this.#writing.shift()
+    this.#check()
+    const buffer = this.#buffer!
+    this.#writing.push(this.#writeOut(buffer, this.#filled, this.#size))
+    this.#size += this.#filled
+    this.#buffer = undefined
+    this.#filled = 0
+  }
+
+  /** Never rejects: the failure is told to the next call that comes. */
+  async #writeOut(buffer: Buffer, size: number, position: number): Promise<void> {
+    try {
+      for (let done = 0; done < size; ) {
+        const { bytesWritten } = await this.#handle.write(buffer, done, size - done, position + done)
+        done += bytesWritten
+      }
+      this.#spare.push(buffer)
+    } catch (error) {
+      this.#failure ??= withPath(error, this.path)
+    }
+  }
+
+  #check(): void {
+    if (this.#failure !== undefined) throw this.#failure
+    if (this.#state !== 'open') throw new PlyError('EBADF', { syscall: 'write', path: this.path })
+  }
+}

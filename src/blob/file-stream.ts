@@ -1,0 +1,33 @@
+import type { ByteStream } from '../stream/bytes.ts'
+import type { Disk } from '../sys/disk.ts'
+
+const chunkSize = 512 << 10
+
+/**
+ * A file from its start to its end. The next chunk is being read while the reader works on this one. Each chunk is a buffer of its
+ * own.
+ */
+export async function* fileStream({ fs }: Pick<Disk, 'fs'>, path: string): ByteStream {
+  const handle = await fs.promises.open(path, 'r')
+  let ahead: Promise<Buffer> | undefined
+  const readAt = async (position: number) => {
+    const buffer = Buffer.allocUnsafeSlow(chunkSize)
+    const { bytesRead } = await handle.read(buffer, 0, chunkSize, position)
+    return buffer.subarray(0, bytesRead)
+  }
+  try {
+    ahead = readAt(0)
+    for (let position = 0; ; ) {
+      const chunk = await ahead
+      if (chunk.length === 0) return
+      position += chunk.length
+      ahead = readAt(position)
+      // It may fail before anybody waits for it.
+      ahead.catch(() => {})
+      yield chunk
+    }
+  } finally {
+    await ahead?.catch(() => {})
+    await handle.close()
+  }
+}
