@@ -1,6 +1,6 @@
 import { type Descriptor, mediaTypes } from '../model/documents.ts'
 import { PlyError } from '../model/errors.ts'
-import { Field } from '../model/field.ts'
+import { Field, type JsonObject } from '../model/field.ts'
 import { parseJson } from '../model/json.ts'
 import { manifestLimit, parseIndex } from '../model/parse-documents.ts'
 import { refName } from './layout-source.ts'
@@ -37,8 +37,10 @@ export function indexWith(old: Uint8Array | undefined, image: Descriptor, name: 
   if (old === undefined) {
     return Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [entry] }))
   }
-  const index = parseIndex(old, 'index.json')
-  return Buffer.from(JSON.stringify({ ...index, manifests: entriesWith(index.manifests, entry, name) }))
+  const { manifests } = parseIndex(old, 'index.json')
+  // Spread over the parsed text, so that members keep their order and a file that says nothing new stays the same.
+  const index = parseJson(old, 'index.json', manifestLimit) as JsonObject
+  return Buffer.from(JSON.stringify({ ...index, manifests: entriesWith(manifests, entry, name) }))
 }
 
 function entriesWith(
