@@ -2,8 +2,9 @@ import * as fs from 'node:fs'
 import type { ByteString } from '../model/bytes.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
+import type { Disk } from '../sys/disk.ts'
 import type { Creation } from '../union/upper.ts'
-import { type CopyingDisk, copyContent } from './copy-content.ts'
+import { copyContent } from './copy-content.ts'
 import type { Marks } from './marks.ts'
 import type { UpperDisk } from './upper-disk.ts'
 
@@ -20,7 +21,7 @@ export interface Blueprint {
  *
  * @throws ENOTSUP for what this process or this disk cannot store.
  */
-export function buildInode(to: UpperDisk, disk: CopyingDisk, path: ByteString, names: Marks, plan: Blueprint): void {
+export function buildInode(to: UpperDisk, disk: Disk, path: ByteString, names: Marks, plan: Blueprint): void {
   const { creation, content, marks } = plan
   const { kind, uid, gid, mode, mtime, target = '', major = 0, minor = 0 } = creation
   switch (kind) {
@@ -62,7 +63,7 @@ export function storing(store: () => void): void {
   }
 }
 
-function buildFile(to: UpperDisk, disk: CopyingDisk, path: ByteString, content: Bytes | undefined): void {
+function buildFile(to: UpperDisk, disk: Disk, path: ByteString, content: Bytes | undefined): void {
   const fd = to.open(path, 'wx', 0o600)
   try {
     if (content) copyContent(disk, content, fd)

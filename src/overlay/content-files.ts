@@ -3,17 +3,8 @@ import type { Bytes } from '../stream/bytes.ts'
 import type { Disk } from '../sys/disk.ts'
 import type { WritableBytes } from '../union/upper.ts'
 import type { Content } from './change.ts'
+import { ContentHandle, emptyContent, type LiveContent } from './content-handle.ts'
 import { copyContent } from './copy-content.ts'
-
-/** Content that is open or not yet synced. Its size is kept here: only this process writes it. */
-interface Live {
-  readonly number: number
-  size: number
-  handles: number
-  dirty: boolean
-  /** No inode has it any more; only handles that were open do. */
-  removed: boolean
-}
 
 /**
  * The files of a portable upper: `inodes/<number>`, mode 0600, one for the content of each file that has some.
@@ -25,7 +16,7 @@ export class ContentFiles {
   readonly #disk: Disk
   readonly #folder: string
   readonly #readOnly: boolean
-  readonly #live = new Map<number, Live>()
+  readonly #live = new Map<number, LiveContent>()
   #removed: number[] = []
   /** Names in the folder that are not known to be durable. */
   #named = false
@@ -169,90 +160,13 @@ export class ContentFiles {
     this.#removed = []
   }
 
-  #retire(live: Live): void {
+  #retire(live: LiveContent): void {
     if (live.handles === 0 && !live.dirty) this.#live.delete(live.number)
   }
 
   #path(number: number): string {
     return `${this.#folder}/${number}`
   }
-}
-
-/** One open descriptor on the content of a file. */
-class ContentHandle implements WritableBytes {
-  readonly #disk: Disk
-  readonly #live: Live
-  readonly #calls: { readonly onClose: () => void; readonly onSync: () => void }
-  #fd: number | undefined
-
-  constructor(
-    disk: Disk,
-    fd: number,
-    live: Live,
-    calls: { readonly onClose: () => void; readonly onSync: () => void },
-  ) {
-    this.#disk = disk
-    this.#fd = fd
-    this.#live = live
-    this.#calls = calls
-  }
-
-  get size(): number {
-    return this.#live.size
-  }
-
-  get extent(): { readonly fd: number; readonly offset: number } {
-    return { fd: this.#open('read'), offset: 0 }
-  }
-
-  read(into: Uint8Array, position: number): number {
-    return this.#disk.fs.readSync(this.#open('read'), into, 0, into.length, position)
-  }
-
-  write(from: Uint8Array, position: number): number {
-    if (from.length === 0) return 0
-    this.#live.dirty = !this.#live.removed
-    const written = this.#disk.fs.writeSync(this.#open('write'), from, 0, from.length, position)
-    if (position + written > this.#live.size) this.#live.size = position + written
-    return written
-  }
-
-  truncate(size: number): void {
-    this.#live.dirty = !this.#live.removed
-    this.#disk.fs.ftruncateSync(this.#open('ftruncate'), size)
-    this.#live.size = size
-  }
-
-  sync(): void {
-    this.#disk.fs.fdatasyncSync(this.#open('fdatasync'))
-    this.#calls.onSync()
-  }
-
-  close(): void {
-    if (this.#fd === undefined) return
-    this.#disk.fs.closeSync(this.#fd)
-    this.#fd = undefined
-    this.#calls.onClose()
-  }
-
-  #open(syscall: string): number {
-    if (this.#fd === undefined) throw new PlyError('EBADF', { syscall })
-    return this.#fd
-  }
-}
-
-/** A file that was made and never written, seen by a reader who may not make its file. */
-const emptyContent: WritableBytes = {
-  size: 0,
-  read: () => 0,
-  write() {
-    throw new PlyError('EROFS', { syscall: 'write' })
-  },
-  truncate() {
-    throw new PlyError('EROFS', { syscall: 'ftruncate' })
-  },
-  sync() {},
-  close() {},
 }
 
 function missing(cause: unknown, path: string): PlyError {

@@ -1,8 +1,6 @@
+import { codeOf } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
 import type { Disk } from '../sys/disk.ts'
-
-/** A disk to copy on. Without `copy` everything passes through memory. */
-export type CopyingDisk = Pick<Disk, 'fs'> & Partial<Pick<Disk, 'copy'>>
 
 const step = 4096
 const chunkSize = 1 << 20
@@ -14,15 +12,25 @@ const zeros = Buffer.alloc(step)
  * Bytes that lie on a disk are copied inside the kernel (reflink, then copy_file_range). Others pass through memory,
  * and runs of zeros in steps of 4 KiB become holes (layer-semantics S-06).
  */
-export function copyContent(disk: CopyingDisk, content: Bytes, fd: number): void {
-  const { size, extent } = content
-  if (size === 0) return
-  if (extent && disk.copy) disk.copy(extent, { fd, offset: 0 }, size)
-  else copyWithHoles(disk, content, fd)
+export function copyContent(disk: Disk, content: Bytes, fd: number): void {
+  if (content.size === 0) return
+  if (!copiedInside(disk, content, fd)) copyWithHoles(disk, content, fd)
   disk.fs.fsyncSync(fd)
 }
 
-function copyWithHoles(disk: Pick<Disk, 'fs'>, content: Bytes, fd: number): void {
+/** A descriptor does not say which disk it is of: one in memory is never asked for, and is none that the kernel knows. */
+function copiedInside(disk: Disk, { extent, size }: Bytes, fd: number): boolean {
+  if (disk.kind !== 'disk' || !extent) return false
+  try {
+    disk.copy(extent, { fd, offset: 0 }, size)
+    return true
+  } catch (error) {
+    if (codeOf(error) !== 'EBADF') throw error
+    return false
+  }
+}
+
+function copyWithHoles(disk: Disk, content: Bytes, fd: number): void {
   const chunk = Buffer.allocUnsafe(Math.min(chunkSize, content.size))
   let written = 0
   let position = 0
@@ -62,6 +70,6 @@ function isZero(chunk: Buffer, from: number, end: number): boolean {
   return chunk[from] === 0 && chunk.compare(zeros, 0, size, from, from + size) === 0
 }
 
-function writeAll(disk: Pick<Disk, 'fs'>, fd: number, chunk: Buffer, from: number, to: number, position: number): void {
+function writeAll(disk: Disk, fd: number, chunk: Buffer, from: number, to: number, position: number): void {
   for (let done = from; done < to; ) done += disk.fs.writeSync(fd, chunk, done, to - done, position + done - from)
 }

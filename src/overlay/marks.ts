@@ -1,5 +1,8 @@
 import type { ByteString } from '../model/bytes.ts'
 
+/** The value of the marks that say yes. */
+export const yes = Buffer.from('y')
+
 /** In which namespace overlayfs's marks are: `trusted` for root, `user` with the mount option `userxattr`. */
 export type MarkSpace = 'trusted' | 'user'
 

@@ -1,47 +1,14 @@
 import type { ByteString } from '../model/bytes.ts'
-import { type Kind, kindOf } from '../model/entry.ts'
+import { kindOf } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
 import { firstNewInode } from '../union/upper.ts'
 import type { Marks } from './marks.ts'
 import { decodeOrigin } from './origin.ts'
+import { firstForeignInode, foreignNumber, nodeOf, type OverlayNode, type Place } from './overlay-node.ts'
 import type { UpperDisk } from './upper-disk.ts'
-
-/** Inodes that another writer made are numbered from here, by their real inode number. */
-export const firstForeignInode = 2 ** 48
 
 /** A path is cut here by opening the directory: the kernel takes 4095 bytes, and trees are deeper. */
 const longestPath = 3000
-
-/** A name in a real directory. */
-export interface Place {
-  readonly directory: OverlayNode
-  readonly name: ByteString
-}
-
-/** One inode of an upper in overlayfs's form, as far as it has been seen. */
-export interface OverlayNode {
-  /** Its number in the union. */
-  readonly ino: number
-  /** Its number on the disk. */
-  readonly real: number
-  readonly kind: Kind
-  /** Where it stands; directories have one place, the root none. */
-  readonly places: Place[]
-  /** Directories: what is in it, `undefined` for a whiteout; absent until it has been read. */
-  entries: Map<ByteString, OverlayNode | undefined> | undefined
-  opaque: boolean
-  /** Path of its lower part from the root, where that is not at the same name. */
-  redirect: ByteString | undefined
-  /** Was copied up: directories that hold it are marked impure. */
-  readonly origin: boolean
-  impure: boolean
-  /** Files: only attributes were copied up. */
-  metacopy: boolean
-  /** Path in the index directory, which counts as a link on the disk but is no name. */
-  index: ByteString | undefined
-  /** Descriptor of the directory, where paths through it would be too long. */
-  anchor: number | undefined
-}
 
 /**
  * The inodes of an upper in overlayfs's form: read directory by directory, and all of them when a number is asked for
@@ -65,7 +32,7 @@ export class OverlayNodes {
     this.#uuid = options.uuid
     this.#upperDir = options.upperDir
     const { upperDir } = options
-    this.root = node({ ino: firstNewInode, real: disk.lstat(upperDir).ino, kind: 'directory' })
+    this.root = nodeOf({ ino: firstNewInode, real: disk.lstat(upperDir).ino, kind: 'directory' })
     const found = disk.xattrNames(upperDir)
     this.root.opaque =
       found.includes(this.#marks.opaque) && disk.xattr(upperDir, this.#marks.opaque)?.toString() === 'y'
@@ -129,7 +96,7 @@ export class OverlayNodes {
 
   /** Enters an inode that was just made. */
   add(ino: number, facts: Pick<OverlayNode, 'real' | 'kind' | 'origin' | 'opaque'>): OverlayNode {
-    const made = node({ ino, ...facts })
+    const made = nodeOf({ ino, ...facts })
     if (made.kind === 'directory') made.entries = new Map()
     this.#known.set(ino, made)
     return made
@@ -175,7 +142,7 @@ export class OverlayNodes {
       const kind = kindOf(mode) ?? 'file'
       // An index of a directory is for NFS handles, a whiteout there for what is gone.
       if (kind === 'directory' || kind === 'character') continue
-      const made = node({ ino, real, kind, origin: true })
+      const made = nodeOf({ ino, real, kind, origin: true })
       made.index = at
       made.metacopy = this.#disk.xattrNames(at).includes(this.#marks.metacopy)
       this.#known.set(ino, made)
@@ -226,7 +193,7 @@ export class OverlayNodes {
     const kind = kindOf(stat.mode) ?? 'file'
     if (kind === 'file' && stat.size === 0 && found.includes(this.#marks.whiteout)) return undefined
     const origin = found.includes(this.#marks.origin)
-    const child = this.#nodeOf(this.#number(path, found, stat.ino), { real: stat.ino, kind, origin })
+    const child = this.#nodeAt(this.#number(path, found, stat.ino), { real: stat.ino, kind, origin })
     child.places.push({ directory, name })
     if (kind === 'file') child.metacopy = found.includes(this.#marks.metacopy)
     if (kind !== 'directory') return child
@@ -254,42 +221,16 @@ export class OverlayNodes {
   }
 
   /** Two names of one inode are one node; two inodes that claim one number (a copy with its xattrs) are not. */
-  #nodeOf(ino: number, facts: Pick<OverlayNode, 'real' | 'kind' | 'origin'>): OverlayNode {
+  #nodeAt(ino: number, facts: Pick<OverlayNode, 'real' | 'kind' | 'origin'>): OverlayNode {
     const known = this.#known.get(ino)
     if (known && known.real === facts.real && known.kind !== 'directory') return known
-    if (known) return this.#nodeOf(foreignNumber(facts.real), facts)
-    const made = node({ ino, ...facts })
+    if (known) return this.#nodeAt(foreignNumber(facts.real), facts)
+    const made = nodeOf({ ino, ...facts })
     this.#known.set(ino, made)
     return made
   }
 }
 
-/** The number of an inode that carries none of ours. */
-export function foreignNumber(real: number): number {
-  const number = firstForeignInode + real
-  if (!Number.isSafeInteger(number)) throw new PlyError('EOVERFLOW', { syscall: 'stat' })
-  return number
-}
-
 function joined(directory: ByteString, name: ByteString): ByteString {
   return directory === '' ? name : `${directory}/${name}`
-}
-
-function node(
-  facts: Pick<OverlayNode, 'ino' | 'real' | 'kind'> & Partial<Pick<OverlayNode, 'origin' | 'opaque'>>,
-): OverlayNode {
-  return {
-    ino: facts.ino,
-    real: facts.real,
-    kind: facts.kind,
-    places: [],
-    entries: undefined,
-    opaque: facts.opaque ?? false,
-    redirect: undefined,
-    origin: facts.origin ?? false,
-    impure: false,
-    metacopy: false,
-    index: undefined,
-    anchor: undefined,
-  }
 }

@@ -1,8 +1,5 @@
-import type { Placed, Verdict } from '../layer/view.ts'
-import { nothing, whiteout } from '../layer/view.ts'
-import { type ByteString, compareBytes } from '../model/bytes.ts'
-import { noXattrs, type Stat, type Xattrs } from '../model/entry.ts'
-import { type ErrnoName, PlyError } from '../model/errors.ts'
+import type { ByteString } from '../model/bytes.ts'
+import { PlyError } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
 import type { Disk } from '../sys/disk.ts'
 import type { AttributeChange, Creation, Upper, WritableBytes } from '../union/upper.ts'
@@ -10,6 +7,7 @@ import { type Change, noContent } from './change.ts'
 import { ChangeLog } from './change-log.ts'
 import { ContentFiles } from './content-files.ts'
 import { PortableState, type UpperInode, whiteoutMark } from './portable-state.ts'
+import { PortableView } from './portable-view.ts'
 import { damaged } from './record-bytes.ts'
 
 /** How many removed files wait for the next `sync` before one is made for them. */
@@ -54,80 +52,29 @@ export function openPortableUpper({ disk, root, readOnly = false, numbersFrom = 
   return new PortableUpper(state, log, files, readOnly)
 }
 
-class PortableUpper implements Upper {
+class PortableUpper extends PortableView implements Upper {
   readonly metadataOnly = true
-  readonly #state: PortableState
-  readonly #log: ChangeLog
-  readonly #files: ContentFiles
   readonly #readOnly: boolean
 
   constructor(state: PortableState, log: ChangeLog, files: ContentFiles, readOnly: boolean) {
-    this.#state = state
-    this.#log = log
-    this.#files = files
+    super(state, log, files)
     this.#readOnly = readOnly
     state.onRelease = ({ content }) => {
       if (content.is !== 'none') files.remove(content.number)
     }
   }
 
-  get root(): Placed {
-    const { root, rootImplied } = this.#state
-    return { says: 'entry', ino: root.ino, directory: true, implied: rootImplied, opaque: root.opaque }
-  }
-
-  lookup(directory: number, name: ByteString): Verdict {
-    const ino = this.#directory(directory).entries!.get(name)
-    return ino === undefined ? nothing : this.#verdict(ino)
-  }
-
-  *list(directory: number): Generator<{ readonly name: ByteString; readonly verdict: Verdict }> {
-    const entries = [...this.#directory(directory).entries!].sort(([a], [b]) => compareBytes(a, b))
-    for (const [name, ino] of entries) yield { name, verdict: this.#verdict(ino) }
-  }
-
-  stat(ino: number): Stat {
-    const inode = this.#inode(ino)
-    const { kind, mode, uid, gid, mtime, major, minor } = inode
-    const size = kind === 'file' ? this.#files.size(inode.content) : (inode.target?.length ?? 0)
-    const links = kind === 'directory' ? 2 + inode.subdirectories : inode.names
-    return { ino, kind, mode, uid, gid, mtime, size, links, major, minor }
-  }
-
-  readlink(ino: number): ByteString {
-    const { target } = this.#inode(ino)
-    if (target === undefined) throw new PlyError('EINVAL', { syscall: 'readlink' })
-    return target
-  }
-
-  xattrs(ino: number): Xattrs {
-    return this.#inode(ino).xattrs ?? noXattrs
-  }
-
-  open(ino: number): Bytes {
-    return this.#content(ino)
-  }
-
-  has(ino: number): boolean {
-    return this.#state.inodes.has(ino)
-  }
-
-  hasContent(ino: number): boolean {
-    const inode = this.#state.inodes.get(ino)
-    return inode !== undefined && inode.content.is !== 'none'
-  }
-
   create(directory: number, name: ByteString, creation: Creation): number {
     this.#free(directory, name)
-    const ino = this.#state.nextInode
-    const content = creation.kind === 'file' ? ({ is: 'fresh', number: this.#state.nextContent } as const) : noContent
+    const ino = this.state.nextInode
+    const content = creation.kind === 'file' ? ({ is: 'fresh', number: this.state.nextContent } as const) : noContent
     this.#change({ does: 'place', directory, name, inode: { ...creation, ino, content } })
     return ino
   }
 
   copyUp(directory: number, name: ByteString, ino: number, creation: Creation, content?: Bytes): void {
     this.#free(directory, name)
-    if (this.#state.inodes.has(ino)) throw new PlyError('EEXIST', { syscall: 'copy-up' })
+    if (this.state.inodes.has(ino)) throw new PlyError('EEXIST', { syscall: 'copy-up' })
     if (creation.kind !== 'file' || content === undefined) {
       this.#change({ does: 'place', directory, name, inode: { ...creation, ino, content: noContent } })
       return
@@ -141,7 +88,7 @@ class PortableUpper implements Upper {
   }
 
   copyUpContent(ino: number, content: Bytes): void {
-    const inode = this.#inode(ino)
+    const inode = this.inode(ino)
     if (inode.kind !== 'file') throw new PlyError('EINVAL', { syscall: 'copy-up' })
     if (inode.content.is !== 'none') throw new PlyError('EEXIST', { syscall: 'copy-up' })
     this.#withContent(content, (kept) => ({ does: 'content', ino, content: kept }))
@@ -149,7 +96,7 @@ class PortableUpper implements Upper {
 
   link(directory: number, name: ByteString, ino: number): void {
     this.#free(directory, name)
-    if (this.#inode(ino).kind === 'directory') throw new PlyError('EPERM', { syscall: 'link' })
+    if (this.inode(ino).kind === 'directory') throw new PlyError('EPERM', { syscall: 'link' })
     this.#change({ does: 'link', directory, name, ino })
   }
 
@@ -160,10 +107,10 @@ class PortableUpper implements Upper {
     toName: ByteString,
     options: { readonly leave: 'nothing' | 'whiteout'; readonly redirect?: ByteString; readonly opaque?: boolean },
   ): void {
-    const ino = this.#directory(directory).entries!.get(name)
+    const ino = this.directory(directory).entries!.get(name)
     if (!ino) throw new PlyError('ENOENT', { syscall: 'rename' })
-    const inode = this.#inode(ino)
-    const to = this.#directory(toDirectory)
+    const inode = this.inode(ino)
+    const to = this.directory(toDirectory)
     if (inode.kind === 'directory' && this.#isWithin(to, inode)) throw new PlyError('EINVAL', { syscall: 'rename' })
     if (to.entries!.get(toName) !== ino) this.#replaceable(to, toName, 'rename')
     const { leave, redirect, opaque = false } = options
@@ -172,129 +119,92 @@ class PortableUpper implements Upper {
   }
 
   forget(directory: number, name: ByteString): void {
-    const inode = this.#directory(directory)
+    const inode = this.directory(directory)
     if (!inode.entries!.has(name)) throw new PlyError('ENOENT', { syscall: 'unlink' })
     this.#replaceable(inode, name, 'unlink')
     this.#change({ does: 'forget', directory, name })
   }
 
   whiteout(directory: number, name: ByteString): void {
-    const inode = this.#directory(directory)
+    const inode = this.directory(directory)
     if (inode.entries!.get(name) === whiteoutMark) return
     this.#replaceable(inode, name, 'unlink')
     this.#change({ does: 'whiteout', directory, name })
   }
 
   setOpaque(directory: number): void {
-    if (!this.#directory(directory).opaque) this.#change({ does: 'opaque', directory })
+    if (!this.directory(directory).opaque) this.#change({ does: 'opaque', directory })
   }
 
   setAttributes(ino: number, change: AttributeChange): void {
-    this.#inode(ino)
+    this.inode(ino)
     this.#change({ does: 'attributes', ino, change })
   }
 
   setXattr(ino: number, name: ByteString, value: Uint8Array | undefined): void {
-    const inode = this.#inode(ino)
+    const inode = this.inode(ino)
     if (value === undefined && !inode.xattrs?.has(name)) return
     this.#change({ does: 'xattr', ino, name, value: value && Uint8Array.from(value) })
   }
 
   writer(ino: number): WritableBytes {
     this.#mayChange()
-    return this.#content(ino)
+    return this.content(ino)
   }
 
   sync(): void {
     if (this.#readOnly) return
-    this.#files.sync()
-    this.#log.sync()
-    this.#files.collect()
-  }
-
-  close(): void {
-    this.#log.close()
+    this.files.sync()
+    this.log.sync()
+    this.files.collect()
   }
 
   /** Checked before: writes the record, and only then is it so in memory. */
   #change(change: Change): void {
     this.#mayChange()
-    this.#log.append(change)
-    this.#state.apply(change)
+    this.log.append(change)
+    this.state.apply(change)
   }
 
   /** Before a change and never after it: what fails here has not happened, and what was appended has. */
   #mayChange(): void {
     if (this.#readOnly) throw new PlyError('EROFS', { syscall: 'write' })
-    if (this.#log.worthCompacting) this.#log.compact(this.#state.changes())
-    if (this.#files.waiting >= removedAtMost) {
-      this.#log.sync()
-      this.#files.collect()
+    if (this.log.worthCompacting) this.log.compact(this.state.changes())
+    if (this.files.waiting >= removedAtMost) {
+      this.log.sync()
+      this.files.collect()
     }
   }
 
   #withContent(content: Bytes, change: (kept: { readonly is: 'kept'; readonly number: number }) => Change): void {
     this.#mayChange()
-    const number = this.#state.nextContent
-    this.#files.write(number, content)
+    const number = this.state.nextContent
+    this.files.write(number, content)
     try {
       this.#change(change({ is: 'kept', number }))
     } catch (error) {
-      this.#files.discard(number)
+      this.files.discard(number)
       throw error
     }
   }
 
-  #content(ino: number): WritableBytes {
-    const { kind, content } = this.#inode(ino)
-    if (kind === 'directory') throw new PlyError('EISDIR', { syscall: 'open' })
-    if (kind !== 'file') throw new PlyError('EINVAL', { syscall: 'open' })
-    // The union asks `hasContent` first: what is here is a mistake of its own, not of its user.
-    if (content.is === 'none') throw new PlyError('EINVAL', { syscall: 'open' })
-    return this.#files.open(content, () => {
-      this.#files.syncNames()
-      this.#log.sync()
-    })
-  }
-
-  #verdict(ino: number): Verdict {
-    if (ino === whiteoutMark) return whiteout
-    const { kind, opaque, redirect } = this.#inode(ino)
-    const directory = kind === 'directory'
-    const placed = { says: 'entry', ino, directory, implied: false, opaque } as const
-    return redirect === undefined ? placed : { ...placed, redirect }
-  }
-
   #free(directory: number, name: ByteString): void {
-    if (this.#directory(directory).entries!.get(name)) throw new PlyError('EEXIST', { syscall: 'create' })
+    if (this.directory(directory).entries!.get(name)) throw new PlyError('EEXIST', { syscall: 'create' })
   }
 
   /** Only a directory with nothing but whiteouts in it may go. */
   #replaceable(directory: UpperInode, name: ByteString, syscall: string): void {
     const there = directory.entries!.get(name)
     if (!there) return
-    const { entries } = this.#inode(there)
+    const { entries } = this.inode(there)
     if (!entries) return
     for (const ino of entries.values()) if (ino !== whiteoutMark) throw new PlyError('ENOTEMPTY', { syscall })
   }
 
   #isWithin(directory: UpperInode, above: UpperInode): boolean {
-    for (let at = directory; ; at = this.#inode(at.parent)) {
+    for (let at = directory; ; at = this.inode(at.parent)) {
       if (at === above) return true
-      if (at === this.#state.root) return false
+      if (at === this.state.root) return false
     }
   }
-
-  #inode(ino: number): UpperInode {
-    return this.#state.inodes.get(ino) ?? refuse('ENOENT')
-  }
-
-  #directory(ino: number): UpperInode {
-    const inode = this.#inode(ino)
-    return inode.entries ? inode : refuse('ENOTDIR')
-  }
-}
-
-function refuse(code: ErrnoName): never {
-  throw new PlyError(code, { syscall: 'lookup' })
 }

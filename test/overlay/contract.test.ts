@@ -39,7 +39,7 @@ interface Place {
 const portable = reopening<Place>(openPortableUpper, () => ({ disk: onDisk(), root: join(parent, String(made++)) }))
 upperContract('the portable form on a disk', portable.create, { reopen: portable.reopen })
 
-const memory = reopening<Place>(openPortableUpper, () => ({ disk: inMemory(), root: '/upper' }))
+const memory = reopening<Place>(openPortableUpper, () => ({ disk: inMemory(), root: `/contract/${made++}` }))
 upperContract('the portable form in memory', memory.create, { reopen: memory.reopen })
 
 const isRoot = process.getuid?.() === 0 && process.platform === 'linux'

@@ -13,6 +13,7 @@ import { dump } from './dump.ts'
 const file = { kind: 'file', mode: 0o644, uid: 1, gid: 2, mtime: 1_700_000_000_123_456_789n } as const
 const folder = { kind: 'directory', mode: 0o755, uid: 0, gid: 0, mtime: -1n } as const
 
+let made = 0
 const folders: string[] = []
 afterEach(() => {
   for (const path of folders.splice(0)) rmSync(path, { recursive: true, force: true })
@@ -61,7 +62,7 @@ for (const [where, disk] of [
   ['in memory', inMemory],
 ] as const) {
   describe(`the portable form ${where}`, () => {
-    const place = (used: Disk): string => (used.kind === 'disk' ? temporary() : '/upper')
+    const place = (used: Disk): string => (used.kind === 'disk' ? temporary() : `/upper-${made++}`)
 
     test('a log cut at any byte tells a prefix of the changes', () => {
       const used = disk()
@@ -296,16 +297,17 @@ test('a random log, whatever its bytes, opens to a state or is refused, and neve
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 400 }), fc.nat(1 << 12), (noise, at) => {
       const disk = inMemory()
-      const upper = openPortableUpper({ disk, root: '/u' })
+      const root = `/noise-${made++}`
+      const upper = openPortableUpper({ disk, root })
       story(upper)
       upper.close()
-      const log = Buffer.from(disk.fs.readFileSync('/u/log') as Buffer)
+      const log = Buffer.from(disk.fs.readFileSync(`${root}/log`) as Buffer)
       log.set(
         noise.subarray(0, Math.max(0, log.length - 32 - (at % log.length))),
         Math.min(log.length, 32 + (at % log.length)),
       )
-      disk.fs.writeFileSync('/u/log', log)
-      const again = openPortableUpper({ disk, root: '/u', readOnly: true })
+      disk.fs.writeFileSync(`${root}/log`, log)
+      const again = openPortableUpper({ disk, root, readOnly: true })
       dump(again)
       again.close()
     }),
@@ -314,7 +316,7 @@ test('a random log, whatever its bytes, opens to a state or is refused, and neve
 })
 
 test('new numbers start after 2^40, and the root keeps 2^40', () => {
-  const upper = openPortableUpper({ disk: inMemory(), root: '/u' })
+  const upper = openPortableUpper({ disk: inMemory(), root: '/numbers' })
   expect(upper.root).toMatchObject({ ino: firstNewInode, implied: true })
   expect(upper.create(upper.root.ino, 'a', file)).toBe(firstNewInode + 1)
   upper.close()

@@ -1,0 +1,71 @@
+import type { Placed } from '../layer/view.ts'
+import type { ByteString } from '../model/bytes.ts'
+import type { Kind } from '../model/entry.ts'
+import { PlyError } from '../model/errors.ts'
+
+/** Inodes that another writer made are numbered from here, by their real inode number. */
+export const firstForeignInode = 2 ** 48
+
+/** A name in a real directory. */
+export interface Place {
+  readonly directory: OverlayNode
+  readonly name: ByteString
+}
+
+/** One inode of an upper in overlayfs's form, as far as it has been seen. */
+export interface OverlayNode {
+  /** Its number in the union. */
+  readonly ino: number
+  /** Its number on the disk. */
+  readonly real: number
+  readonly kind: Kind
+  /** Where it stands; directories have one place, the root none. */
+  readonly places: Place[]
+  /** Directories: what is in it, `undefined` for a whiteout; absent until it has been read. */
+  entries: Map<ByteString, OverlayNode | undefined> | undefined
+  opaque: boolean
+  /** Path of its lower part from the root, where that is not at the same name. */
+  redirect: ByteString | undefined
+  /** Was copied up: directories that hold it are marked impure. */
+  readonly origin: boolean
+  impure: boolean
+  /** Files: only attributes were copied up. */
+  metacopy: boolean
+  /** Path in the index directory, which counts as a link on the disk but is no name. */
+  index: ByteString | undefined
+  /** Descriptor of the directory, where paths through it would be too long. */
+  anchor: number | undefined
+}
+
+/** The number of an inode that carries none of ours. */
+export function foreignNumber(real: number): number {
+  const number = firstForeignInode + real
+  if (!Number.isSafeInteger(number)) throw new PlyError('EOVERFLOW', { syscall: 'stat' })
+  return number
+}
+
+/** An inode as it is before anything but these facts is known. */
+export function nodeOf(
+  facts: Pick<OverlayNode, 'ino' | 'real' | 'kind'> & Partial<Pick<OverlayNode, 'origin' | 'opaque'>>,
+): OverlayNode {
+  return {
+    ino: facts.ino,
+    real: facts.real,
+    kind: facts.kind,
+    places: [],
+    entries: undefined,
+    opaque: facts.opaque ?? false,
+    redirect: undefined,
+    origin: facts.origin ?? false,
+    impure: false,
+    metacopy: false,
+    index: undefined,
+    anchor: undefined,
+  }
+}
+
+/** What the upper says at a name of the inode. */
+export function placed({ ino, kind, opaque, redirect }: OverlayNode): Placed {
+  const entry = { says: 'entry', ino, directory: kind === 'directory', implied: false, opaque } as const
+  return redirect === undefined ? entry : { ...entry, redirect }
+}
