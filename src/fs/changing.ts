@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { PlyError } from '../model/errors.ts'
+import { type ByteString, bytesOf, decodeText } from '../model/bytes.ts'
+import { codeOf, PlyError } from '../model/errors.ts'
 import type { AttributeChange } from '../union/upper.ts'
 import { parseMode } from './flags.ts'
 import type { Namespace } from './namespace.ts'
@@ -29,25 +30,25 @@ export function changing(namespace: Namespace, files: OpenFiles) {
     namespace.writable.create(directory, name, { kind: 'directory', ...attributes })
   }
 
-  /** Makes what is missing on the way; answers the topmost directory that it made. */
+  /** Makes what is missing on the way, with Node's answers to what stands there; tells the topmost directory that it made. */
   function makeDirectories(path: PathLike, mode: number): string | undefined {
-    const parts = pathBytes(path)
-      .split('/')
-      .filter((part) => part !== '')
-    let first: string | undefined
-    let walked = ''
-    for (const [i, part] of parts.entries()) {
-      walked += `/${part}`
-      const bytes = Buffer.from(walked, 'latin1')
-      const { ino } = namespace.resolve(bytes, true)
-      if (ino === undefined) {
+    const stack = [pathBytes(path)]
+    let first: ByteString | undefined
+    for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+      const bytes = bytesOf(next)
+      try {
         makeDirectory(bytes, mode)
-        first ??= pathText(bytes)
-      } else if (namespace.tree.stat(ino).kind !== 'directory') {
-        throw new PlyError(i === parts.length - 1 ? 'EEXIST' : 'ENOTDIR')
+        first ??= next
+      } catch (error) {
+        const code = codeOf(error)
+        const above = next.slice(0, Math.max(0, next.lastIndexOf('/')))
+        if (code === 'ENOENT' && above !== '') stack.push(next, above)
+        else if (code !== 'EEXIST') throw error
+        else if (namespace.stat(bytes, true).kind !== 'directory')
+          throw new PlyError(stack.length > 0 ? 'ENOTDIR' : 'EEXIST')
       }
     }
-    return first
+    return first === undefined ? undefined : decodeText(first)
   }
 
   return {

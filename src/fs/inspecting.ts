@@ -1,4 +1,4 @@
-import { PlyError } from '../model/errors.ts'
+import { codeOf, PlyError } from '../model/errors.ts'
 import { realPath } from '../union/resolve.ts'
 import type { Namespace } from './namespace.ts'
 import type { OpenFiles } from './open-files.ts'
@@ -23,9 +23,15 @@ export function inspecting(namespace: Namespace, files: OpenFiles) {
   function stat<Options extends StatOptions | undefined>(path: PathLike, follow: boolean, options: Options) {
     const syscall = follow ? 'stat' : 'lstat'
     return namespace.call(syscall, path, () => {
-      if (options?.throwIfNoEntry !== false) return statsOf(namespace.stat(path, follow), options)
-      const { ino } = namespace.resolve(path, follow)
-      return (ino === undefined ? undefined : statsOf(namespace.tree.stat(ino), options)) as StatsFor<Options>
+      try {
+        return statsOf(namespace.stat(path, follow), options)
+      } catch (error) {
+        const code = codeOf(error)
+        if (options?.throwIfNoEntry === false && (code === 'ENOENT' || code === 'ENOTDIR')) {
+          return undefined as StatsFor<Options>
+        }
+        throw error
+      }
     })
   }
 

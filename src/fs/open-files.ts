@@ -100,6 +100,10 @@ export class OpenFiles {
 
   #openPath(path: PathLike, flags: OpenFlags, mode: number): OpenFile {
     const { create, exclusive, noFollow, directory, write, truncate } = flags
+    if (create) {
+      const { trailingSlash, last } = this.#namespace.resolveName(path)
+      if (trailingSlash && last === 'name') throw new PlyError('EISDIR')
+    }
     const found = this.#namespace.resolve(path, !(noFollow || (create && exclusive)))
     if (found.ino === undefined) {
       if (!create) throw new PlyError('ENOENT')

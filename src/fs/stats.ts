@@ -126,7 +126,9 @@ export interface StatOptions {
   readonly throwIfNoEntry?: boolean | undefined
 }
 
-export type StatsFor<Options> = Options extends { readonly bigint: true } ? BigIntStats : Stats
+export type StatsFor<Options> =
+  | (Options extends { readonly bigint: true } ? BigIntStats : Stats)
+  | (Options extends { readonly throwIfNoEntry: false } ? undefined : never)
 
 export function statsOf<Options extends StatOptions | undefined>(stat: Stat, options: Options): StatsFor<Options> {
   return (options?.bigint ? new BigIntStats(stat) : new Stats(stat)) as StatsFor<Options>

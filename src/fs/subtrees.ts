@@ -1,4 +1,5 @@
-import { PlyError } from '../model/errors.ts'
+import { constants } from 'node:os'
+import { codeOf, PlyError } from '../model/errors.ts'
 import type { changing } from './changing.ts'
 import { fsConstants } from './flags.ts'
 import type { inspecting } from './inspecting.ts'
@@ -25,6 +26,9 @@ export interface CopyOptions {
   readonly mode?: number | undefined
   readonly filter?: ((source: string, destination: string) => boolean) | undefined
 }
+
+/** How Linux refuses to remove what is no name. */
+const unremovable = { '.': 'EINVAL', '..': 'ENOTEMPTY', '/': 'EBUSY' } as const
 
 type Verbs = ReturnType<typeof changing> & ReturnType<typeof inspecting> & ReturnType<typeof wholeFiles>
 
@@ -89,23 +93,25 @@ export function subtrees(namespace: Namespace, verbs: Verbs) {
     rmSync(path: PathLike, { recursive = false, force = false }: RmOptions = {}): void {
       const found = namespace.call('lstat', path, () => {
         try {
-          const { ino } = namespace.resolve(path, false)
-          if (ino === undefined && !force) throw new PlyError('ENOENT')
-          return ino
+          const named = namespace.resolveName(path)
+          const there = namespace.resolve(path, false).ino !== undefined
+          if (named.ino !== undefined && there) return { ...named, ino: named.ino }
         } catch (error) {
-          if (force && error instanceof PlyError && error.code === 'ENOENT') return undefined
-          throw error
+          if (codeOf(error) !== 'ENOENT') throw error
         }
+        if (!force) throw new PlyError('ENOENT')
+        return undefined
       })
-      if (found === undefined) return
+      if (!found) return
+      const { directory, name, ino, last, trailingSlash } = found
       namespace.call('rm', path, () => {
-        const isDirectory = namespace.tree.stat(found).kind === 'directory'
-        if (isDirectory && !recursive) throw directoryRefusal('rm', pathText(path))
-        const { directory, name, last } = namespace.resolveName(path)
-        if (last !== 'name') throw new PlyError('EBUSY')
+        const isDirectory = namespace.tree.stat(ino).kind === 'directory'
+        if (!recursive && namespace.stat(path, false).kind === 'directory') throw directoryRefusal('rm', pathText(path))
+        if (trailingSlash && !isDirectory) throw new PlyError('ENOTDIR')
+        if (last !== 'name') throw new PlyError(unremovable[last])
         if (!isDirectory) namespace.writable.unlink(directory, name)
         else {
-          empty(found)
+          empty(ino)
           namespace.writable.rmdir(directory, name)
         }
       })
@@ -114,7 +120,7 @@ export function subtrees(namespace: Namespace, verbs: Verbs) {
     rmdirSync(path: PathLike, options: { readonly recursive?: boolean | undefined } = {}): void {
       namespace.call('rmdir', path, () => {
         const { directory, name, ino, last } = namespace.resolveName(path)
-        if (last !== 'name') throw new PlyError(last === '.' ? 'EINVAL' : last === '..' ? 'ENOTEMPTY' : 'EBUSY')
+        if (last !== 'name') throw new PlyError(unremovable[last])
         if (ino === undefined) throw new PlyError('ENOENT')
         if (options.recursive && namespace.tree.stat(ino).kind === 'directory') empty(ino)
         namespace.writable.rmdir(directory, name)
@@ -148,7 +154,13 @@ export function subtrees(namespace: Namespace, verbs: Verbs) {
 
 function directoryRefusal(syscall: string, path: string): Error {
   const error = new Error(`Path is a directory: ${syscall} returned EISDIR (is a directory) ${path}`)
-  return Object.assign(error, { name: 'SystemError', code: 'ERR_FS_EISDIR', syscall, path })
+  return Object.assign(error, {
+    name: 'SystemError',
+    code: 'ERR_FS_EISDIR',
+    errno: constants.errno.EISDIR,
+    syscall,
+    path,
+  })
 }
 
 function misplaced(code: string, path: string, dest: string): Error {

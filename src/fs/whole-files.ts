@@ -61,6 +61,10 @@ export function wholeFiles(namespace: Namespace, files: OpenFiles) {
     }
   }
 
+  function isSame(path: PathLike, ino: number): boolean {
+    return !namespace.resolveName(path).trailingSlash && namespace.resolve(path, true).ino === ino
+  }
+
   function contentOf(fd: number): Buffer {
     const { content, position, flags } = files.file(fd, 'read')
     const size = flags.read && content ? Math.max(0, content.size - position) : 0
@@ -131,7 +135,7 @@ export function wholeFiles(namespace: Namespace, files: OpenFiles) {
         if (ino === undefined) throw new PlyError('ENOENT')
         const stat = namespace.tree.stat(ino)
         if (stat.kind === 'directory') throw new PlyError('EISDIR')
-        if (namespace.resolve(target, true).ino === ino && !(mode & fsConstants.COPYFILE_EXCL)) return
+        if (!(mode & fsConstants.COPYFILE_EXCL) && isSame(target, ino)) return
         const from = files.open(source, 'r')
         try {
           using(target, mode & fsConstants.COPYFILE_EXCL ? 'wx' : 'w', stat.mode, (to) => {
