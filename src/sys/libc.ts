@@ -60,7 +60,10 @@ function lookUp(declaration: string): CFunction {
   }
 }
 
-const names = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]))
+/** Names by number. Some numbers have two (EAGAIN is EWOULDBLOCK): one that the table of errors has is the one to use. */
+const names = new Map<number, string>()
+for (const [name, number] of Object.entries(constants.errno))
+  if (!names.has(number) || isErrnoName(name)) names.set(number, name)
 
 /** `errno` of the call that just failed. Nothing may come between the two. */
 export function lastErrno(): number {

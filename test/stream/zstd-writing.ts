@@ -20,7 +20,7 @@ export function rawFrame(
   const flags = (size === false ? 0 : 0x80) | (checksum ? 4 : 0) | (dictionary ? 1 : 0)
   const header = [0x28, 0xb5, 0x2f, 0xfd, flags, windowDescriptor]
   if (dictionary) header.push(dictionary)
-  const parts = [Buffer.from(header)]
+  const parts: Uint8Array[] = [Buffer.from(header)]
   if (size !== false) {
     const field = Buffer.alloc(4)
     field.writeUInt32LE(size === true ? content.length : size)
@@ -36,7 +36,7 @@ export function rawFrame(
 
 /** A frame that says one byte many times: `blocks` blocks of 128 KiB from four bytes each. */
 export function bomb(blocks: number): Buffer {
-  const parts = [Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0x38])]
+  const parts: Uint8Array[] = [Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0x38])]
   for (let i = 0; i < blocks; i++) parts.push(blockHeader(i === blocks - 1, 1, 128 << 10), Buffer.from([0x61]))
   return Buffer.concat(parts)
 }

@@ -41,7 +41,7 @@ const accepted: readonly [string, Buffer, Buffer][] = [
   ['nothing but a skippable frame', skippable(some), nothing],
 ]
 
-const broken = (change: (copy: Buffer) => void, of = sampleFrame) => {
+const broken = (change: (copy: Buffer) => void, of: Buffer = sampleFrame) => {
   const copy = Buffer.from(of)
   change(copy)
   return copy
