@@ -1,5 +1,5 @@
 import { chmod, lchown, link, lstat, lutimes, mkdir, open, rename, symlink, unlink, utimes } from 'node:fs/promises'
-import { temporaryBeside } from './host-files.ts'
+import { temporaryBeside, withPath } from './host-files.ts'
 import type { Library, Operation, Stat, Tree } from './library.ts'
 
 interface Copying {
@@ -113,6 +113,8 @@ async function writeFile(copying: Copying, ino: number, temporary: string, to: s
       copying.done += chunk.length
       onProgress?.({ what: copying.library.displayText(to), done: copying.done })
     }
+  } catch (error) {
+    throw withPath(error, copying.library.displayText(to))
   } finally {
     await file.close()
   }

@@ -39,6 +39,15 @@ export async function writeWhole(
     if (!direct) await rename(target, path)
   } catch (error) {
     if (!direct) await unlink(target).catch(() => {})
-    throw error
+    throw withPath(error, path)
   }
+}
+
+/** Node does not say which file a failed write was to. Answers the same error, with the path in it. */
+export function withPath(error: unknown, path: string): unknown {
+  const failed = error as NodeJS.ErrnoException
+  if (!(error instanceof Error) || failed.syscall === undefined || failed.path !== undefined) return error
+  failed.path = path
+  failed.message += ` '${path}'`
+  return failed
 }

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
-import { archiveReferences, spool } from './archives.ts'
 import type { Image, ImageSink, ImageSource, Listed } from './library.ts'
+import { spool } from './spool.ts'
 import { StoreCommand } from './store-command.ts'
 
 const transport = /^(?:ocidir|oci|oci-archive|docker-archive|dir|tar|rootfs|docker|store):/
@@ -15,8 +15,10 @@ export abstract class ImageCommand extends StoreCommand {
     text: string,
     platform: string | undefined,
   ): AsyncGenerator<{ image: Image; name: string | undefined }> {
+    const { detectReference, openSource } = await this.library()
     const named = transport.test(text)
-    const source = await this.firstSource(named ? [text] : await archiveReferences(await this.pathOf(text)))
+    const reference = named ? text : await detectReference(await this.pathOf(text), this.operation)
+    const source = this.closing(await openSource(reference, { input: this.world.stdin, ...this.operation }))
     const listed: Listed[] = []
     for await (const one of source.list()) listed.push(one)
     const options = { ...(platform !== undefined && { platform }), ...this.operation }
@@ -28,27 +30,13 @@ export abstract class ImageCommand extends StoreCommand {
     for (const { name } of listed) yield { image: await source.image(name, options), name }
   }
 
-  /** The source of the first reference that can be read; what is wrong with the first is what is reported. */
-  private async firstSource(references: readonly string[]): Promise<ImageSource> {
-    const { codeOf, openSource } = await this.library()
-    let failure: unknown
-    for (const reference of references) {
-      try {
-        return this.closing(await openSource(reference, { input: this.world.stdin, ...this.operation }))
-      } catch (error) {
-        failure ??= error
-        if (codeOf(error) !== 'PLY_BAD_ARCHIVE') break
-      }
-    }
-    throw failure
-  }
-
   /** The source of a root file system: a tar, a directory, or `-` for a tar on stdin. */
   protected async rootfsSource(text: string): Promise<ImageSource> {
     const { openSource } = await this.library()
-    const path = transport.test(text) ? undefined : await this.pathOf(text)
-    const reference = path === undefined ? text : `${(await stat(path)).isDirectory() ? 'rootfs' : 'tar'}:${path}`
-    return this.closing(await openSource(reference, this.operation))
+    const reference = transport.test(text)
+      ? text
+      : `${text !== '-' && (await stat(text)).isDirectory() ? 'rootfs' : 'tar'}:${text}`
+    return this.closing(await openSource(reference, { input: this.world.stdin, ...this.operation }))
   }
 
   /** Where a reference leads to, and the name the image gets there: `undefined` where the reference has said it. */

@@ -72,6 +72,9 @@ async function loadConfig({ name, version, root }: PackageFacts): Promise<Config
   const config = await Config.load({
     root,
     ignoreManifest: true,
+    // oclif would look for plugins in its data directory, which by its rules is our store.
+    userPlugins: false,
+    devPlugins: false,
     pjson: { name, version, type: 'module', oclif: { bin: 'ply', dirname: 'ply' } } as never,
   })
   return config

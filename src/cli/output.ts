@@ -12,13 +12,16 @@ export class OutputClosed extends Error {
  */
 export class Output {
   readonly #target: Writable
+  readonly #before: () => void
   #held: string[] = []
   #size = 0
   #closed = false
   #failure: Error | undefined
 
-  constructor(target: Writable) {
+  /** `before` is called when something is about to be written: a progress bar on the same terminal makes room. */
+  constructor(target: Writable, before: () => void = () => {}) {
     this.#target = target
+    this.#before = before
     target.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE') this.#closed = true
       else this.#failure ??= error
@@ -49,6 +52,7 @@ export class Output {
   async write(chunk: Uint8Array): Promise<void> {
     if (this.#size > 0) await this.room()
     this.#check()
+    this.#before()
     await new Promise<void>((resolve, reject) => {
       this.#target.write(chunk, (error) => {
         if (error === null || error === undefined) resolve()

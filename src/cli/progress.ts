@@ -11,7 +11,7 @@ export interface ProgressTarget {
   write(text: string): unknown
 }
 
-/** Shows how far a long call has come. `stop` leaves the line clean; calling it twice is fine. */
+/** Shows how far a long call has come. `stop` leaves the line clean; it may be called at any time, and `show` after it. */
 export interface ProgressRenderer {
   readonly show: (progress: Progress) => void
   readonly stop: () => void
@@ -56,13 +56,16 @@ function bar(target: ProgressTarget, clock: () => number): ProgressRenderer {
   }
 }
 
-/** A line for each thing that is finished, and for a slow one at most one a second. */
+/** Documents of an image are smaller; nobody waits for them. */
+const worthALine = 1 << 16
+
+/** A line for each thing of some size that is finished, and for a slow one at most one a second. */
 function lines(target: ProgressTarget, clock: () => number): ProgressRenderer {
   let written = clock()
   let last = ''
   return {
     show(progress) {
-      const finished = progress.total !== undefined && progress.done >= progress.total
+      const finished = progress.total !== undefined && progress.done >= progress.total && progress.total >= worthALine
       const now = clock()
       if (!finished && now - written < 1000) return
       const line = `${shown(progress.what)} ${amount(progress)}\n`

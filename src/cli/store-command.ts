@@ -59,7 +59,7 @@ export abstract class StoreCommand extends Command {
   /** Runs the command in a world and answers with its exit code. @throws whatever went wrong */
   async execute(world: World): Promise<ExitCode> {
     this.#world = world
-    this.#output = new Output(world.stdout)
+    this.#output = new Output(world.stdout, () => this.#renderer?.stop())
     try {
       const result: unknown = await this.run()
       this.#renderer?.stop()
@@ -110,7 +110,9 @@ export abstract class StoreCommand extends Command {
 
   /** A line for people on stderr; nothing with `-q`. */
   protected say(line: string): void {
-    if (!this.quiet) this.world.stderr.write(`${line}\n`)
+    if (this.quiet) return
+    this.#renderer?.stop()
+    this.world.stderr.write(`${line}\n`)
   }
 
   /** Content and `--json` cannot share stdout, and content does not go to a terminal unasked. @throws PLY_USAGE */

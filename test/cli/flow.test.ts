@@ -136,7 +136,7 @@ describe('the main job from the shell', () => {
     await run(['cp', '-', 'work:/etc/piped'], { stdin: 'from a pipe' })
     await run(['rm', 'work:/etc/issue'])
     await fails(['rm', 'work:/etc/issue'], 3, 'ENOENT')
-    await fails(['rm', 'work:/opt'], 9, 'EISDIR|is a directory|directory')
+    await fails(['rm', 'work:/opt'], 2, 'remove it with -r')
     await run(['rm', '-r', 'work:/opt'])
     expect(await run(['changes', 'work'])).toBe(
       'D /opt\nC /etc\nD /etc/issue\nC /etc/motd\nA /etc/piped\n'.replace('C /etc\n', ''),
@@ -262,14 +262,13 @@ describe('wrong input gives one clear message and leaves nothing behind', () => 
   const wrong = join(directory, 'wrong')
 
   async function refuses(argv: readonly string[], code: number, text: RegExp): Promise<void> {
-    const before = existsSync(wrong) ? execFileSync('find', [wrong, '-path', '*/tmp/*'], { encoding: 'utf8' }) : ''
     const answer = await ply([...argv, '--root', wrong])
     expect(answer.err).toMatch(text)
     expect(answer.err).toMatch(/^ply: [^\n]+\n( {5}[^\n]+\n)?$/)
     expect(answer.code, answer.err).toBe(code)
-    expect(existsSync(wrong) ? execFileSync('find', [wrong, '-path', '*/tmp/*'], { encoding: 'utf8' }) : '').toBe(
-      before,
-    )
+    for (const empty of ['tmp', 'blobs/sha256', 'names']) {
+      expect(existsSync(wrong) ? readdirSync(join(wrong, empty)) : []).toEqual([])
+    }
     expect((await ply(['images', '-q', '--root', wrong])).out).toBe('')
   }
 

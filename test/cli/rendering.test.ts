@@ -127,9 +127,14 @@ describe('progress', () => {
     const out = target(false)
     const { show } = progressRenderer('plain', out, () => now)
     const digest = `sha256:${'ab'.repeat(32)}`
-    for (; now <= 2500; now += 100) show({ what: digest, done: now, total: 5000 })
-    show({ what: digest, done: 5000, total: 5000 })
-    expect(out.written).toEqual(['abababababab 1kB/5kB\n', 'abababababab 2kB/5kB\n', 'abababababab 5kB/5kB\n'])
+    for (; now <= 2500; now += 100) show({ what: digest, done: now * 100, total: 500_000 })
+    show({ what: digest, done: 500_000, total: 500_000 })
+    show({ what: 'a document', done: 700, total: 700 })
+    expect(out.written).toEqual([
+      'abababababab 100kB/500kB\n',
+      'abababababab 200kB/500kB\n',
+      'abababababab 500kB/500kB\n',
+    ])
   })
 
   test('the bar is one line, never wider than the terminal, and leaves nothing behind', () => {

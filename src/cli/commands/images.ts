@@ -33,6 +33,7 @@ export class Images extends StoreCommand {
         ]),
       )
     }
+    for (const { name, problem } of images) if (problem !== undefined) this.say(`${name}: ${problem}`)
     return images
   }
 }

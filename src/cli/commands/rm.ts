@@ -34,6 +34,9 @@ export class Rm extends StoreCommand {
         } else await store.containers.remove(target)
       } catch (error) {
         const missing = codeOf(error) === 'ENOENT' || codeOf(error) === 'PLY_CONTAINER_NOT_FOUND'
+        if (codeOf(error) === 'ERR_FS_EISDIR') {
+          throw new PlyError('PLY_USAGE', { reason: `${target} is a directory; remove it with -r` }, { cause: error })
+        }
         if (!(flags.force && missing)) throw error
         continue
       }
