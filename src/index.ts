@@ -36,7 +36,7 @@ export type { Image, ImageSink, ImageSource, Layer, Listed } from './image/image
 export { layerFrom } from './image/layer-from.ts'
 export type { FileAttributes, FileSpec } from './image/layer-from.ts'
 export { validateImage } from './image/validate.ts'
-export { openSink, openSource } from './transport/index.ts'
+export { detectReference, openSink, openSource } from './transport/index.ts'
 
 // Trees, changes, the union
 export { diff } from './diff/index.ts'

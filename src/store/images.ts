@@ -39,7 +39,7 @@ export class Images {
   async find(text: string): Promise<{ readonly name: string | undefined; readonly descriptor: Descriptor }> {
     const digest = isDigest(text) ? text : digestIn(text)
     if (digest !== undefined) return { name: undefined, descriptor: await this.#described(digest, text) }
-    const asWritten = this.#names.get(text)
+    const asWritten = text === '' ? undefined : this.#names.get(text)
     if (asWritten !== undefined) return { name: text, descriptor: asWritten }
     const name = normalName(text)
     const descriptor = this.#names.get(name)
