@@ -4,15 +4,16 @@ import type { ImageSink, ImageSource } from '../image/image.ts'
 import { hexOf } from '../model/digest.ts'
 import { mediaTypes } from '../model/documents.ts'
 import { PlyError } from '../model/errors.ts'
+import type { Operation } from '../model/operation.ts'
 import { manifestLimit } from '../model/parse-documents.ts'
 import { streamOf } from '../stream/bytes.ts'
 import { collect } from '../stream/collect.ts'
 import type { BlobPlace } from './blob-place.ts'
 import { onDisk } from './disk-errors.ts'
-import { kindAt, openFile } from './file.ts'
+import { kindAt, openFile, readNames } from './file.ts'
 import { describeDocument, layoutSource } from './layout-source.ts'
 import type { SinkOptions, SourceOptions } from './options.ts'
-import { blobsOf, writeBlobs } from './staged-blobs.ts'
+import { blobsOf, makeDirectories, removeIfEmpty, StagedBlobs } from './staged-blobs.ts'
 import { syncDirectory, writeWhole } from './staged-file.ts'
 
 const version = 'Directory Transport Version: 1.1\n'
@@ -66,17 +67,16 @@ export async function dirSink(details: string, _options: SinkOptions): Promise<I
   const path = details
   return {
     async write(image, _name, operation = {}) {
-      const made = await prepare(path)
+      refuseForeign(path)
+      const made = await makeDirectories(path)
+      const blobs = blobsOf(image).filter((blob) => blob.digest !== image.digest)
       try {
-        const blobs = blobsOf(image).filter((blob) => blob.digest !== image.digest)
-        await writeBlobs(path, blobs, (digest) => join(path, hexOf(digest)), operation)
-        await syncDirectory(path)
-        await writeWhole(join(path, 'version'), version)
-        await writeWhole(join(path, 'manifest.json'), image.rawManifest)
+        await using staged = await StagedBlobs.write(path, blobs, (digest) => join(path, hexOf(digest)), operation)
+        await publish(path, staged, image.rawManifest, operation)
         await removeOthers(path, new Set(blobs.map((blob) => hexOf(blob.digest))))
         return image.descriptor
       } catch (error) {
-        if (made !== undefined) await fs.promises.rm(made, { recursive: true, force: true })
+        await removeIfEmpty(made)
         throw error
       }
     },
@@ -84,14 +84,32 @@ export async function dirSink(details: string, _options: SinkOptions): Promise<I
   }
 }
 
-/** Makes the directory if it is not there; answers the topmost one it made. */
-async function prepare(path: string): Promise<string | undefined> {
+async function publish(
+  path: string,
+  staged: StagedBlobs,
+  rawManifest: Uint8Array,
+  operation: Operation,
+): Promise<void> {
+  const isNew = kindAt(join(path, 'version')) === 'none'
+  try {
+    await staged.place(operation)
+    await syncDirectory(path)
+    await writeWhole(join(path, 'version'), version)
+    await writeWhole(join(path, 'manifest.json'), rawManifest)
+  } catch (error) {
+    await staged.takeBack()
+    if (isNew) await fs.promises.rm(join(path, 'version'), { force: true })
+    throw error
+  }
+}
+
+/** @throws PLY_EXISTS, ENOTDIR if the path is something else than such a directory, an empty one, or nothing */
+function refuseForeign(path: string): void {
   const kind = kindAt(path)
-  if (kind === 'none') return onDisk(path, () => fs.promises.mkdir(path, { recursive: true }))
+  if (kind === 'none') return
   if (kind !== 'directory') throw new PlyError('ENOTDIR', { syscall: 'open', path })
-  const others = (await onDisk(path, () => fs.promises.readdir(path))).filter((name) => !name.startsWith('.ply-'))
+  const others = readNames(path).filter((name) => !name.startsWith('.ply-'))
   if (others.length > 0 && !others.includes('version')) throw new PlyError('PLY_EXISTS', { path })
-  return undefined
 }
 
 /** What belonged to the image that was here before. Signatures were about that one. */

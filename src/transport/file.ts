@@ -20,6 +20,15 @@ export function kindAt(path: string): FileKind {
   }
 }
 
+/** The names in a directory. @throws EACCES and the like, with the path */
+export function readNames(path: string): string[] {
+  try {
+    return fs.readdirSync(path)
+  } catch (error) {
+    throw withPath(error, path)
+  }
+}
+
 /** A regular file, for random access. The caller closes it. @throws ENOENT, EACCES, EISDIR … with the path */
 export function openFile(path: string): Bytes {
   // Opening a pipe would wait for its writer.

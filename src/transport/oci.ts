@@ -11,13 +11,13 @@ import { collect } from '../stream/collect.ts'
 import type { BlobPlace } from './blob-place.ts'
 import { layoutDetails } from './details.ts'
 import { onDisk } from './disk-errors.ts'
-import { kindAt, openFile } from './file.ts'
+import { kindAt, openFile, readNames } from './file.ts'
 import { checkLayoutVersion, indexWith, layoutFile } from './index-json.ts'
 import { layoutSource } from './layout-source.ts'
 import { withLock } from './lock.ts'
 import type { SinkOptions, SourceOptions } from './options.ts'
-import { blobsOf, writeBlobs } from './staged-blobs.ts'
-import { syncDirectory, writeWhole } from './staged-file.ts'
+import { blobsOf, makeDirectories, removeIfEmpty, StagedBlobs } from './staged-blobs.ts'
+import { syncDirectory, writeOnce, writeWhole } from './staged-file.ts'
 
 /**
  * Images of an OCI layout directory: `oci:DIR[:TAG][@DIGEST]`.
@@ -45,15 +45,16 @@ export async function ociSink(details: string, _options: SinkOptions): Promise<I
     throw new PlyError('PLY_USAGE', { reason: `a digest follows from what is written; leave out @${digest}` })
   return {
     async write(image, name = tag, operation = {}) {
-      const made = await prepare(path)
+      refuseForeign(path)
+      const blobs = join(path, 'blobs', 'sha256')
+      const made = await makeDirectories(blobs)
+      const pathOf = (blob: Digest) => join(blobs, hexOf(blob))
       try {
-        const blobs = join(path, 'blobs', 'sha256')
-        await onDisk(blobs, () => fs.promises.mkdir(blobs, { recursive: true }))
-        await writeBlobs(path, blobsOf(image), (blob) => join(blobs, hexOf(blob)), operation)
-        await syncDirectory(blobs)
-        return await publish(path, image.descriptor, name, operation)
+        await using staged = await StagedBlobs.write(path, blobsOf(image), pathOf, operation)
+        await publish(path, staged, image.descriptor, name, operation)
+        return image.descriptor
       } catch (error) {
-        if (made !== undefined) await fs.promises.rm(made, { recursive: true, force: true })
+        await removeIfEmpty(made)
         throw error
       }
     },
@@ -61,35 +62,42 @@ export async function ociSink(details: string, _options: SinkOptions): Promise<I
   }
 }
 
-/** Puts an image whose blobs are there into the index: what is written last, so that nothing incomplete has a name. */
+/** Blobs first, then the index that names them: nothing incomplete ever has a name. */
 async function publish(
   path: string,
+  staged: StagedBlobs,
   descriptor: Descriptor,
   name: string | undefined,
-  { signal }: Operation,
-): Promise<Descriptor> {
+  operation: Operation,
+): Promise<void> {
+  const index = join(path, 'index.json')
   const marker = join(path, 'oci-layout')
-  if (kindAt(marker) === 'none') await writeWhole(marker, layoutFile)
-  return withLock(marker, signal, async () => {
-    const index = join(path, 'index.json')
-    const old = kindAt(index) === 'none' ? undefined : await onDisk(index, () => fs.promises.readFile(index))
-    await writeWhole(index, indexWith(old, descriptor, name))
-    return descriptor
-  })
+  const act = async () => {
+    try {
+      // Before the blobs are placed: an index that cannot be added to is found while nothing has changed.
+      const old = kindAt(index) === 'none' ? undefined : await onDisk(index, () => fs.promises.readFile(index))
+      const next = indexWith(old, descriptor, name)
+      await staged.place(operation)
+      await syncDirectory(join(path, 'blobs', 'sha256'))
+      await writeWhole(index, next)
+    } catch (error) {
+      await staged.takeBack()
+      if (kindAt(index) === 'none') await fs.promises.rm(marker, { force: true })
+      throw error
+    }
+  }
+  await writeOnce(marker, layoutFile)
+  await withLock(marker, operation.signal, act)
 }
 
-/** Makes the directory if it is not there; answers the topmost one it made. @throws PLY_EXISTS, ENOTDIR */
-async function prepare(path: string): Promise<string | undefined> {
+/** @throws PLY_EXISTS, ENOTDIR if the path is something else than a layout, an empty directory, or nothing */
+function refuseForeign(path: string): void {
   const kind = kindAt(path)
-  if (kind === 'none') return onDisk(path, () => fs.promises.mkdir(path, { recursive: true }))
+  if (kind === 'none') return
   if (kind !== 'directory') throw new PlyError('ENOTDIR', { syscall: 'open', path })
-  if (kindAt(join(path, 'index.json')) === 'none' && kindAt(join(path, 'oci-layout')) === 'none') {
-    const others = (await onDisk(path, () => fs.promises.readdir(path))).filter(
-      (one) => one !== 'blobs' && !one.startsWith('.ply-'),
-    )
-    if (others.length > 0) throw new PlyError('PLY_EXISTS', { path })
-  }
-  return undefined
+  if (kindAt(join(path, 'index.json')) !== 'none' || kindAt(join(path, 'oci-layout')) !== 'none') return
+  const others = readNames(path).filter((one) => one !== 'blobs' && !one.startsWith('.ply-'))
+  if (others.length > 0) throw new PlyError('PLY_EXISTS', { path })
 }
 
 function directoryPlace(path: string): BlobPlace {

@@ -58,7 +58,8 @@ export async function rootfsSink(details: string, options: SinkOptions): Promise
     async write(image, _name, operation = {}) {
       const tree = await treeOf(image, operation)
       try {
-        options.onExtracted?.(await extractTree(tree, details, operation))
+        const report = await extractTree(tree, details, operation)
+        options.onExtracted?.(report)
         return image.descriptor
       } finally {
         tree.close()

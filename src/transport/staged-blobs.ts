@@ -1,8 +1,9 @@
 import fs from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { Image } from '../image/image.ts'
-import { type Digest, digestOf } from '../model/digest.ts'
+import { type Digest, digestOf, hexOf } from '../model/digest.ts'
 import type { Descriptor } from '../model/documents.ts'
+import { codeOf } from '../model/errors.ts'
 import { badDocument } from '../model/json.ts'
 import { checkAborted, type Operation } from '../model/operation.ts'
 import type { ByteStream } from '../stream/bytes.ts'
@@ -41,35 +42,99 @@ function inMemory({ digest }: Descriptor, bytes: Uint8Array): OutgoingBlob {
   return { digest, size: bytes.length, content: () => streamOf(memoryBytes(bytes)) }
 }
 
+/** Where each blob of a directory belongs. */
+export type PathOf = (digest: Digest) => string
+
 /**
- * Writes the blobs that a directory lacks, all or none: first under temporary names in a directory of their own, then
- * all are renamed. A blob that is there with the right size is kept. `pathOf` says where a blob belongs.
- *
- * @throws PLY_DIGEST_MISMATCH, PLY_SIZE_MISMATCH naming the blob; PLY_ABORTED; ENOSPC and the like. Nothing stays behind.
+ * Blobs that a directory lacks, on their way in: written under temporary names in a directory of their own, and renamed
+ * all together. A blob that is there with the right size is kept. Disposal removes what was not placed.
  */
-export async function writeBlobs(
-  root: string,
-  blobs: readonly OutgoingBlob[],
-  pathOf: (digest: Digest) => string,
-  operation: Operation,
-): Promise<void> {
-  const stage = await onDisk(root, () => fs.promises.mkdtemp(join(root, '.ply-')))
-  try {
-    const written: { readonly from: string; readonly to: string }[] = []
-    for (const [i, { digest, size, content }] of blobs.entries()) {
+export class StagedBlobs implements AsyncDisposable {
+  readonly #folder: string
+  readonly #pathOf: PathOf
+  readonly #blobs: readonly OutgoingBlob[]
+  readonly #staged = new Map<Digest, string>()
+  readonly #placed: string[] = []
+
+  private constructor(folder: string, blobs: readonly OutgoingBlob[], pathOf: PathOf) {
+    this.#folder = folder
+    this.#blobs = blobs
+    this.#pathOf = pathOf
+  }
+
+  /** @throws PLY_DIGEST_MISMATCH, PLY_SIZE_MISMATCH naming the blob; PLY_ABORTED; ENOSPC and the like. Nothing stays behind. */
+  static async write(
+    root: string,
+    blobs: readonly OutgoingBlob[],
+    pathOf: PathOf,
+    operation: Operation,
+  ): Promise<StagedBlobs> {
+    const folder = await onDisk(root, () => fs.promises.mkdtemp(join(root, '.ply-')))
+    const staged = new StagedBlobs(folder, blobs, pathOf)
+    try {
+      await staged.#stage(operation)
+      return staged
+    } catch (error) {
+      await staged.discard()
+      throw error
+    }
+  }
+
+  /** What was kept may have gone since: then it is written now. After this, every blob is in its place. */
+  async place(operation: Operation): Promise<void> {
+    await this.#stage(operation)
+    for (const [digest, from] of this.#staged) {
+      const to = this.#pathOf(digest)
+      if (kindAt(to) === 'none') this.#placed.push(to)
+      await onDisk(to, () => fs.promises.rename(from, to))
+    }
+    this.#staged.clear()
+  }
+
+  /** Removes what `place` has added. Only before anybody else could count on it: under the lock that `place` was under. */
+  async takeBack(): Promise<void> {
+    for (const path of this.#placed.splice(0)) await fs.promises.rm(path, { force: true })
+  }
+
+  async discard(): Promise<void> {
+    await fs.promises.rm(this.#folder, { recursive: true, force: true })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.discard()
+  }
+
+  async #stage(operation: Operation): Promise<void> {
+    for (const { digest, size, content } of this.#blobs) {
       checkAborted(operation.signal)
-      const to = pathOf(digest)
-      if (kindAt(to) === 'file' && fs.statSync(to).size === size) continue
-      const from = join(stage, String(i))
-      await using file = await StagedFile.open(from)
+      const there = this.#pathOf(digest)
+      if (this.#staged.has(digest) || (kindAt(there) === 'file' && fs.statSync(there).size === size)) continue
+      const path = join(this.#folder, hexOf(digest))
+      await using file = await StagedFile.open(path)
       const checked = verified(content(operation), { digest, size, what: `blob ${digest}` })
       await file.writeAll(checked, { ...operation, what: digest, total: size })
       await file.publish()
-      written.push({ from, to })
+      this.#staged.set(digest, path)
     }
-    checkAborted(operation.signal)
-    for (const { from, to } of written) await onDisk(to, () => fs.promises.rename(from, to))
-  } finally {
-    await fs.promises.rm(stage, { recursive: true, force: true })
+  }
+}
+
+/** Makes a directory and those above it; answers those that were not there, the innermost first. */
+export async function makeDirectories(path: string): Promise<string[]> {
+  const top = await onDisk(path, () => fs.promises.mkdir(path, { recursive: true }))
+  if (top === undefined) return []
+  const made = [path]
+  for (let at = path; resolve(at) !== resolve(top); ) made.push((at = dirname(at)))
+  return made
+}
+
+/** Removes directories that were made for nothing, innermost first. One that somebody uses by now stays. */
+export async function removeIfEmpty(directories: readonly string[]): Promise<void> {
+  for (const path of directories) {
+    try {
+      await fs.promises.rmdir(path)
+    } catch (error) {
+      if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(codeOf(error) ?? '')) throw error
+    }
   }
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { PlyError } from '../model/errors.ts'
+import { codeOf, PlyError } from '../model/errors.ts'
 import type { Operation } from '../model/operation.ts'
 import { abortable } from '../stream/abort.ts'
 import type { ByteStream } from '../stream/bytes.ts'
@@ -121,7 +121,29 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** Writes a small file whole. */
+/**
+ * Writes a small file whole unless there is one: of several who try at once, one wins, and its file stays. That makes it
+ * a file to hold a lock on.
+ */
+export async function writeOnce(path: string, content: string): Promise<void> {
+  if (kindAt(path) !== 'none') return
+  const own = `${path}.${randomBytes(6).toString('hex')}.tmp`
+  try {
+    await writeWhole(own, content)
+    await fs.promises.link(own, path)
+  } catch (error) {
+    const code = codeOf(error)
+    if (code === 'EEXIST') return
+    // A file system without hardlinks.
+    if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'EOPNOTSUPP' && code !== 'ENOSYS')
+      throw withPath(error, path)
+    await writeWhole(path, content)
+  } finally {
+    await fs.promises.rm(own, { force: true })
+  }
+}
+
+/** Writes a small file whole, in place of one that is there. */
 export async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
   await using file = await StagedFile.open(path)
   await file.write(typeof content === 'string' ? Buffer.from(content) : content)
