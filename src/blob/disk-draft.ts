@@ -58,10 +58,8 @@ export class DiskDraft {
   /** Returns when all bytes are on the disk and the file is closed. An abort ends the waiting, not the syncing. */
   async finish({ durable, signal }: { readonly durable: boolean } & Operation): Promise<void> {
     this.#check()
-    if (this.#filled > 0) await this.#flush()
-    while (this.#writing.length > 0) await this.#writing.shift()
-    this.#check()
     try {
+      await untilAborted(this.#written(), signal)
       if (durable) await untilAborted(this.#handle.sync(), signal)
       checkAborted(signal)
     } catch (error) {
@@ -69,6 +67,12 @@ export class DiskDraft {
     }
     this.#state = 'settled'
     await this.#handle.close()
+  }
+
+  async #written(): Promise<void> {
+    if (this.#filled > 0) await this.#flush()
+    while (this.#writing.length > 0) await this.#writing.shift()
+    this.#check()
   }
 
   /** Removes the file. Does not wait for the disk. Safe to call twice. */

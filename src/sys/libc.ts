@@ -23,7 +23,11 @@ export function koffi(what: string): Koffi {
   try {
     return (loaded = createRequire(import.meta.url)('koffi') as Koffi)
   } catch (error) {
-    throw new PlyError('PLY_NO_NATIVE', { what, reason: `koffi: ${(error as Error).message}` }, { cause: error })
+    throw new PlyError(
+      'PLY_NO_NATIVE',
+      { what, reason: `koffi: ${(error as Error).message.split('\n')[0]}` },
+      { cause: error },
+    )
   }
 }
 

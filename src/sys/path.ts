@@ -33,7 +33,7 @@ export class PathSlot {
   /** Puts a path there, and answers where that is. @throws as `pathBytes`. */
   put(path: Path): bigint {
     writeBytes(path, this.#bytes, longest)
-    return (this.#address ??= koffi('paths').address(this.#bytes))
+    return (this.#address ??= koffi('a system call').address(this.#bytes))
   }
 }
 

@@ -26,7 +26,7 @@ export function setTimes(
 ): void {
   put(0, atime)
   put(2, mtime)
-  timesAt ??= koffi('exact times').address(times)
+  timesAt ??= koffi('setting exact times').address(times)
   const result =
     typeof target === 'number'
       ? futimens(target, timesAt)

@@ -100,7 +100,7 @@ function read(target: XattrTarget, name: ByteString): number | undefined {
 function answers(): { readonly bytes: Buffer; readonly address: bigint } {
   if (scratch === undefined) {
     const bytes = Buffer.allocUnsafeSlow(largest)
-    scratch = { bytes, address: koffi('extended attributes').address(bytes) }
+    scratch = { bytes, address: koffi('an extended attribute').address(bytes) }
   }
   return scratch
 }

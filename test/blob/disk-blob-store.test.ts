@@ -1,9 +1,11 @@
 import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { diskBlobStore } from '../../src/blob/disk-blob-store.ts'
 import { digestOf, hexOf } from '../../src/model/digest.ts'
 import type { ByteStream } from '../../src/stream/bytes.ts'
+import type { Disk } from '../../src/sys/disk.ts'
 import { memoryDisk } from '../../src/sys/memory-disk.ts'
 import { mount, umount } from '../../src/sys/mount.ts'
 import { nodeDisk } from '../../src/sys/node-disk.ts'
@@ -106,6 +108,44 @@ testIf(root, 'mounting a small file system needs root')(
     }
   },
 )
+
+test('an abort while the disk is syncing does not wait for it, and leaves nothing', async () => {
+  const at = temporary()
+  const disk = nodeDisk()
+  let synced = 0
+  /** A disk that takes a second to sync. */
+  const slow: Disk = {
+    ...disk,
+    fs: {
+      ...disk.fs,
+      promises: {
+        ...disk.fs.promises,
+        async open(...args: Parameters<typeof disk.fs.promises.open>) {
+          const handle = await disk.fs.promises.open(...args)
+          const sync = handle.sync.bind(handle)
+          handle.sync = async () => {
+            await sleep(1000)
+            await sync()
+            synced++
+          }
+          return handle
+        },
+      },
+    },
+  }
+  const store = diskBlobStore({ disk: slow, root: at, tmp: join(at, 'tmp') })
+  const controller = new AbortController()
+  const writing = store.write(inChunks(content), {}, { signal: controller.signal })
+  writing.catch(() => {})
+  await sleep(100)
+  const start = performance.now()
+  controller.abort()
+  await expect(writing).rejects.toMatchObject({ code: 'PLY_ABORTED' })
+  expect(performance.now() - start).toBeLessThan(100)
+  expect(synced).toBe(0)
+  expect(readdirSync(join(at, 'tmp'))).toEqual([])
+  expect(await valuesOf(store.list())).toEqual([])
+})
 
 test('what is not permitted is an EACCES with the path', async () => {
   const at = temporary()
