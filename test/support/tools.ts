@@ -8,6 +8,13 @@ export function hasTool(name: string, ...probe: string[]): boolean {
   return false
 }
 
+/** Whether this is root, which some things need. If it is not, what is left out and why is printed. */
+export function isRootFor(what: string, why: string): boolean {
+  if (process.getuid?.() === 0) return true
+  console.warn(`${what}: skipped, since only root may: ${why}`)
+  return false
+}
+
 /** Runs a program to its end and answers its output; what it complained of is in the error. */
 export function run(name: string, ...args: string[]): string {
   return execFileSync(name, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 64 << 20 })

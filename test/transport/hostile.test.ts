@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import {
   chmodSync,
   cpSync,
@@ -5,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statfsSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
@@ -19,8 +21,10 @@ import { codeOf } from '../../src/model/errors.ts'
 import { openSink, openSource } from '../../src/transport/index.ts'
 import { sampleImage } from '../support/images.ts'
 import { makePlace } from '../support/places.ts'
+import { hasTool, isRootFor, run } from '../support/tools.ts'
 
 const isRoot = process.getuid?.() === 0
+const canMount = isRootFor('a disk that is full', 'mount a small one') && hasTool('unshare', '--mount', 'true')
 
 /** Opens, chooses and reads everything. */
 async function readAll(reference: string, temporaryDirectory?: string) {
@@ -128,6 +132,34 @@ describe('a place that is not what the reference says', () => {
     })
     expect(place.files()).toEqual(['photos', 'photos/cat.jpg'])
   })
+})
+
+describe.skipIf(!canMount)('a disk that is full', () => {
+  test.each(['oci', 'dir', 'oci-archive', 'docker-archive'])(
+    '%s: ENOSPC, and nothing stays behind',
+    async (transport) => {
+      using place = makePlace()
+      const big = { '/big': randomBytes(3 << 20) }
+      mkdirSync(place.at('small'))
+      run('mount', '-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', place.at('small'))
+      try {
+        const before = statfsSync(place.at('small')).bfree
+        const reference = `${transport}:${place.at('small', 'x')}`
+        const error = await failure(copy(await sampleImage(big), await openSink(reference)))
+        expect([error.code, error.path?.startsWith(place.at('small'))]).toEqual(['ENOSPC', true])
+        expect(readdirSync(place.at('small'))).toEqual([])
+        expect(statfsSync(place.at('small')).bfree).toBe(before)
+        const sink = await openSink(`${transport}:-`.replace(/^(oci|dir):-$/, 'oci-archive:-'), {
+          temporaryDirectory: place.at('small'),
+          output: { write() {} },
+        })
+        expect(await failure(sink.write(await sampleImage(big)))).toMatchObject({ code: 'ENOSPC' })
+        expect(readdirSync(place.at('small'))).toEqual([])
+      } finally {
+        run('umount', place.at('small'))
+      }
+    },
+  )
 })
 
 describe('damage', () => {

@@ -10,11 +10,11 @@ import { validateImage } from '../../src/image/validate.ts'
 import { openSink, openSource } from '../../src/transport/index.ts'
 import { sampleImage } from '../support/images.ts'
 import { makePlace, type Place } from '../support/places.ts'
-import { hasTool, run } from '../support/tools.ts'
+import { hasTool, isRootFor, run } from '../support/tools.ts'
 
 const skopeo = hasTool('skopeo')
 const umoci = hasTool('umoci')
-const podman = hasTool('podman')
+const podman = hasTool('podman') && isRootFor('tests with podman', 'store files of any owner')
 
 const formOf = (place: Place) => ({
   oci: `oci:${place.at('layout')}:latest`,
