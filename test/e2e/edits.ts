@@ -35,5 +35,7 @@ export function edit(fs: Writing, top: string, { changed, removed, replaced }: E
   fs.chmodSync(`${top}/${replaced}`, 0o750)
   fs.writeFileSync(`${top}/${replaced}/new`, 'nothing of the old directory\n', { mode: 0o640 })
   fs.utimesSync(`${top}/${replaced}/new`, when, when)
-  fs.utimesSync(`${top}/${replaced}`, when, when)
+  // What was written into got the time of now: with a time of its own the same edits give the same layer.
+  const parents = [...changed, ...removed, replaced, `${replaced}/new`].map((path) => path.slice(0, path.lastIndexOf('/')))
+  for (const parent of new Set(parents)) fs.utimesSync(`${top}/${parent}`, when, when)
 }

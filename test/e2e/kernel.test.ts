@@ -9,7 +9,7 @@ import { nodeDisk } from '../../src/sys/node-disk.ts'
 import { Index } from '../../src/erofs/index.ts'
 import { layerView } from '../../src/layer/layer-view.ts'
 import type { Tree } from '../../src/stack/tree.ts'
-import { temporaryDirectory } from '../support/temporary.ts'
+import { workspace } from './workspace.ts'
 import { compare, dump } from './differences.ts'
 import { image, realTest } from './tools.ts'
 
@@ -33,7 +33,7 @@ function asKernel(index: Index, tar: string): Tree {
 
 describe('the kernel', () => {
   realTest('mounts the index of every layer and the merged tree, and shows the same entries', async () => {
-    await using work = await temporaryDirectory()
+    await using work = workspace()
     const root = join(work.path, 'store')
     const target = join(work.path, 'mounted')
     mkdirSync(target)

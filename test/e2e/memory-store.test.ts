@@ -1,14 +1,14 @@
 import { copy, openSource, openStore } from 'plyfs'
 import { describe, expect } from 'vitest'
 import { join } from 'node:path'
-import { temporaryDirectory } from '../support/temporary.ts'
+import { workspace } from './workspace.ts'
 import { compare, dump } from './differences.ts'
 import { chooseEdits, edit } from './edits.ts'
 import { image, realTest } from './tools.ts'
 
 describe('the main job in memory', () => {
   realTest('gives the same trees, changes and digests as on disk', async () => {
-    await using work = await temporaryDirectory()
+    await using work = workspace()
     const results = []
     for (const root of [join(work.path, 'store'), ':memory:']) {
       await using store = await openStore(root)

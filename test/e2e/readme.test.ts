@@ -3,7 +3,7 @@ import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } fro
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { temporaryDirectory } from '../support/temporary.ts'
+import { workspace } from './workspace.ts'
 import { image, realTest } from './tools.ts'
 
 const project = fileURLToPath(new URL('../..', import.meta.url))
@@ -13,7 +13,7 @@ const examples = [...readme.matchAll(/^```(sh|ts) example\n([\s\S]*?)^```$/gm)].
 describe('the README', () => {
   realTest('has five examples, and each of them works as it is printed', async () => {
     expect(examples).toHaveLength(5)
-    await using work = await temporaryDirectory()
+    await using work = workspace()
     copyFileSync(join(image(), 'docker.tar'), join(work.path, 'image.tar'))
     mkdirSync(join(work.path, 'bin'))
     symlinkSync(join(project, 'bin', 'ply.js'), join(work.path, 'bin', 'ply'))

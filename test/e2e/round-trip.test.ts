@@ -2,14 +2,14 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { copy, openSink, openSource, openStore } from 'plyfs'
 import { describe, expect } from 'vitest'
-import { temporaryDirectory } from '../support/temporary.ts'
+import { workspace } from './workspace.ts'
 import { dump } from './differences.ts'
 import { deep, image, realTest, run } from './tools.ts'
 
 describe('an image that goes through a store', () => {
   for (const form of ['oci', 'oci-zstd']) {
     realTest(`comes out of ${form} with the same manifest digest and the same blobs`, async () => {
-      await using work = await temporaryDirectory()
+      await using work = workspace()
       const from = join(image(), form)
       const to = join(work.path, 'out')
       await using store = await openStore(join(work.path, 'store'))
@@ -25,7 +25,7 @@ describe('an image that goes through a store', () => {
   }
 
   realTest('leaves the store readable for other tools as the OCI layout that it is', async () => {
-    await using work = await temporaryDirectory()
+    await using work = workspace()
     const store = join(work.path, 'store')
     {
       await using open = await openStore(store)
@@ -43,7 +43,7 @@ describe('an image that goes through a store', () => {
 })
 
 realTest('120 layers add up to exactly the expected tree', async () => {
-  await using work = await temporaryDirectory()
+  await using work = workspace()
   await using store = await openStore(join(work.path, 'store'))
   await copy(await openSource(`oci:${join(deep(), 'oci')}:latest`), store, { as: 'deep' })
   const tree = await store.tree('deep')

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { copy, openSource, openStore } from 'plyfs'
 import { describe, expect } from 'vitest'
 import { directoryTree } from '../../src/extract/directory-tree.ts'
-import { temporaryDirectory } from '../support/temporary.ts'
+import { workspace } from './workspace.ts'
 import type { KnownDifference } from './differences.ts'
 import { compare, dump } from './differences.ts'
 import { applyWithTar, image, layersOf, realTest, run } from './tools.ts'
@@ -14,7 +14,7 @@ const umoci: readonly KnownDifference[] = []
 
 describe('the folded tree of a real image', () => {
   realTest('equals what GNU tar and umoci make of it, whatever form the image was loaded from', async () => {
-    await using work = await temporaryDirectory()
+    await using work = workspace()
     const plain = join(work.path, 'tar')
     mkdirSync(plain)
     applyWithTar(layersOf(join(image(), 'oci')), plain)
