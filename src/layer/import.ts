@@ -1,6 +1,6 @@
 import type { DiffId, Digest } from '../model/digest.ts'
 import { mediaTypes } from '../model/documents.ts'
-import { PlyError } from '../model/errors.ts'
+import { codeOf, PlyError } from '../model/errors.ts'
 import type { Operation } from '../model/operation.ts'
 import { Pace } from '../model/pace.ts'
 import { abortable, untilAborted } from '../stream/abort.ts'
@@ -62,21 +62,32 @@ export async function importLayer(
   const tally = new Tally()
   const pace = new Pace(signal)
 
+  const arriving = abortable(blob, signal)[Symbol.asyncIterator]()
+  const next = async (): Promise<Uint8Array | undefined> => {
+    const { done, value } = await arriving.next()
+    if (done) return undefined
+    tally.write(value)
+    if (expected.size !== undefined && tally.size > expected.size) {
+      throw new PlyError('PLY_SIZE_MISMATCH', { what, expected: expected.size, actual: `at least ${tally.size}` })
+    }
+    return value
+  }
   async function* received(): AsyncGenerator<Uint8Array, void, undefined> {
-    for await (const chunk of abortable(blob, signal)) {
-      tally.write(chunk)
-      if (expected.size !== undefined && tally.size > expected.size) {
-        throw new PlyError('PLY_SIZE_MISMATCH', { what, expected: expected.size, actual: `at least ${tally.size}` })
-      }
+    for (let chunk = await next(); chunk !== undefined; chunk = await next()) {
       await written(into.blob, chunk, signal)
       onProgress?.({ what, done: tally.size, ...total })
       yield chunk
     }
   }
+  /** Bytes that make no sense because they are not the ones that were asked for should be called that. */
+  const isOtherBlob = async (error: unknown): Promise<boolean> => {
+    if (expected.digest === undefined || !/^PLY_BAD_/.test(codeOf(error) ?? '')) return false
+    while ((await next()) !== undefined);
+    return tally.digest() !== expected.digest
+  }
 
-  const source = received()
   try {
-    const opened = decompressed(source, { zstd, lenient: options.lenient ?? false, signal })
+    const opened = decompressed(received(), { zstd, lenient: options.lenient ?? false, signal })
     const compression = await untilAborted(opened.compression, signal)
     const tarSink = compression === 'none' ? undefined : await untilAborted(into.openTar(), signal)
     // A blob that is the tar has been hashed as it came.
@@ -99,8 +110,11 @@ export async function importLayer(
     const layer = indexer.finish(compression === 'none' ? digest : undefined)
     agree(`the tar of ${what}`, expected.diffId, layer.diffId)
     return { ...layer, blob: { digest, size }, compression }
+  } catch (error) {
+    if (!(await isOtherBlob(error))) throw error
+    throw new PlyError('PLY_DIGEST_MISMATCH', { what, expected: expected.digest, actual: tally.digest() }, { cause: error })
   } finally {
-    const closing = source.return()
+    const closing = Promise.resolve(arriving.return?.())
     // A pending read of the source cannot be ended from here, and must not be waited for.
     if (signal?.aborted) void closing.catch(() => {})
     else await closing
