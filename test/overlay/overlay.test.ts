@@ -1,0 +1,385 @@
+import { execFileSync } from 'node:child_process'
+import * as fs from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
+import { openOverlayUpper } from '../../src/overlay/overlay-upper.ts'
+import { UpperDisk } from '../../src/overlay/upper-disk.ts'
+import { memoryBytes } from '../../src/stream/bytes.ts'
+import { getXattr, listXattrs, setXattr } from '../../src/sys/xattr.ts'
+import { firstNewInode, type Upper } from '../../src/union/upper.ts'
+import { dump } from './dump.ts'
+
+const file = { kind: 'file', mode: 0o644, uid: 1, gid: 2, mtime: 1_700_000_000_123_456_789n } as const
+const folder = { kind: 'directory', mode: 0o755, uid: 0, gid: 0, mtime: 1n } as const
+const lowerUuid = Buffer.from('00112233445566778899aabbccddeeff', 'hex')
+
+const isRoot = process.platform === 'linux' && process.getuid?.() === 0
+const reason = "overlayfs's form needs root on Linux: marks in trusted.*, devices"
+if (!isRoot) console.log(`skipped: ${reason}`)
+const asRoot = describe.skipIf(!isRoot)
+
+const parent = fs.mkdtempSync(join(tmpdir(), 'plyfs-overlay-'))
+// Trees are deeper here than what Node removes.
+afterAll(() => execFileSync('rm', ['-rf', parent]))
+afterEach(() => vi.restoreAllMocks())
+
+let made = 0
+
+interface Place {
+  readonly upperDir: string
+  readonly workDir: string
+}
+
+function place(): Place {
+  const root = join(parent, String(made++))
+  for (const name of ['upper', 'work']) fs.mkdirSync(join(root, name), { recursive: true })
+  return { upperDir: join(root, 'upper'), workDir: join(root, 'work') }
+}
+
+const open = (at: Place, more: { readonly readOnly?: boolean; readonly numbersFrom?: number } = {}): Upper =>
+  openOverlayUpper({ ...at, xattr: 'trusted', lowerUuid, ...more })
+
+const text = (content: string) => memoryBytes(Buffer.from(content))
+
+asRoot("overlayfs's form", () => {
+  test('an origin is what the kernel of Linux 6.18 wrote for an EROFS of that uuid', () => {
+    const at = place()
+    const upper = open(at)
+    upper.copyUp(upper.root.ino, 'f', 0x37, file, text('x'))
+    upper.close()
+    expect(getXattr(join(at.upperDir, 'f'), 'trusted.overlay.origin')?.toString('hex')).toBe(
+      '00fb21008100112233445566778899aabbccddeeff000000003700000000000000',
+    )
+  })
+
+  test('an origin of another lower file system is not taken for one of ours', () => {
+    const at = place()
+    open(at).close()
+    fs.writeFileSync(join(at.upperDir, 'f'), 'x')
+    setXattr(
+      join(at.upperDir, 'f'),
+      'trusted.overlay.origin',
+      Buffer.from('00fb210081ff112233445566778899aabbccddeeff000000003700000000000000', 'hex'),
+    )
+    const upper = open(at)
+    expect(upper.has(0x37)).toBe(false)
+    const verdict = upper.lookup(upper.root.ino, 'f')
+    expect(verdict.says === 'entry' && verdict.ino).toBeGreaterThan(firstNewInode)
+    upper.close()
+  })
+
+  test('a link group of the lower tree is in the index, as the kernel keeps it, and goes with its last name', () => {
+    const at = place()
+    const upper = open(at)
+    upper.copyUp(upper.root.ino, 'f', 0x37, { ...file, links: 2 }, text('x'))
+    const index = join(at.workDir, 'index', '00fb21008100112233445566778899aabbccddeeff000000003700000000000000')
+    expect(fs.statSync(index).ino).toBe(fs.statSync(join(at.upperDir, 'f')).ino)
+    expect(getXattr(index, 'trusted.overlay.nlink')?.toString()).toBe('U+0')
+    expect(upper.stat(0x37).links).toBe(1)
+    upper.forget(upper.root.ino, 'f')
+    expect(fs.existsSync(index)).toBe(false)
+    expect(upper.has(0x37)).toBe(false)
+    upper.close()
+  })
+
+  test('row 9: whiteouts are devices 0:0 and share one inode', () => {
+    const at = place()
+    const upper = open(at)
+    for (const name of ['a', 'b', 'c']) upper.whiteout(upper.root.ino, name)
+    const stats = ['a', 'b', 'c'].map((name) => fs.lstatSync(join(at.upperDir, name)))
+    for (const stat of stats) expect([stat.isCharacterDevice(), stat.rdev]).toEqual([true, 0])
+    expect(new Set(stats.map((stat) => stat.ino)).size).toBe(1)
+    upper.close()
+    expect(fs.readdirSync(join(at.workDir, 'work'))).toEqual([])
+  })
+
+  test('row 14: directories that hold what was copied up are impure, others are not', () => {
+    const at = place()
+    const upper = open(at)
+    upper.copyUp(upper.root.ino, 'd', 5, folder)
+    const pure = upper.create(5, 'pure', folder)
+    expect(listXattrs(join(at.upperDir, 'd'))).not.toContain('trusted.overlay.impure')
+    expect(getXattr(at.upperDir, 'trusted.overlay.impure')?.toString()).toBe('y')
+    upper.copyUp(5, 'f', 6, file, text('x'))
+    expect(getXattr(join(at.upperDir, 'd'), 'trusted.overlay.impure')?.toString()).toBe('y')
+    upper.rename(5, 'f', pure, 'f', { leave: 'whiteout' })
+    expect(getXattr(join(at.upperDir, 'd/pure'), 'trusted.overlay.impure')?.toString()).toBe('y')
+    upper.close()
+  })
+
+  test("D-10, row 13: a user's xattr that looks like a mark is kept apart, and marks are not shown", () => {
+    const at = place()
+    const upper = open(at)
+    const ino = upper.create(upper.root.ino, 'd', {
+      ...folder,
+      opaque: true,
+      xattrs: new Map([['trusted.overlay.redirect', Buffer.from('data')]]),
+    })
+    upper.setXattr(ino, 'trusted.overlay.opaque', Buffer.from('more data'))
+    expect([...upper.xattrs(ino).keys()].sort()).toEqual(['trusted.overlay.opaque', 'trusted.overlay.redirect'])
+    expect(getXattr(join(at.upperDir, 'd'), 'trusted.overlay.opaque')?.toString()).toBe('y')
+    expect(getXattr(join(at.upperDir, 'd'), 'trusted.overlay.overlay.opaque')?.toString()).toBe('more data')
+    upper.setXattr(ino, 'trusted.overlay.opaque', undefined)
+    expect(upper.lookup(upper.root.ino, 'd')).toMatchObject({ opaque: true })
+    upper.close()
+  })
+
+  test('row 17: copying up leaves the time of the directory, the set-id bits and the capability', () => {
+    const at = place()
+    const upper = open(at)
+    const capability = Buffer.from('0100000200200000000000000000000000000000', 'hex')
+    upper.copyUp(upper.root.ino, 'd', 5, folder)
+    const xattrs = new Map([['security.capability', capability]])
+    upper.copyUp(5, 'ping', 6, { ...file, uid: 3, mode: 0o6755, xattrs }, text('ELF'))
+    expect(upper.stat(5).mtime).toBe(1n)
+    upper.setAttributes(6, { uid: 4 })
+    expect(upper.stat(6)).toMatchObject({ mode: 0o6755, uid: 4, gid: 2, mtime: file.mtime })
+    expect(Buffer.from(upper.xattrs(6).get('security.capability')!)).toEqual(capability)
+    upper.close()
+  })
+
+  test('S-06: copied-up content keeps its holes', () => {
+    const at = place()
+    const upper = open(at)
+    const content = Buffer.alloc(1 << 20)
+    content[70_000] = 1
+    upper.copyUp(upper.root.ino, 'sparse', 6, file, memoryBytes(content))
+    const stat = fs.statSync(join(at.upperDir, 'sparse'))
+    expect([stat.size, stat.blocks * 512]).toEqual([1 << 20, 4096])
+    expect(fs.readFileSync(join(at.upperDir, 'sparse')).equals(content)).toBe(true)
+    upper.close()
+  })
+
+  test('D-09: a device 0:0 that is data cannot be stored, and nothing is left of it', () => {
+    const at = place()
+    const upper = open(at)
+    const device = { ...file, kind: 'character', major: 0, minor: 0 } as const
+    expect(() => upper.create(upper.root.ino, 'x', device)).toThrow(expect.objectContaining({ code: 'ENOTSUP' }))
+    expect(() => upper.copyUp(upper.root.ino, 'x', 9, file)).toThrow(expect.objectContaining({ code: 'ENOTSUP' }))
+    expect(fs.readdirSync(join(at.workDir, 'work'))).toEqual([])
+    expect([...upper.list(upper.root.ino)]).toEqual([])
+    upper.close()
+  })
+
+  test('numbers are not given twice, though the disk gives its own twice', () => {
+    const at = place()
+    const seen = new Set<number>()
+    for (let round = 0; round < 3; round++) {
+      const upper = open(at)
+      for (let i = 0; i < 5; i++) {
+        seen.add(upper.create(upper.root.ino, 'x', file))
+        upper.forget(upper.root.ino, 'x')
+      }
+      upper.close()
+    }
+    expect(seen.size).toBe(15)
+    const above = open(at, { numbersFrom: 2 ** 44 })
+    expect(above.create(above.root.ino, 'y', file)).toBe(2 ** 44)
+    above.close()
+  })
+
+  test('paths may be longer than the kernel takes in one call', () => {
+    const at = place()
+    const upper = open(at)
+    let directory = upper.root.ino
+    for (let i = 0; i < 300; i++) directory = upper.create(directory, 'long-name-'.repeat(5), folder)
+    const ino = upper.create(directory, 'leaf', file)
+    const writer = upper.writer(ino)
+    writer.write(Buffer.from('deep'), 0)
+    writer.close()
+    upper.rename(directory, 'leaf', directory, 'leaf2', { leave: 'whiteout' })
+    const said = dump(upper)
+    upper.close()
+    const again = open(at)
+    expect(dump(again)).toEqual(said)
+    expect(again.stat(ino).size).toBe(4)
+    again.close()
+  })
+
+  test('read only: every change is EROFS and nothing on the disk is touched', () => {
+    const at = place()
+    const first = open(at)
+    const ino = first.create(first.root.ino, 'x', file)
+    first.close()
+    const upper = open(at, { readOnly: true })
+    const before = fs.statSync(at.upperDir, { bigint: true }).ctimeNs
+    const refused = expect.objectContaining({ code: 'EROFS' })
+    const root = upper.root.ino
+    for (const change of [
+      () => upper.create(root, 'y', file),
+      () => upper.copyUp(root, 'y', 7, file, text('y')),
+      () => upper.link(root, 'y', ino),
+      () => upper.rename(root, 'x', root, 'y', { leave: 'nothing' }),
+      () => upper.forget(root, 'x'),
+      () => upper.whiteout(root, 'x'),
+      () => upper.setOpaque(root),
+      () => upper.setAttributes(ino, { mode: 0 }),
+      () => upper.setXattr(ino, 'user.x', Buffer.alloc(1)),
+      () => upper.writer(ino),
+    ]) {
+      expect(change).toThrow(refused)
+    }
+    upper.sync()
+    upper.close()
+    expect(fs.statSync(at.upperDir, { bigint: true }).ctimeNs).toBe(before)
+    const empty = place()
+    open(empty, { readOnly: true }).close()
+    expect(fs.readdirSync(empty.workDir)).toEqual([])
+  })
+
+  test('the root takes the attributes from below until it is given some, also after opening again', () => {
+    const at = place()
+    open(at).close()
+    const upper = open(at)
+    upper.create(upper.root.ino, 'x', file)
+    expect(upper.root.implied).toBe(true)
+    upper.setAttributes(upper.root.ino, { mode: 0o711 })
+    upper.close()
+    const again = open(at)
+    expect(again.root.implied).toBe(false)
+    again.close()
+    expect(listXattrs(at.upperDir)).not.toContain('trusted.overlay.plyfs.implied')
+  })
+
+  test("in user.*: what the kernel lets carry no such xattr is refused at copy-up, and its number is the disk's", () => {
+    const at = place()
+    const upper = openOverlayUpper({ ...at, xattr: 'user', lowerUuid })
+    const link = { ...file, kind: 'symlink', mode: 0o777, target: 'x' } as const
+    expect(() => upper.copyUp(upper.root.ino, 'l', 8, link)).toThrow(expect.objectContaining({ code: 'ENOTSUP' }))
+    const ino = upper.create(upper.root.ino, 'l', link)
+    upper.close()
+    const again = openOverlayUpper({ ...at, xattr: 'user', lowerUuid })
+    expect(again.lookup(again.root.ino, 'l')).toMatchObject({ ino })
+    again.close()
+  })
+})
+
+/** What begins a change of the disk: where a process may die. */
+const mutations = [
+  'makeDirectory',
+  'makeNode',
+  'symlink',
+  'link',
+  'rename',
+  'exchange',
+  'renameLeavingWhiteout',
+  'unlink',
+  'removeDirectory',
+  'chown',
+  'chmod',
+  'setTimes',
+  'setMtime',
+  'setXattr',
+  'removeXattr',
+] as const satisfies readonly (keyof UpperDisk)[]
+
+/** From the call with this number on the disk does nothing any more. Answers how many calls there were before it. */
+function dieAt(call: number): { readonly calls: () => number } {
+  let calls = 0
+  for (const name of mutations) {
+    const real = UpperDisk.prototype[name] as (...args: unknown[]) => void
+    vi.spyOn(UpperDisk.prototype, name).mockImplementation(function (this: UpperDisk, ...args: unknown[]) {
+      if (calls >= call) throw Object.assign(new Error('the process is dead'), { code: 'EIO' })
+      calls++
+      return real.apply(this, args)
+    })
+  }
+  return { calls: () => calls }
+}
+
+/**
+ * Times of directories belong to the union, which sets them in changes of their own. A redirect to the very place where a
+ * directory is says nothing.
+ */
+const stateOf = (upper: Upper): string =>
+  dump(upper)
+    .map((line) => line.split(' '))
+    .filter(([path, says, target]) => says !== 'redirect' || path !== `/${target}`)
+    .map((fields) => (fields[2] === 'directory' ? fields.with(6, 'time') : fields).join(' '))
+    .join('\n')
+
+const changes: readonly (readonly [string, (upper: Upper) => void])[] = [
+  [
+    'create',
+    (upper) => upper.create(upper.root.ino, 'new', { ...file, xattrs: new Map([['user.a', Buffer.from('b')]]) }),
+  ],
+  ['create a directory over a whiteout', (upper) => upper.create(upper.root.ino, 'white', { ...folder, opaque: true })],
+  ['copy up', (upper) => upper.copyUp(6, 'x', 60, { ...file, mode: 0o4755 }, text('content'))],
+  ['copy up one of a link group', (upper) => upper.copyUp(5, 'group', 61, { ...file, links: 3 }, text('content'))],
+  ['link', (upper) => upper.link(6, 'linked', 7)],
+  ['link over a whiteout', (upper) => upper.link(upper.root.ino, 'white', 7)],
+  ['forget a file', (upper) => upper.forget(5, 'f')],
+  ['forget a directory', (upper) => upper.forget(upper.root.ino, 'hollow')],
+  ['white out a file', (upper) => upper.whiteout(5, 'f')],
+  ['white out a directory', (upper) => upper.whiteout(upper.root.ino, 'hollow')],
+  ['white out nothing', (upper) => upper.whiteout(upper.root.ino, 'below')],
+  ['move a file', (upper) => upper.rename(5, 'f', 6, 'g', { leave: 'whiteout' })],
+  ['move a file over a whiteout', (upper) => upper.rename(5, 'f', upper.root.ino, 'white', { leave: 'nothing' })],
+  ['move a directory', (upper) => upper.rename(upper.root.ino, 'd', 6, 'moved', { leave: 'whiteout', redirect: 'd' })],
+  [
+    'move a directory over a whiteout',
+    (upper) => upper.rename(upper.root.ino, 'd', upper.root.ino, 'white', { leave: 'whiteout', redirect: 'd' }),
+  ],
+  [
+    'move a directory over one with only whiteouts in it',
+    (upper) => upper.rename(upper.root.ino, 'd', upper.root.ino, 'hollow', { leave: 'whiteout', redirect: 'd' }),
+  ],
+  ['make opaque', (upper) => upper.setOpaque(5)],
+  ['give an xattr', (upper) => upper.setXattr(7, 'user.x', Buffer.from('y'))],
+]
+
+function prepared(): Place {
+  const at = place()
+  const upper = open(at)
+  const root = upper.root.ino
+  upper.setAttributes(root, { mode: 0o755 })
+  upper.copyUp(root, 'd', 5, folder)
+  upper.copyUp(root, 'e', 6, folder)
+  upper.copyUp(5, 'f', 7, file, text('f'))
+  upper.copyUp(root, 'hollow', 8, folder)
+  upper.whiteout(8, 'inside')
+  upper.whiteout(root, 'white')
+  upper.close()
+  return at
+}
+
+asRoot("overlayfs's form: a process that dies before any call of a change", () => {
+  for (const [name, change] of changes) {
+    test(`${name}: leaves the old state or the new one`, () => {
+      let states: string[] | undefined
+      for (let call = 0; ; call++) {
+        const at = prepared()
+        const upper = open(at)
+        const before = stateOf(upper)
+        const { calls } = dieAt(call)
+        let finished = true
+        try {
+          change(upper)
+        } catch {
+          finished = false
+        }
+        const done = finished && calls() < call
+        vi.restoreAllMocks()
+        // Not closed: the dead do not tidy up.
+        const again = open(at)
+        const after = stateOf(again)
+        again.close()
+        // Emptied and opaque, a directory shows what it showed with whiteouts for all that is below.
+        states ??= [before, stateAfter(change), before.replace('/hollow/inside whiteout', '/hollow opaque')]
+        expect(states, `dead before call ${call}`).toContain(after)
+        if (finished) expect(after).toBe(states[1])
+        if (done) break
+      }
+    })
+  }
+})
+
+function stateAfter(change: (upper: Upper) => void): string {
+  const at = prepared()
+  const upper = open(at)
+  change(upper)
+  const state = stateOf(upper)
+  upper.close()
+  return state
+}
