@@ -169,7 +169,7 @@ export async function openStore(root: string = defaultRoot(), options: StoreOpti
       const held = await disk.lock(join(layout.locks, 'collect'))
       if (held === undefined) throw new PlyError('PLY_STORE_BUSY', { root })
       using _ = held
-      return collect({ disk, layout, blobs, names, uppers, containers }, operation)
+      return await collect({ disk, layout, blobs, names, uppers, containers }, operation)
     },
     async usage() {
       return usageOf(disk, layout)

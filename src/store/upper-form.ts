@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
+import { encodeText } from '../model/bytes.ts'
 import { codeOf } from '../model/errors.ts'
 import type { Disk } from '../sys/disk.ts'
 import { makeNode } from '../sys/nodes.ts'
@@ -12,7 +13,8 @@ import type { Layout } from './layout.ts'
  */
 export function overlayWorks(disk: Disk, layout: Layout): boolean {
   if (disk.kind !== 'disk' || process.platform !== 'linux' || process.getuid?.() !== 0) return false
-  const probe = join(layout.tmp, `probe-${randomBytes(8).toString('hex')}`)
+  const path = join(layout.tmp, `probe-${randomBytes(8).toString('hex')}`)
+  const probe = encodeText(path)
   try {
     makeNode(probe, { kind: 'character', major: 0, minor: 0, mode: 0o600 })
     setXattr(probe, 'trusted.overlay.opaque', Buffer.from('y'))
@@ -21,6 +23,6 @@ export function overlayWorks(disk: Disk, layout: Layout): boolean {
     if (['EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'PLY_NO_NATIVE'].includes(codeOf(error) ?? '')) return false
     throw error
   } finally {
-    disk.fs.rmSync(probe, { force: true })
+    disk.fs.rmSync(path, { force: true })
   }
 }

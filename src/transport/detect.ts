@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { PlyError } from '../model/errors.ts'
+import { splitReference } from '../model/reference.ts'
 import { kindAt } from './file.ts'
 import { openArchive } from './open-archive.ts'
 import type { TransportOptions } from './options.ts'
@@ -8,10 +10,12 @@ import type { TransportOptions } from './options.ts'
  * What a path holds, as a reference: `docker-archive:PATH`, `oci-archive:PATH`, `oci:PATH`, `dir:PATH`. For commands that
  * take a bare path, as `docker load` does.
  *
- * @throws PLY_BAD_REFERENCE for a path with a colon; PLY_BAD_ARCHIVE if it is none of them; ENOENT, EACCES … with the path
+ * @throws PLY_UNKNOWN_TRANSPORT, PLY_BAD_REFERENCE for a path with a colon; PLY_BAD_ARCHIVE if it is none of them; ENOENT, EACCES … with the path
  */
 export async function detectReference(path: string, options: TransportOptions = {}): Promise<string> {
   if (path.includes(':')) {
+    // Rather a reference that is misspelt than a file.
+    if (!existsSync(path)) splitReference(path)
     throw new PlyError('PLY_BAD_REFERENCE', {
       text: JSON.stringify(path),
       reason: 'a path with a colon would be cut there; rename it or link to it',
