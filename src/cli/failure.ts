@@ -57,7 +57,7 @@ export function failureOf(error: unknown, command: string | undefined): Failure 
 
 /** The lines that go to stderr. */
 export function renderFailure(failure: Failure): string {
-  return `ply: ${failure.message}\n${failure.hint === undefined ? '' : `     ${failure.hint}\n`}`
+  return `ply: ${failure.message} (${failure.code})\n${failure.hint === undefined ? '' : `     ${failure.hint}\n`}`
 }
 
 function isParseError(error: unknown): error is ParseError {

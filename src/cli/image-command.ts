@@ -15,9 +15,9 @@ export abstract class ImageCommand extends StoreCommand {
     text: string,
     platform: string | undefined,
   ): AsyncGenerator<{ image: Image; name: string | undefined }> {
-    const { detectReference, openSource } = await this.library()
+    const { openSource } = await this.library()
     const named = transport.test(text)
-    const reference = named ? text : await detectReference(await this.pathOf(text), this.operation)
+    const reference = named ? text : await this.detected(text)
     const source = this.closing(await openSource(reference, { input: this.world.stdin, ...this.operation }))
     const listed: Listed[] = []
     for await (const one of source.list()) listed.push(one)
@@ -59,9 +59,18 @@ export abstract class ImageCommand extends StoreCommand {
     return kind === 'store' ? details : undefined
   }
 
-  private async pathOf(text: string): Promise<string> {
-    if (text !== '-') return text
-    return this.closing(await spool(this.world.stdin, this.world.signal, await this.library())).path
+  /** The reference of a file or directory by its content; `-` is kept in a file as long as the command runs. */
+  private async detected(text: string): Promise<string> {
+    const library = await this.library()
+    if (text !== '-') return library.detectReference(text, this.operation)
+    const { path } = this.closing(await spool(this.world.stdin, this.world.signal, library))
+    try {
+      return await library.detectReference(path, this.operation)
+    } catch (error) {
+      if (!(error instanceof library.PlyError) || error.code !== 'PLY_BAD_ARCHIVE') throw error
+      const reason = String(error.details.reason).replaceAll(path, 'standard input')
+      throw new library.PlyError('PLY_BAD_ARCHIVE', { reason }, { cause: error })
+    }
   }
 }
 

@@ -234,6 +234,28 @@ describe('the main job from the shell', () => {
     expect(await run(['cat', 'piped:rootfs', 'a'])).toBe('x')
   })
 
+  test('names that are not UTF-8 or hold control characters are shown reversibly, and exactly with --json', async () => {
+    const odd = at('odd')
+    mkdirSync(odd)
+    writeFileSync(Buffer.from(`${odd}/caf\xe9`, 'latin1'), 'latin')
+    writeFileSync(`${odd}/a\nb\x1b[2J`, 'control')
+    writeFileSync(`${odd}/back\\slash`, '')
+    await run(['import', odd, 'odd'])
+    expect(await run(['ls', 'odd'])).toBe('a\\x0ab\\x1b[2J\nback\\\\slash\ncaf\\xe9\n')
+    const [control, slash, latin] = await json(['ls', 'odd'])
+    expect(control.path).toBe('/a\nb\x1b[2J')
+    expect(slash).toMatchObject({ path: '/back\\slash' })
+    expect(Buffer.from(latin.pathBytes, 'base64').toString('latin1')).toBe('/caf\xe9')
+    expect(await run(['cat', 'odd', 'a\nb\x1b[2J'])).toBe('control')
+    await run(['create', 'odd', '--name', 'odd'])
+    await run(['cp', 'odd:/', at('odd-out')])
+    expect(readdirSync(at('odd-out'), 'latin1').sort()).toEqual(['a\nb\x1b[2J', 'back\\slash', 'caf\xe9'])
+    await run(['cp', `${at('odd-out')}/.`, 'odd:/again/'])
+    expect(await run(['ls', 'container:odd', '/again'])).toBe(await run(['ls', 'odd']))
+    await run(['rm', 'odd'])
+    await run(['rmi', 'odd'])
+  })
+
   test('copy goes from anywhere to anywhere and prints the digest', async () => {
     const digest = (await run(['copy', 'base:2', `oci:${at('layout')}:two`])).trim()
     expect(digest).toBe((await json(['inspect', 'base:2']))[0].digest)
@@ -285,6 +307,12 @@ describe('wrong input gives one clear message and leaves nothing behind', () => 
   test('an empty file', async () => {
     writeFileSync(at('empty'), '')
     await refuses(['load', at('empty')], 4, /not an image archive/)
+  })
+
+  test('stdin that is no archive is called by its name', async () => {
+    const { code, err } = await ply(['load', '-', '--root', wrong], { stdin: 'no archive' })
+    expect(err).toMatch(/^ply: not an image archive: standard input: /)
+    expect(code).toBe(4)
   })
 
   test('a directory that is no layout', async () => {
