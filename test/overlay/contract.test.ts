@@ -7,6 +7,7 @@ import { openPortableUpper } from '../../src/overlay/portable-upper.ts'
 import type { Disk } from '../../src/sys/disk.ts'
 import type { Upper } from '../../src/union/upper.ts'
 import { upperContract } from '../union/upper-contract.ts'
+import { whyNoOverlay } from './able.ts'
 import { inMemory, onDisk } from './disks.ts'
 
 const parent = mkdtempSync(join(tmpdir(), 'plyfs-upper-contract-'))
@@ -42,10 +43,10 @@ upperContract('the portable form on a disk', portable.create, { reopen: portable
 const memory = reopening<Place>(openPortableUpper, () => ({ disk: inMemory(), root: `/contract/${made++}` }))
 upperContract('the portable form in memory', memory.create, { reopen: memory.reopen })
 
-const isRoot = process.getuid?.() === 0 && process.platform === 'linux'
-if (!isRoot) console.log('overlayfs form: skipped, since marks in trusted.* and devices need root on Linux')
+const reason = whyNoOverlay()
+if (reason !== undefined) console.log(`overlayfs's form: skipped, ${reason}`)
 
-for (const xattr of isRoot ? (['trusted', 'user'] as const) : []) {
+for (const xattr of reason === undefined ? (['trusted', 'user'] as const) : []) {
   const overlay = reopening<OverlayUpperOptions>(openOverlayUpper, () => {
     const root = join(parent, String(made++))
     for (const name of ['upper', 'work']) mkdirSync(join(root, name), { recursive: true })

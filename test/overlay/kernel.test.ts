@@ -8,6 +8,7 @@ import { mount, mountFlags, umount } from '../../src/sys/mount.ts'
 import { getXattr, setXattr } from '../../src/sys/xattr.ts'
 import type { WritableUnion } from '../../src/union/union.ts'
 import { union } from '../../src/union/union-tree.ts'
+import { whyNoOverlay } from './able.ts'
 import { type Lower, makeLower } from './lower.ts'
 import { step, take } from './random-steps.ts'
 import { isNewHere, type Snapshot, snapshotOfDirectory, snapshotOfTree, withoutNewNumbers } from './snapshots.ts'
@@ -18,8 +19,8 @@ let lower: Lower
 let reason: string | undefined
 
 beforeAll(async () => {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) reason = 'mounting needs root on Linux'
-  else {
+  reason = whyNoOverlay()
+  if (reason === undefined) {
     lower = await makeLower(join(folder, 'lower'))
     try {
       mountLower()

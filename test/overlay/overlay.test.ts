@@ -8,16 +8,16 @@ import { UpperDisk } from '../../src/overlay/upper-disk.ts'
 import { memoryBytes } from '../../src/stream/bytes.ts'
 import { getXattr, listXattrs, setXattr } from '../../src/sys/xattr.ts'
 import { firstNewInode, type Upper } from '../../src/union/upper.ts'
+import { whyNoOverlay } from './able.ts'
 import { dump } from './dump.ts'
 
 const file = { kind: 'file', mode: 0o644, uid: 1, gid: 2, mtime: 1_700_000_000_123_456_789n } as const
 const folder = { kind: 'directory', mode: 0o755, uid: 0, gid: 0, mtime: 1n } as const
 const lowerUuid = Buffer.from('00112233445566778899aabbccddeeff', 'hex')
 
-const isRoot = process.platform === 'linux' && process.getuid?.() === 0
-const reason = "overlayfs's form needs root on Linux: marks in trusted.*, devices"
-if (!isRoot) console.log(`skipped: ${reason}`)
-const asRoot = describe.skipIf(!isRoot)
+const reason = whyNoOverlay()
+if (reason !== undefined) console.log(`skipped: ${reason}`)
+const asRoot = describe.skipIf(reason !== undefined)
 
 const parent = fs.mkdtempSync(join(tmpdir(), 'plyfs-overlay-'))
 // Trees are deeper here than what Node removes.

@@ -9,6 +9,7 @@ import { memoryUpper } from '../../src/union/memory-upper.ts'
 import type { WritableUnion } from '../../src/union/union.ts'
 import { union } from '../../src/union/union-tree.ts'
 import type { Upper } from '../../src/union/upper.ts'
+import { whyNoOverlay } from './able.ts'
 import { inMemory, onDisk } from './disks.ts'
 import { type Lower, makeLower } from './lower.ts'
 import { step, take, ticking } from './random-steps.ts'
@@ -17,8 +18,8 @@ import { isNewHere, type Snapshot, snapshotOfTree, withoutNewNumbers } from './s
 const folder = fs.mkdtempSync(join(tmpdir(), 'plyfs-random-'))
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
 
-const isRoot = process.platform === 'linux' && process.getuid?.() === 0
-if (!isRoot) console.log("overlayfs's form among random changes: skipped, since it needs root on Linux")
+const reason = whyNoOverlay()
+if (reason !== undefined) console.log(`overlayfs's form among random changes: skipped, ${reason}`)
 
 /** Each kind of upper, as a way to open the same one again. */
 function uppers(at: string): ReadonlyMap<string, () => Upper> {
@@ -26,7 +27,7 @@ function uppers(at: string): ReadonlyMap<string, () => Upper> {
     ['portable on a disk', () => openPortableUpper({ disk: onDisk(), root: join(at, 'portable') })],
     ['portable in memory', () => openPortableUpper({ disk: inMemory(), root: join(at, 'portable') })],
   ])
-  if (!isRoot) return forms
+  if (reason !== undefined) return forms
   const options = { upperDir: join(at, 'upper'), workDir: join(at, 'work'), xattr: 'trusted' } as const
   for (const each of [options.upperDir, options.workDir]) fs.mkdirSync(each, { recursive: true })
   return forms.set("overlayfs's", () => openOverlayUpper({ ...options, chainId: lower.chainId }))
