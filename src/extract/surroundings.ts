@@ -1,6 +1,8 @@
 import { closeSync, lstatSync, openSync, statfsSync, unlinkSync } from 'node:fs'
 import { encodeText } from '../model/bytes.ts'
+import { codeOf } from '../model/errors.ts'
 import { setTimes } from '../sys/times.ts'
+import { removeXattr } from '../sys/xattr.ts'
 
 /** What a file system does with what is put on it, found out by trying: neither its name nor the user id says it. */
 export interface Surroundings {
@@ -17,8 +19,9 @@ export interface Surroundings {
 const second = 1_000_000_000n
 const odd = 1_234_567_890n * second + 123_456_789n
 
-/** Tries a private directory. Nothing stays in it. */
+/** Tries a private directory. Nothing stays in it, and it loses what it has inherited. */
 export function probe(directory: string): Surroundings {
+  dropInherited(directory)
   const path = `${directory}/probe-\u00e9`
   closeSync(openSync(path, 'wx', 0o600))
   try {
@@ -30,6 +33,17 @@ export function probe(directory: string): Surroundings {
     return { fresh: { uid, gid }, foldsNames, room: roomIn(directory), mayAlter: (time) => !exact || !isOrdinary(time) }
   } finally {
     unlinkSync(path)
+  }
+}
+
+/** The access control lists of the place would be given to every object, and none of them are the tree's. */
+function dropInherited(directory: string): void {
+  for (const name of ['system.posix_acl_default', 'system.posix_acl_access']) {
+    try {
+      removeXattr(encodeText(directory), name)
+    } catch (error) {
+      if (!['ENODATA', 'ENOTSUP', 'EOPNOTSUPP'].includes(codeOf(error) ?? '')) throw error
+    }
   }
 }
 

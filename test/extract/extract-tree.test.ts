@@ -7,7 +7,9 @@ import fc from 'fast-check'
 import { extract as tarExtract } from 'tar-stream'
 import { describe, expect, test } from 'vitest'
 import { directoryTree, extractTree } from '../../src/extract/index.ts'
+import { planExtraction } from '../../src/extract/plan.ts'
 import type { Tree } from '../../src/stack/tree.ts'
+import { setXattr } from '../../src/sys/xattr.ts'
 import { edited, edits } from '../diff/edits.ts'
 import { type PlainNode, type PlainSpec, plainTree, treeEntries } from '../support/plain-tree.ts'
 import { altered, inside, isRoot, mountTmpfs, scratchDirectory } from './scratch.ts'
@@ -165,6 +167,26 @@ describe('extractTree', () => {
     expect(lstatSync(join(target, 'near'), { bigint: true }).mtimeNs).toBe(-1n)
   })
 
+  test('X-06: access control lists that the place gives to what is made there do not reach the tree', async (context) => {
+    const base = scratchDirectory()
+    // Version 2; owner, user 1000, group, mask, others: tag, rights, id.
+    const list = Buffer.from(
+      '02000000 01000700ffffffff 02000700e8030000 04000500ffffffff 10000700ffffffff 20000500ffffffff'.replaceAll(
+        ' ',
+        '',
+      ),
+      'hex',
+    )
+    try {
+      setXattr(base, 'system.posix_acl_default', list)
+    } catch (error) {
+      return context.skip(`no access control lists in the temporary directory: ${error}`)
+    }
+    const tree = plainTree({ '': own({}), 'd/': own({}), 'd/f': own({ content: 'x', mode: 0o640 }) })
+    await extractTree(tree, join(base, 'out'))
+    expect(treeEntries(directoryTree(join(base, 'out')))).toEqual(treeEntries(tree))
+  })
+
   test('M-04: access times are the modify times', async () => {
     const target = join(scratchDirectory(), 'out')
     await extractTree(plainTree({ f: own({ mtime: 1_500_000_000_000_000_001n }) }), target)
@@ -308,6 +330,22 @@ describe('a tree that cannot be written', () => {
       message: expect.stringContaining('N-08'),
     })
     expect(inside(base)).toEqual([])
+  })
+
+  test('N-09: names that the disk takes for one are found, with both names', async () => {
+    const limits = { where: '/mnt', longestPath: 4000, foldsNames: true }
+    for (const [one, other] of [
+      ['d/README', 'd/readme'],
+      ['d/\xc3\xa9', 'd/e\xcc\x81'],
+      ['stra\xc3\x9fe', 'STRASSE'],
+    ]) {
+      const planned = planExtraction(plainTree({ [one!]: '', [other!]: '', 'else/README': '' }), limits)
+      await expect(planned).rejects.toMatchObject({
+        code: 'PLY_UNREPRESENTABLE',
+        message: expect.stringContaining('N-09'),
+      })
+    }
+    await expect(planExtraction(plainTree({ 'a/x': '', 'b/X': '' }), limits)).resolves.toMatchObject({ inodes: 5 })
   })
 
   for (const [what, name] of [
