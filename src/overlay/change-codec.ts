@@ -17,10 +17,15 @@ const codes = {
   attributes: 9,
   xattr: 10,
   counters: 11,
+  synced: 12,
 } as const satisfies Record<Change['does'], number>
 
 const kinds: readonly Kind[] = ['file', 'directory', 'symlink', 'character', 'block', 'fifo', 'socket']
 const contents: readonly Content['is'][] = ['none', 'fresh', 'kept']
+
+/** What a record of the kind `synced` begins with, so that it is found where records before it are damaged. */
+const syncedText = 'synced'
+export const syncedPattern = Buffer.from([codes.synced, syncedText.length, ...Buffer.from(syncedText)])
 
 /** Bits of the flag byte of an inode. */
 const hasOpaque = 1
@@ -82,6 +87,10 @@ export function encodeChange(to: FieldWriter, change: Change): void {
       to.number(change.nextInode)
       to.number(change.nextContent)
       return
+    case 'synced':
+      to.text(syncedText)
+      to.number(change.position)
+      return
     default:
       change satisfies never
   }
@@ -129,6 +138,9 @@ export function decodeChange(from: FieldReader): Change {
       }
     case codes.counters:
       return { does: 'counters', nextInode: from.number(), nextContent: from.number() }
+    case codes.synced:
+      from.text()
+      return { does: 'synced', position: from.number() }
     default:
       throw damaged(`it holds a change of an unknown kind (${code})`)
   }

@@ -1,13 +1,12 @@
 import { crc32 } from 'node:zlib'
-import { PlyError } from '../model/errors.ts'
+import { codeOf, PlyError } from '../model/errors.ts'
 import type { Disk } from '../sys/disk.ts'
 import type { Change } from './change.ts'
-import { decodeChange, encodeChange } from './change-codec.ts'
+import { decodeChange, encodeChange, syncedPattern } from './change-codec.ts'
+import { checkHeader, headerSize, logHeader } from './log-header.ts'
 import { damaged, FieldReader, FieldWriter } from './record-bytes.ts'
+import { readFully, writeFully } from './whole-io.ts'
 
-const magic = 'plyupper'
-const version = 1
-const headerSize = 32
 const frameSize = 8
 /** Longest legal record: all xattrs of an inode (255 KiB) and two names fit many times. */
 const maximumRecord = 1 << 24
@@ -39,6 +38,8 @@ export class ChangeLog {
   /** Bytes of the log when its garbage was last measured. */
   #measured = 0
   #synced = false
+  /** Where the log ended when it was last recorded that everything is on the disk. */
+  #marked = 0
   #broken = false
 
   private constructor(options: LogOptions) {
@@ -62,6 +63,7 @@ export class ChangeLog {
     log.#fd ??= fs.openSync(log.#path, options.readOnly ? 'r' : 'r+')
     try {
       log.#read(log.#fd, onChange)
+      log.#checkTail(log.#fd)
       const size = fs.fstatSync(log.#fd).size
       if (!options.readOnly && size > log.#end) fs.ftruncateSync(log.#fd, log.#end)
     } catch (error) {
@@ -74,16 +76,7 @@ export class ChangeLog {
 
   /** Writes one change. @throws ENOSPC and the like, with the log as it was; EIO once the disk failed to sync. */
   append(change: Change): void {
-    const fd = this.#writable()
-    this.#fields.length = 0
-    encodeRecord(this.#fields, change)
-    try {
-      writeFully(this.#disk, fd, this.#fields.bytes, this.#end)
-    } catch (error) {
-      this.#disk.fs.ftruncateSync(fd, this.#end)
-      throw error
-    }
-    this.#end += this.#fields.length
+    this.#write(change)
     this.#synced = false
   }
 
@@ -99,6 +92,14 @@ export class ChangeLog {
       throw error
     }
     this.#synced = true
+    if (this.#marked === this.#end) return
+    try {
+      this.#write({ does: 'synced', position: this.#end })
+      this.#marked = this.#end
+    } catch (error) {
+      // A full disk: the next one will say so too.
+      if (codeOf(error) !== 'ENOSPC' && codeOf(error) !== 'EDQUOT') throw error
+    }
   }
 
   /** Whether the log has doubled since its garbage was last measured. */
@@ -117,7 +118,7 @@ export class ChangeLog {
         return false
       }
     }
-    this.#replace(fields.bytes)
+    this.#replace(fields)
     return true
   }
 
@@ -125,7 +126,7 @@ export class ChangeLog {
   rewrite(changes: Iterable<Change>): void {
     const fields = new FieldWriter()
     for (const change of changes) encodeRecord(fields, change)
-    this.#replace(fields.bytes)
+    this.#replace(fields)
   }
 
   close(): void {
@@ -133,12 +134,28 @@ export class ChangeLog {
     this.#fd = undefined
   }
 
-  #replace(records: Uint8Array): void {
+  #write(change: Change): void {
+    const fd = this.#writable()
+    this.#fields.length = 0
+    encodeRecord(this.#fields, change)
+    try {
+      writeFully(this.#disk, fd, this.#fields.bytes, this.#end)
+    } catch (error) {
+      this.#disk.fs.ftruncateSync(fd, this.#end)
+      throw error
+    }
+    this.#end += this.#fields.length
+  }
+
+  #replace(fields: FieldWriter): void {
     const { fs } = this.#disk
+    // True from the moment that this log has its name.
+    encodeRecord(fields, { does: 'synced', position: headerSize + fields.length })
+    const records = fields.bytes
     const path = `${this.#path}.new`
     const fd = fs.openSync(path, 'w+', 0o600)
     try {
-      writeFully(this.#disk, fd, header(), 0)
+      writeFully(this.#disk, fd, logHeader(), 0)
       writeFully(this.#disk, fd, records, headerSize)
       fs.fsyncSync(fd)
       fs.renameSync(path, this.#path)
@@ -151,6 +168,7 @@ export class ChangeLog {
     this.#fd = fd
     this.#end = headerSize + records.length
     this.#measured = Math.max(this.#end, smallLog / 2)
+    this.#marked = this.#end
     this.#synced = true
     this.#disk.syncDirectory(this.#root)
   }
@@ -187,7 +205,36 @@ export class ChangeLog {
       start = from + length
       this.#end += wanted
       if (change.does === 'counters') this.#measured = this.#end
+      if (change.does === 'counters' || change.does === 'synced') this.#marked = this.#end
     }
+  }
+
+  /**
+   * What follows the whole records is a crash's to leave only where nothing says that it was on the disk. Otherwise the
+   * disk lost it: to cut it off would lose the rest, and the content that it names.
+   */
+  #checkTail(fd: number): void {
+    const size = this.#disk.fs.fstatSync(fd).size
+    const chunk = Buffer.allocUnsafe(Math.min(1 << 20, size - this.#end))
+    for (let at = this.#end; at < size; at += chunk.length - syncedPattern.length + 1) {
+      const got = readFully(this.#disk, fd, chunk, at)
+      const part = chunk.subarray(0, got)
+      for (let found = part.indexOf(syncedPattern); found >= 0; found = part.indexOf(syncedPattern, found + 1)) {
+        if (this.#isSynced(fd, at + found - frameSize)) {
+          throw damaged(`the record at byte ${this.#end} does not match its checksum, though it was on the disk`)
+        }
+      }
+      if (at + got >= size) return
+    }
+  }
+
+  #isSynced(fd: number, position: number): boolean {
+    const frame = Buffer.alloc(frameSize + syncedPattern.length + 8)
+    const filled = readFully(this.#disk, fd, frame, position)
+    const end = frameSize + frame.readUInt32LE(0)
+    if (end > filled || crc32(frame.subarray(frameSize, end)) !== frame.readUInt32LE(4)) return false
+    const change = decodeChange(new FieldReader(frame, frameSize, end))
+    return change.does === 'synced' && change.position === position
   }
 
   #writable(): number {
@@ -205,42 +252,4 @@ function encodeRecord(fields: FieldWriter, change: Change): void {
   const record = fields.bytes.subarray(start + frameSize)
   fields.fill(length, record.length)
   fields.fill(sum, crc32(record))
-}
-
-/** Magic, version, three feature words (compatible, read-only compatible, incompatible), checksum. */
-function header(): Buffer {
-  const head = Buffer.alloc(headerSize)
-  head.write(magic, 'latin1')
-  head.writeUInt32LE(version, 8)
-  head.writeUInt32LE(crc32(head.subarray(0, 28)), 28)
-  return head
-}
-
-function checkHeader(head: Buffer): void {
-  if (head.toString('latin1', 0, 8) !== magic) throw damaged('it does not begin with "plyupper"')
-  if (head.readUInt32LE(28) !== crc32(head.subarray(0, 28))) throw damaged('its header does not match its checksum')
-  const found = head.readUInt32LE(8)
-  const features = [head.readUInt32LE(16), head.readUInt32LE(20)]
-  if (found !== version || features.some((word) => word !== 0)) {
-    throw new PlyError('PLY_UNSUPPORTED', {
-      what: `upper format ${found}, features ${features.join('/')}`,
-      reason: `this version knows format ${version} without features; use a later ply`,
-    })
-  }
-}
-
-function writeFully(disk: Disk, fd: number, bytes: Uint8Array, position: number): void {
-  for (let done = 0; done < bytes.length; ) {
-    done += disk.fs.writeSync(fd, bytes, done, bytes.length - done, position + done)
-  }
-}
-
-function readFully(disk: Disk, fd: number, into: Uint8Array, position: number): number {
-  let done = 0
-  while (done < into.length) {
-    const got = disk.fs.readSync(fd, into, done, into.length - done, position + done)
-    if (got === 0) break
-    done += got
-  }
-  return done
 }

@@ -47,3 +47,5 @@ export type Change =
   | { readonly does: 'xattr'; readonly ino: number; readonly name: ByteString; readonly value: Uint8Array | undefined }
   /** The next free numbers; ends what a compaction wrote. */
   | { readonly does: 'counters'; readonly nextInode: number; readonly nextContent: number }
+  /** Everything before this record was on the disk when it was written: what does not fit there is damage, not a crash. */
+  | { readonly does: 'synced'; readonly position: number }

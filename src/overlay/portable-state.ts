@@ -112,6 +112,8 @@ export class PortableState {
         this.nextInode = Math.max(this.nextInode, change.nextInode)
         this.nextContent = Math.max(this.nextContent, change.nextContent)
         return
+      case 'synced':
+        return
       default:
         change satisfies never
     }

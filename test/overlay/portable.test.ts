@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { afterEach, describe, expect, test } from 'vitest'
 import { openPortableUpper } from '../../src/overlay/portable-upper.ts'
@@ -119,6 +120,33 @@ for (const [where, disk] of [
       second.close()
     })
 
+    test('a damaged record before a sync is an error, and nothing is cut off or removed for it', () => {
+      const used = disk()
+      const root = place(used)
+      const first = openPortableUpper({ disk: used, root })
+      first.copyUp(first.root.ino, 'a', 7, file, memoryBytes(Buffer.from('a')))
+      first.create(first.root.ino, 'b', file)
+      first.sync()
+      const synced = (used.fs.readFileSync(`${root}/log`) as Buffer).length
+      first.create(first.root.ino, 'c', file)
+      first.close()
+      const log = used.fs.readFileSync(`${root}/log`) as Buffer
+      for (let at = 32; at < log.length; at++) {
+        const bad = Buffer.from(log)
+        bad[at] = bad[at]! ^ 0x10
+        used.fs.writeFileSync(`${root}/log`, bad)
+        // The last of the synced bytes are the mark itself: without it the sync is not known of.
+        const known = at < synced - 23
+        if (known) {
+          expect(() => openPortableUpper({ disk: used, root }), `byte ${at}`).toThrow(
+            expect.objectContaining({ code: 'PLY_BAD_DOCUMENT' }),
+          )
+          expect(used.fs.readFileSync(`${root}/log`)).toEqual(bad)
+        } else if (at >= synced) openPortableUpper({ disk: used, root, readOnly: true }).close()
+      }
+      expect(used.fs.readdirSync(`${root}/inodes`)).toEqual(['1'])
+    })
+
     test('every change survives compaction, and numbers are not given twice after it', () => {
       const used = disk()
       const root = place(used)
@@ -224,12 +252,20 @@ for (const [where, disk] of [
       const used = disk()
       const root = place(used)
       openPortableUpper({ disk: used, root }).close()
-      const log = Buffer.from(used.fs.readFileSync(`${root}/log`) as Buffer)
-      log.writeUInt32LE(1, 20)
-      used.fs.writeFileSync(`${root}/log`, log)
-      expect(() => openPortableUpper({ disk: used, root })).toThrow(
-        expect.objectContaining({ code: 'PLY_BAD_DOCUMENT' }),
-      )
+      const written = Buffer.from(used.fs.readFileSync(`${root}/log`) as Buffer)
+      for (const [at, value] of [
+        [8, 2],
+        [16, 1],
+        [20, 1],
+      ] as const) {
+        const log = Buffer.from(written)
+        log.writeUInt32LE(value, at)
+        log.writeUInt32LE(crc32(log.subarray(0, 28)), 28)
+        used.fs.writeFileSync(`${root}/log`, log)
+        expect(() => openPortableUpper({ disk: used, root })).toThrow(
+          expect.objectContaining({ code: 'PLY_UNSUPPORTED' }),
+        )
+      }
       used.fs.writeFileSync(`${root}/log`, 'something else entirely, of thirty-two bytes')
       expect(() => openPortableUpper({ disk: used, root })).toThrow(
         expect.objectContaining({ code: 'PLY_BAD_DOCUMENT' }),
