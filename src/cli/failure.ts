@@ -57,7 +57,9 @@ export function failureOf(error: unknown, command: string | undefined): Failure 
 
 /** The lines that go to stderr. */
 export function renderFailure(failure: Failure): string {
-  return `ply: ${failure.message} (${failure.code})\n${failure.hint === undefined ? '' : `     ${failure.hint}\n`}`
+  // An errno stands in its message already.
+  const code = failure.message.startsWith(failure.code) ? '' : ` (${failure.code})`
+  return `ply: ${failure.message}${code}\n${failure.hint === undefined ? '' : `     ${failure.hint}\n`}`
 }
 
 function isParseError(error: unknown): error is ParseError {

@@ -54,7 +54,7 @@ export class Layers {
     }
     await using blob = await this.#blobs.draft()
     const taken = await this.#import(layer.compressed(operation), blob, layer, operation)
-    await blob.commit(descriptor.digest)
+    await blob.commit(descriptor.digest, operation)
     added?.add(descriptor.digest).add(diffId)
     return taken
   }
@@ -65,9 +65,9 @@ export class Layers {
     await using index = cacheDraft(this.#disk, this.#layout.tmp)
     const made = await rebuildIndex(teeTo(tar, blob), operation)
     await made.writeIndex(await index.open())
-    await index.commit(this.#layout.indexOf(made.diffId))
+    await index.commit(this.#layout.indexOf(made.diffId), operation)
     const known = await this.#blobs.stat(made.diffId)
-    await blob.commit(made.diffId)
+    await blob.commit(made.diffId, operation)
     if (known === undefined) added?.add(made.diffId)
     return { diffId: made.diffId, descriptor: { mediaType, digest: made.diffId, size: made.tarSize } }
   }
@@ -129,8 +129,8 @@ export class Layers {
       },
     )
     await imported.writeIndex(await index.open())
-    await index.commit(this.#layout.indexOf(diffId))
-    if (imported.compression !== 'none') await tar.commit(this.#layout.tarOf(diffId))
+    await index.commit(this.#layout.indexOf(diffId), operation)
+    if (imported.compression !== 'none') await tar.commit(this.#layout.tarOf(diffId), operation)
     return imported.report
   }
 
@@ -145,7 +145,7 @@ export class Layers {
       try {
         const rebuilt = await rebuildIndex(streamOf(tar), { ...operation, ...expected })
         await rebuilt.writeIndex(await index.open())
-        await index.commit(this.#layout.indexOf(diffId))
+        await index.commit(this.#layout.indexOf(diffId), operation)
         return
       } catch (error) {
         // A damaged cached tar comes back from the blob; a damaged blob does not.
@@ -162,8 +162,8 @@ export class Layers {
     })
     const rebuilt = await rebuildIndex(teeTo(stream, await tar.open()), { ...operation, ...expected })
     await rebuilt.writeIndex(await index.open())
-    await index.commit(this.#layout.indexOf(diffId))
-    if (descriptor.digest !== diffId) await tar.commit(path)
+    await index.commit(this.#layout.indexOf(diffId), operation)
+    if (descriptor.digest !== diffId) await tar.commit(path, operation)
   }
 
   #openIndex(diffId: DiffId): Index | undefined {

@@ -61,7 +61,7 @@ export class Trees {
     try {
       await using draft = cacheDraft(this.#disk, this.#layout.tmp)
       await writeTree(await draft.open(), { views, base, chainId, ...operation })
-      await draft.commit(this.#layout.treeOf(chainId))
+      await draft.commit(this.#layout.treeOf(chainId), operation)
     } finally {
       for (const view of views) view.close()
       base?.close()

@@ -98,7 +98,7 @@ describe('a signal stops the command, which cleans up', () => {
       child.kill(signal)
       const exit = await new Promise((resolve) => child.on('exit', resolve))
       clearInterval(feeding)
-      expect([exit, err]).toEqual([code, 'ply: stopped on request\n'])
+      expect([exit, err]).toEqual([code, 'ply: stopped on request (PLY_ABORTED)\n'])
       expect(Date.now() - from).toBeLessThan(2000)
       expect(readdirSync(temporary)).toEqual([])
       expect(readdirSync(join(root, 'tmp'))).toEqual([])

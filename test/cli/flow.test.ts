@@ -348,6 +348,6 @@ test('an aborted load ends with 130 and leaves nothing behind', async () => {
   controller.abort('SIGINT')
   const { code, err } = await ply(['load', archive, '--root', aborted], { signal: controller.signal })
   expect(code).toBe(130)
-  expect(err).toBe('ply: stopped on request\n')
+  expect(err).toBe('ply: stopped on request (PLY_ABORTED)\n')
   expect((await ply(['images', '-q', '--root', aborted])).out).toBe('')
 })
