@@ -28,7 +28,9 @@ const rank = (folder: string) => tiers.findIndex((tier) => tier.includes(folder)
 
 function importsOf(file: string): string[] {
   const text = readFileSync(join(root, file), 'utf8')
-  return [...text.matchAll(/^(?:import|export)\s[^'"]*?from\s+'([^']+)'|import\('([^']+)'\)/gm)].map((match) => match[1] ?? match[2]!)
+  return [...text.matchAll(/^(?:import|export)\s[^'"]*?from\s+'([^']+)'|import\('([^']+)'\)/gm)].map(
+    (match) => match[1] ?? match[2]!,
+  )
 }
 
 describe('the architecture', () => {
@@ -39,7 +41,11 @@ describe('the architecture', () => {
   for (const file of files) {
     const home = homeOf(file)
     const imports = importsOf(file)
-    const away = [...new Set(imports.filter((name) => name.startsWith('.')).map((name) => homeOf(posix.join(posix.dirname(file), name))))]
+    const away = [
+      ...new Set(
+        imports.filter((name) => name.startsWith('.')).map((name) => homeOf(posix.join(posix.dirname(file), name))),
+      ),
+    ]
     test(`${file} imports only folders below ${home}`, () => {
       expect(away.filter((folder) => folder !== home && rank(folder) >= rank(home))).toEqual([])
       if (home === 'cli') expect(away.filter((folder) => folder !== 'cli' && folder !== 'index.ts')).toEqual([])

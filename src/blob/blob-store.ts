@@ -20,6 +20,8 @@ export interface Expected {
  * has hashed the bytes on their way.
  */
 export interface Draft extends ByteSink, AsyncDisposable {
+  /** Syncs what was written; nothing can be written after it. `commit` then only names. @throws PLY_ABORTED, ENOSPC … */
+  finish(operation?: Operation): Promise<void>
   /**
    * Syncs, names the blob, syncs the directory. Naming bytes that are there already changes nothing.
    * Until the name is set, which is one step, an abort leaves nothing. @throws PLY_ABORTED, ENOSPC …

@@ -25,7 +25,7 @@ export class DiskDraft {
   readonly #writing: Promise<void>[] = []
   #failure: unknown
   #size = 0
-  #state: 'open' | 'settled' = 'open'
+  #state: 'open' | 'finished' | 'settled' = 'open'
 
   private constructor(disk: Disk, handle: promises.FileHandle, path: string) {
     this.#disk = disk
@@ -55,8 +55,9 @@ export class DiskDraft {
     if (this.#filled === bufferSize) return this.#writeRest(chunk, taken)
   }
 
-  /** Returns when all bytes are on the disk and the file is closed. An abort ends the waiting, not the syncing. */
+  /** Returns when all bytes are on the disk and the file is closed. An abort ends the waiting, not the syncing. Safe to call twice. */
   async finish({ durable, signal }: { readonly durable: boolean } & Operation): Promise<void> {
+    if (this.#state === 'finished') return
     this.#check()
     try {
       await untilAborted(this.#written(), signal)
@@ -65,7 +66,7 @@ export class DiskDraft {
     } catch (error) {
       throw withPath(error, this.path)
     }
-    this.#state = 'settled'
+    this.#state = 'finished'
     await this.#handle.close()
   }
 

@@ -8,7 +8,9 @@ import type { Disk } from '../sys/disk.ts'
 export interface CacheDraft extends AsyncDisposable {
   /** Starts the file. Not called twice. */
   open(): Promise<ByteSink>
-  /** Syncs it and gives it its name, in place of what had it. */
+  /** Syncs it; nothing can be written after it. */
+  finish(operation?: Operation): Promise<void>
+  /** Gives it its name, in place of what had it, syncing it first where that was not done. */
   commit(path: string, operation?: Operation): Promise<void>
 }
 
@@ -18,6 +20,9 @@ export function cacheDraft(disk: Disk, directory: string): CacheDraft {
     async open() {
       draft = await DiskDraft.open(disk, directory)
       return draft
+    },
+    async finish(operation = {}) {
+      await draft!.finish({ durable: true, ...operation })
     },
     async commit(path, operation = {}) {
       await draft!.finish({ durable: true, ...operation })

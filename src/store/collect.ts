@@ -1,16 +1,16 @@
 import { join } from 'node:path'
 import type { BlobStore } from '../blob/blob-store.ts'
-import { chainIds, hexOf, isDigest } from '../model/digest.ts'
 import type { Digest } from '../model/digest.ts'
+import { chainIds, hexOf, isDigest } from '../model/digest.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
-import { checkAborted } from '../model/operation.ts'
 import type { Operation } from '../model/operation.ts'
+import { checkAborted } from '../model/operation.ts'
 import { parseIndex, parseManifest } from '../model/parse-documents.ts'
-import type { Disk } from '../sys/disk.ts'
 import { collect as bytesOfStream } from '../stream/collect.ts'
+import type { Disk } from '../sys/disk.ts'
+import type { Containers } from './containers.ts'
 import type { Layout } from './layout.ts'
 import type { Names } from './names.ts'
-import type { Containers } from './containers.ts'
 import type { Uppers } from './uppers.ts'
 
 const documentLimit = 4 << 20
@@ -38,7 +38,14 @@ interface Marked {
  * meanwhile, so what is in `tmp/` belongs to nobody. `only` leaves everything alone but these blobs and their caches.
  */
 export async function collect(
-  { disk, layout, blobs, names, uppers, containers }: {
+  {
+    disk,
+    layout,
+    blobs,
+    names,
+    uppers,
+    containers,
+  }: {
     readonly disk: Disk
     readonly layout: Layout
     readonly blobs: BlobStore
@@ -49,7 +56,10 @@ export async function collect(
   { dryRun = false, only, signal }: { readonly dryRun?: boolean; readonly only?: ReadonlySet<Digest> } & Operation,
 ): Promise<Collected> {
   const marked: Marked = { blobs: new Set(), caches: new Set(), unreadable: new Set() }
-  const roots = [...names.list().map(({ descriptor }) => descriptor.digest), ...names.unnamed().map(({ digest }) => digest)]
+  const roots = [
+    ...names.list().map(({ descriptor }) => descriptor.digest),
+    ...names.unnamed().map(({ digest }) => digest),
+  ]
   const used = new Set((await containers.list()).map(({ upper }) => upper))
   for (const id of used) roots.push(uppers.record(id).manifest)
   for (const root of roots) await mark(root, blobs, marked)
@@ -97,7 +107,8 @@ async function mark(digest: Digest, blobs: BlobStore, marked: Marked): Promise<v
   }
   if (Array.isArray(shape.manifests)) {
     // Platforms of an index that were never fetched are no damage.
-    for (const child of parseIndex(raw).manifests) if (await blobs.stat(child.digest)) await mark(child.digest, blobs, marked)
+    for (const child of parseIndex(raw).manifests)
+      if (await blobs.stat(child.digest)) await mark(child.digest, blobs, marked)
     return
   }
   const manifest = parseManifest(raw)
@@ -107,7 +118,8 @@ async function mark(digest: Digest, blobs: BlobStore, marked: Marked): Promise<v
   // Artifacts have configs that are none of an image: they have no caches.
   const diffIds = (config && (shapeOf(config)?.rootfs as { diff_ids?: unknown } | undefined)?.diff_ids) ?? []
   if (!Array.isArray(diffIds) || !diffIds.every(isDigest)) return
-  for (const diffId of diffIds) for (const kind of ['tar', 'erofs', 'sums']) marked.caches.add(`${hexOf(diffId)}.${kind}`)
+  for (const diffId of diffIds)
+    for (const kind of ['tar', 'erofs', 'sums']) marked.caches.add(`${hexOf(diffId)}.${kind}`)
   for (const chainId of chainIds(diffIds)) marked.caches.add(`${hexOf(chainId)}.erofs`)
 }
 
@@ -139,4 +151,3 @@ function allNamesIn(disk: Disk, directory: string): string[] {
     throw new PlyError('EIO', { syscall: 'readdir', path: directory }, { cause: error })
   }
 }
-

@@ -4,25 +4,28 @@ import { append } from '../image/append.ts'
 import type { Image, Layer } from '../image/image.ts'
 import { packLayer } from '../layer/index.ts'
 import { mediaTypes } from '../model/documents.ts'
-import type { Digest } from '../model/digest.ts'
+import type { Arrivals } from './arrivals.ts'
 import type { Container } from './containers.ts'
 import type { Layers } from './layers.ts'
 import type { CommitOptions } from './store.ts'
 
 /**
  * A container's changes as one canonical layer on top of its image. The layer is stored as the uncompressed tar it is:
- * nothing is compressed here, and nothing of the image below is read but what the changes name.
+ * nothing is compressed here, and nothing of the image below is read but what the changes name. It can be read once
+ * `arrivals` are published.
  */
 export async function commitContainer(
   container: Container,
   base: Image,
-  { layers, blobs, added }: { readonly layers: Layers; readonly blobs: BlobStore; readonly added: Set<Digest> },
+  { layers, blobs, arrivals }: { readonly layers: Layers; readonly blobs: BlobStore; readonly arrivals: Arrivals },
   { message, author, epoch = defaultEpoch(), ...operation }: CommitOptions,
 ): Promise<Image> {
   container.tree.sync()
-  const tar = packLayer(packChanges(container.changes(operation), { before: container.tree.lower, after: container.tree }, operation))
+  const tar = packLayer(
+    packChanges(container.changes(operation), { before: container.tree.lower, after: container.tree }, operation),
+  )
   const docker = base.descriptor.mediaType === mediaTypes.dockerManifest
-  const made = await layers.make(tar, docker ? mediaTypes.dockerLayer : mediaTypes.ociLayer, operation, added)
+  const made = await layers.make(tar, docker ? mediaTypes.dockerLayer : mediaTypes.ociLayer, arrivals, operation)
   const layer: Layer = {
     descriptor: made.descriptor,
     diffId: made.diffId,

@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { type Change, changes } from '../diff/index.ts'
-import { fsOf } from '../fs/index.ts'
 import type { UnionFs } from '../fs/index.ts'
+import { fsOf } from '../fs/index.ts'
 import type { Digest } from '../model/digest.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { Operation } from '../model/operation.ts'
-import type { Disk, Lock } from '../sys/disk.ts'
-import { union } from '../union/union-tree.ts'
-import type { WritableUnion } from '../union/union.ts'
-import type { Upper } from '../union/upper.ts'
 import type { Tree } from '../stack/tree.ts'
+import type { Disk, Lock } from '../sys/disk.ts'
+import type { WritableUnion } from '../union/union.ts'
+import { union } from '../union/union-tree.ts'
+import type { Upper } from '../union/upper.ts'
 import type { Layout } from './layout.ts'
 import { escapeName } from './names.ts'
 import { namesIn, readJson, writeFileAtomically } from './records.ts'
@@ -60,7 +60,10 @@ export interface Ground {
   /** The form that new uppers take on this disk. */
   form(): UpperForm
   /** Finds the image and answers its manifest, its chain and the folded tree of it. */
-  stand(image: string, operation: Operation): Promise<Pick<UpperRecord, 'manifest' | 'chainId'> & { readonly tree: Tree }>
+  stand(
+    image: string,
+    operation: Operation,
+  ): Promise<Pick<UpperRecord, 'manifest' | 'chainId'> & { readonly tree: Tree }>
   /** The folded tree that an upper was made on. */
   lower(record: UpperRecord, operation: Operation): Promise<Tree>
   /** Holds off collection while something is being written. */
@@ -106,7 +109,8 @@ export function containersOf(ground: Ground): Containers {
         tree.close()
         uppers.remove(upper.id)
         // Somebody else was faster.
-        if (codeOf(error) === 'ENOTEMPTY' || codeOf(error) === 'EEXIST') throw new PlyError('PLY_CONTAINER_EXISTS', { name })
+        if (codeOf(error) === 'ENOTEMPTY' || codeOf(error) === 'EEXIST')
+          throw new PlyError('PLY_CONTAINER_EXISTS', { name })
         throw error
       }
     },

@@ -1,7 +1,7 @@
 import type { BlobStore } from '../blob/blob-store.ts'
 import { type Candidate, chooseImage, isImageEntry } from '../image/choose.ts'
-import { type BlobReader, imageFromBlobs, readDocument } from '../image/image-from-blobs.ts'
 import type { Image } from '../image/image.ts'
+import { type BlobReader, imageFromBlobs, readDocument } from '../image/image-from-blobs.ts'
 import { type Digest, isDigest } from '../model/digest.ts'
 import type { Descriptor } from '../model/documents.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
@@ -48,7 +48,11 @@ export class Images {
   }
 
   /** @throws PLY_IMAGE_NOT_FOUND, PLY_PLATFORM_NOT_FOUND, PLY_BAD_DOCUMENT, PLY_BLOB_NOT_FOUND, PLY_DIGEST_MISMATCH */
-  async open(descriptor: Descriptor, name: string, { platform, ...operation }: { readonly platform?: string } & Operation = {}): Promise<Image> {
+  async open(
+    descriptor: Descriptor,
+    name: string,
+    { platform, ...operation }: { readonly platform?: string } & Operation = {},
+  ): Promise<Image> {
     const manifest = await this.#manifestOf(descriptor, name, platform, operation, 0)
     return imageFromBlobs(manifest, this.#read, { ...operation, ...(this.#zstd && { zstd: this.#zstd }) })
   }
@@ -73,19 +77,38 @@ export class Images {
         size: image.descriptor.size + manifest.config.size + manifest.layers.reduce((sum, { size }) => sum + size, 0),
       }
     } catch (error) {
-      const damaged = ['PLY_BLOB_NOT_FOUND', 'PLY_DIGEST_MISMATCH', 'PLY_SIZE_MISMATCH', 'PLY_BAD_DOCUMENT', 'PLY_PLATFORM_NOT_FOUND', 'PLY_UNSUPPORTED']
+      const damaged = [
+        'PLY_BLOB_NOT_FOUND',
+        'PLY_DIGEST_MISMATCH',
+        'PLY_SIZE_MISMATCH',
+        'PLY_BAD_DOCUMENT',
+        'PLY_PLATFORM_NOT_FOUND',
+        'PLY_UNSUPPORTED',
+      ]
       if (!damaged.includes(codeOf(error) ?? '')) throw error
       return { name, digest: descriptor.digest, layers: 0, size: descriptor.size, problem: (error as Error).message }
     }
   }
 
-  async #manifestOf(descriptor: Descriptor, name: string, platform: string | undefined, operation: Operation, depth: number): Promise<Descriptor> {
+  async #manifestOf(
+    descriptor: Descriptor,
+    name: string,
+    platform: string | undefined,
+    operation: Operation,
+    depth: number,
+  ): Promise<Descriptor> {
     if (!isIndexType(descriptor.mediaType)) return descriptor
-    if (depth === nesting) throw new PlyError('PLY_BAD_DOCUMENT', { what: `index ${descriptor.digest}`, reason: 'it is nested too deeply' })
+    if (depth === nesting)
+      throw new PlyError('PLY_BAD_DOCUMENT', { what: `index ${descriptor.digest}`, reason: 'it is nested too deeply' })
     const index = parseIndex(await readDocument(descriptor, this.#read, manifestLimit, operation))
-    const candidates: Candidate[] = index.manifests.filter(isImageEntry).map((entry) => ({ descriptor: entry, platform: entry.platform }))
+    const candidates: Candidate[] = index.manifests
+      .filter(isImageEntry)
+      .map((entry) => ({ descriptor: entry, platform: entry.platform }))
     // An index around a single image that says nothing of its platform is that image.
-    const chosen = candidates.length === 1 && candidates[0]!.platform === undefined ? candidates[0]!.descriptor : chooseImage(candidates, name, platform)
+    const chosen =
+      candidates.length === 1 && candidates[0]!.platform === undefined
+        ? candidates[0]!.descriptor
+        : chooseImage(candidates, name, platform)
     return this.#manifestOf(chosen, name, platform, operation, depth + 1)
   }
 
@@ -96,7 +119,10 @@ export class Images {
     if (stat === undefined) throw this.#notFound(name)
     const raw = await readDocument({ mediaType: '', digest, size: stat.size }, this.#read, manifestLimit)
     const { mediaType } = JSON.parse(raw.toString('utf8')) as { mediaType?: string }
-    const assumed = manifestOrIndex(raw, digest) === 'index' ? 'application/vnd.oci.image.index.v1+json' : 'application/vnd.oci.image.manifest.v1+json'
+    const assumed =
+      manifestOrIndex(raw, digest) === 'index'
+        ? 'application/vnd.oci.image.index.v1+json'
+        : 'application/vnd.oci.image.manifest.v1+json'
     return { mediaType: mediaType ?? assumed, digest, size: stat.size }
   }
 

@@ -1,22 +1,23 @@
 import { join } from 'node:path'
-import type { Draft, BlobStore } from '../blob/blob-store.ts'
+import type { BlobStore } from '../blob/blob-store.ts'
 import { Index } from '../erofs/index.ts'
 import type { Layer } from '../image/image.ts'
-import { type ImportReport, importLayer, type IndexedView, layerView, rebuildIndex } from '../layer/index.ts'
-import type { Descriptor } from '../model/documents.ts'
-import type { Digest, DiffId } from '../model/digest.ts'
+import { type IndexedView, importLayer, layerView, rebuildIndex } from '../layer/index.ts'
+import type { DiffId, Digest } from '../model/digest.ts'
 import { hexOf } from '../model/digest.ts'
+import type { Descriptor } from '../model/documents.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { Operation } from '../model/operation.ts'
-import type { Bytes, ByteStream } from '../stream/bytes.ts'
+import type { ByteStream, Bytes } from '../stream/bytes.ts'
 import { streamOf } from '../stream/bytes.ts'
 import { checkedBytes } from '../stream/checked-bytes.ts'
-import { decompressed } from '../stream/compression.ts'
 import type { ZstdDecoders } from '../stream/compression.ts'
+import { decompressed } from '../stream/compression.ts'
 import type { Disk, Lock } from '../sys/disk.ts'
 import { fileBytes } from '../sys/file-bytes.ts'
-import type { Layout } from './layout.ts'
+import type { Arrivals } from './arrivals.ts'
 import { cacheDraft } from './cache-draft.ts'
+import type { Layout } from './layout.ts'
 
 /** What names a layer inside a store: its tar, and the blob it travels as. */
 export interface LayerId {
@@ -42,33 +43,39 @@ export class Layers {
   }
 
   /**
-   * Takes a layer in: one pass reads, verifies, inflates, hashes, indexes and writes it. What is here already is not read
-   * again. The blob appears last, so that whatever died on the way is only cache. `added` learns what is new in the store.
+   * Takes layers in: one pass over each reads, verifies, inflates, hashes, indexes and writes it. What is here already is
+   * not read again. Nothing is visible before `arrivals` are published, and then a layer's caches before its blob.
+   *
+   * Layers are locked until then, in one order for everybody, so that two imports never wait for each other.
    */
-  async take(layer: Layer, operation: Operation = {}, added?: Set<Digest>): Promise<ImportReport | undefined> {
-    const { diffId, descriptor } = layer
-    using _ = await this.#lock(diffId, operation)
-    if (await this.#hasBlob(layer)) {
-      if (!this.#isReady(layer)) await this.#rebuild(layer, operation)
-      return undefined
+  async take(layers: readonly Layer[], arrivals: Arrivals, operation: Operation = {}): Promise<Digest[]> {
+    const added: Digest[] = []
+    const locked = new Set<DiffId>()
+    const distinct = new Map(layers.map((layer) => [layer.descriptor.digest, layer]))
+    for (const layer of [...distinct.values()].sort((a, b) => (a.diffId < b.diffId ? -1 : 1))) {
+      const { diffId, descriptor } = layer
+      if (!locked.has(diffId)) arrivals.hold(await this.#lock(diffId, operation))
+      locked.add(diffId)
+      if (await this.#hasBlob(layer)) {
+        if (!this.#isReady(layer)) await this.#rebuild(layer, operation)
+        continue
+      }
+      await this.#import(layer, arrivals, operation)
+      added.push(descriptor.digest, diffId)
     }
-    await using blob = await this.#blobs.draft()
-    const taken = await this.#import(layer.compressed(operation), blob, layer, operation)
-    await blob.commit(descriptor.digest, operation)
-    added?.add(descriptor.digest).add(diffId)
-    return taken
+    return added
   }
 
   /** Takes in a tar that was just made here: it is stored as it is, uncompressed, and its blob is its tar. */
-  async make(tar: ByteStream, mediaType: string, operation: Operation = {}, added?: Set<Digest>): Promise<LayerId> {
-    await using blob = await this.#blobs.draft()
-    await using index = cacheDraft(this.#disk, this.#layout.tmp)
+  async make(tar: ByteStream, mediaType: string, arrivals: Arrivals, operation: Operation = {}): Promise<LayerId> {
+    const blob = arrivals.hold(await this.#blobs.draft())
+    const index = arrivals.hold(cacheDraft(this.#disk, this.#layout.tmp))
     const made = await rebuildIndex(teeTo(tar, blob), operation)
     await made.writeIndex(await index.open())
-    await index.commit(this.#layout.indexOf(made.diffId), operation)
-    const known = await this.#blobs.stat(made.diffId)
-    await blob.commit(made.diffId, operation)
-    if (known === undefined) added?.add(made.diffId)
+    await index.finish(operation)
+    await blob.finish(operation)
+    arrivals.afterwards(() => index.commit(this.#layout.indexOf(made.diffId)))
+    arrivals.afterwards(() => blob.commit(made.diffId))
     return { diffId: made.diffId, descriptor: { mediaType, digest: made.diffId, size: made.tarSize } }
   }
 
@@ -110,16 +117,13 @@ export class Layers {
     return descriptor.digest === diffId ? this.#layout.blobOf(diffId) : this.#layout.tarOf(diffId)
   }
 
-  async #import(
-    source: AsyncIterable<Uint8Array>,
-    blob: Draft,
-    { diffId, descriptor }: LayerId,
-    operation: Operation,
-  ): Promise<ImportReport> {
-    await using tar = cacheDraft(this.#disk, this.#layout.tmp)
-    await using index = cacheDraft(this.#disk, this.#layout.tmp)
+  async #import(layer: Layer, arrivals: Arrivals, operation: Operation): Promise<void> {
+    const { diffId, descriptor } = layer
+    const blob = arrivals.hold(await this.#blobs.draft())
+    const tar = arrivals.hold(cacheDraft(this.#disk, this.#layout.tmp))
+    const index = arrivals.hold(cacheDraft(this.#disk, this.#layout.tmp))
     const imported = await importLayer(
-      source,
+      layer.compressed(operation),
       { blob, openTar: () => tar.open() },
       {
         ...operation,
@@ -129,9 +133,14 @@ export class Layers {
       },
     )
     await imported.writeIndex(await index.open())
-    await index.commit(this.#layout.indexOf(diffId), operation)
-    if (imported.compression !== 'none') await tar.commit(this.#layout.tarOf(diffId), operation)
-    return imported.report
+    await index.finish(operation)
+    arrivals.afterwards(() => index.commit(this.#layout.indexOf(diffId)))
+    if (imported.compression !== 'none') {
+      await tar.finish(operation)
+      arrivals.afterwards(() => tar.commit(this.#layout.tarOf(diffId)))
+    }
+    await blob.finish(operation)
+    arrivals.afterwards(() => blob.commit(descriptor.digest))
   }
 
   /** Builds the caches from the tar if it is here and good, else from the blob. The layer's lock is held. */

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { ChainId, Digest, DiffId } from '../model/digest.ts'
+import type { ChainId, DiffId, Digest } from '../model/digest.ts'
 import { hexOf } from '../model/digest.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { Disk } from '../sys/disk.ts'
@@ -74,7 +74,8 @@ export function openLayout(disk: Disk, root: string, readOnly: boolean): { layou
   const layout = layoutOf(root)
   const found = readJson<FormatRecord>(disk, layout.record)
   if (found === undefined) {
-    if (readOnly) throw new PlyError('PLY_STORE_FORMAT', { root, found: 'none', supported: 1, reason: 'there is no store' })
+    if (readOnly)
+      throw new PlyError('PLY_STORE_FORMAT', { root, found: 'none', supported: 1, reason: 'there is no store' })
     initialise(disk, layout)
     return { layout, writable: true }
   }
@@ -104,10 +105,19 @@ function initialise(disk: Disk, layout: Layout): void {
   }
   fs.mkdirSync(layout.root, { recursive: true, mode: 0o700 })
   fs.mkdirSync(join(layout.root, 'blobs', 'sha256'), { recursive: true, mode: 0o700 })
-  for (const directory of [layout.names, layout.layerCache, layout.treeCache, layout.uppers, layout.containers, layout.locks, layout.tmp])
+  for (const directory of [
+    layout.names,
+    layout.layerCache,
+    layout.treeCache,
+    layout.uppers,
+    layout.containers,
+    layout.locks,
+    layout.tmp,
+  ])
     fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
   if (!fs.existsSync(layout.ociLayout)) writeFileAtomically(disk, layout.ociLayout, '{"imageLayoutVersion":"1.0.0"}')
-  if (!fs.existsSync(layout.indexJson)) writeFileAtomically(disk, layout.indexJson, '{"schemaVersion":2,"manifests":[]}')
+  if (!fs.existsSync(layout.indexJson))
+    writeFileAtomically(disk, layout.indexJson, '{"schemaVersion":2,"manifests":[]}')
   // The record comes last: a directory without it is made again from the start.
   writeFileAtomically(disk, layout.record, `${JSON.stringify(fresh, null, 2)}\n`)
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import type { Descriptor, ImageIndex } from '../model/documents.ts'
 import { isDigest } from '../model/digest.ts'
+import type { Descriptor, ImageIndex } from '../model/documents.ts'
 import { codeOf } from '../model/errors.ts'
 import type { Disk } from '../sys/disk.ts'
 import type { Layout } from './layout.ts'
@@ -121,7 +121,8 @@ export class Names {
     const seen = readJson<Seen>(this.#disk, join(this.#layout.names, seenFile))
     const now = this.#stamp()
     if (now === undefined) return undefined
-    if (seen !== undefined && seen.ino === now.ino && seen.size === now.size && seen.mtimeMs === now.mtimeMs) return undefined
+    if (seen !== undefined && seen.ino === now.ino && seen.size === now.size && seen.mtimeMs === now.mtimeMs)
+      return undefined
     return this.#readIndex()
   }
 
@@ -159,7 +160,8 @@ export class Names {
       ...unnamed,
     ]
     writeFileAtomically(this.#disk, this.#layout.indexJson, JSON.stringify({ ...other, manifests }))
-    if (this.#writable) writeFileAtomically(this.#disk, join(this.#layout.names, seenFile), JSON.stringify(this.#stamp()))
+    if (this.#writable)
+      writeFileAtomically(this.#disk, join(this.#layout.names, seenFile), JSON.stringify(this.#stamp()))
   }
 
   #stamp(): Seen | undefined {

@@ -2,21 +2,21 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { diskBlobStore } from '../blob/disk-blob-store.ts'
 import type { Image } from '../image/image.ts'
-import { type Digest, chainIds } from '../model/digest.ts'
+import { chainIds, type Digest, digestOf } from '../model/digest.ts'
 import { PlyError } from '../model/errors.ts'
 import { checkAborted, type Operation } from '../model/operation.ts'
 import { normalName } from '../model/reference.ts'
-import { streamOf, memoryBytes } from '../stream/bytes.ts'
 import type { Disk, Lock } from '../sys/disk.ts'
 import { zstdDecoders } from '../sys/libzstd.ts'
 import { memoryDisk } from '../sys/memory-disk.ts'
 import { nodeDisk } from '../sys/node-disk.ts'
+import { Arrivals } from './arrivals.ts'
 import { collect } from './collect.ts'
 import { commitContainer } from './commit.ts'
 import { containersOf } from './containers.ts'
 import { Images } from './images.ts'
-import { Layers } from './layers.ts'
 import type { LayerId } from './layers.ts'
+import { Layers } from './layers.ts'
 import { openLayout } from './layout.ts'
 import { Names } from './names.ts'
 import type { Store } from './store.ts'
@@ -71,31 +71,53 @@ export async function openStore(root: string = defaultRoot(), options: StoreOpti
     return images.open(found.descriptor, name, operation)
   }
   /**
-   * Writes blobs under a lease. If it fails, what it added goes again at once, unless somebody else is writing just then:
-   * they may have found it and count on it, and the next collection takes what they do not.
+   * Prepares an image with `make`, then publishes its blobs and sets its name. Until the publishing starts an abort or an
+   * error leaves nothing behind; a failure in the middle of it (a full disk) takes back what it can.
    */
-  const adding = async <T>(operation: Operation, act: (added: Set<Digest>) => Promise<T>): Promise<T> => {
-    const added = new Set<Digest>()
+  const arriving = async (
+    as: string | undefined,
+    operation: Operation,
+    make: (arrivals: Arrivals) => Promise<{ readonly image: Image; readonly added: readonly Digest[] }>,
+  ): Promise<Image> => {
+    let unnamed: readonly Digest[] = []
     try {
       using _ = await lease(operation)
-      return await act(added)
+      await using arrivals = new Arrivals()
+      const { image, added } = await make(arrivals)
+      const documents = await prepareDocuments(image, arrivals, operation)
+      checkAborted(operation.signal)
+      unnamed = [...added, ...documents]
+      await arrivals.publish()
+      if (as !== undefined) await names.set(as, image.descriptor)
+      return image
     } catch (error) {
-      if (added.size > 0) {
-        using held = await disk.lock(join(layout.locks, 'collect'))
-        if (held !== undefined) await collect({ disk, layout, blobs, names, uppers, containers }, { only: added })
-      }
+      if (unnamed.length > 0) await withdraw(unnamed)
       throw error
     }
   }
-  const put = async (image: Image, operation: Operation, added: Set<Digest>) => {
-    for (const [content, { digest, size }] of [
+  /** Manifest and config, where they are not here already. */
+  const prepareDocuments = async (image: Image, arrivals: Arrivals, operation: Operation): Promise<Digest[]> => {
+    const added: Digest[] = []
+    for (const [content, { digest }] of [
       [image.rawConfig, image.manifest.config],
       [image.rawManifest, image.descriptor],
     ] as const) {
+      const actual = digestOf(content)
+      if (actual !== digest)
+        throw new PlyError('PLY_DIGEST_MISMATCH', { what: `image ${image.digest}`, expected: digest, actual })
       if (await blobs.stat(digest)) continue
-      await blobs.write(streamOf(memoryBytes(content)), { digest, size }, operation)
-      added.add(digest)
+      const draft = arrivals.hold(await blobs.draft())
+      await draft.write(content)
+      await draft.finish(operation)
+      arrivals.afterwards(() => draft.commit(digest))
+      added.push(digest)
     }
+    return added
+  }
+  /** If somebody else is writing just now, they may count on what they found: then the next collection takes the rest. */
+  const withdraw = async (added: readonly Digest[]): Promise<void> => {
+    using held = await disk.lock(join(layout.locks, 'collect'))
+    if (held !== undefined) await collect({ disk, layout, blobs, names, uppers, containers }, { only: new Set(added) })
   }
 
   const containers = containersOf({
@@ -105,7 +127,11 @@ export async function openStore(root: string = defaultRoot(), options: StoreOpti
     form: () => options.upperForm ?? (overlayWorks(disk, layout) ? 'overlay' : 'portable'),
     async stand(name, operation) {
       const image = await imageOf(name, operation)
-      return { manifest: image.digest, chainId: chainOf(image), tree: await trees.open(stackOf(image), { folded: true, ...operation }) }
+      return {
+        manifest: image.digest,
+        chainId: chainOf(image),
+        tree: await trees.open(stackOf(image), { folded: true, ...operation }),
+      }
     },
     async lower({ manifest }, operation) {
       return trees.open(stackOf(await images.byDigest(manifest, operation)), { folded: true, ...operation })
@@ -131,13 +157,11 @@ export async function openStore(root: string = defaultRoot(), options: StoreOpti
     },
     async write(image, name, operation = {}) {
       const as = name === undefined ? undefined : normalName(name)
-      return adding(operation, async (added) => {
-        for (const layer of image.layers) await layers.take(layer, operation, added)
-        await put(image, operation, added)
-        checkAborted(operation.signal)
-        if (as !== undefined) await names.set(as, image.descriptor)
-        return image.descriptor
-      })
+      const { descriptor } = await arriving(as, operation, async (arrivals) => ({
+        image,
+        added: await layers.take(image.layers, arrivals, operation),
+      }))
+      return descriptor
     },
     async tag(name, as) {
       const target = normalName(as)
@@ -148,20 +172,18 @@ export async function openStore(root: string = defaultRoot(), options: StoreOpti
     async untag(text) {
       writing()
       const { name } = await images.find(text)
-      if (name === undefined || !(await names.remove(name))) throw new PlyError('PLY_IMAGE_NOT_FOUND', { name: text, where: root })
+      if (name === undefined || !(await names.remove(name)))
+        throw new PlyError('PLY_IMAGE_NOT_FOUND', { name: text, where: root })
     },
     async tree(image, operation = {}) {
       return trees.open(stackOf(typeof image === 'string' ? await imageOf(image, operation) : image), operation)
     },
     async commit(container, name, operation = {}) {
       const as = name === undefined ? undefined : normalName(name)
-      return adding(operation, async (added) => {
+      return arriving(as, operation, async (arrivals) => {
         const base = await images.byDigest(container.manifest, operation)
-        const made = await commitContainer(container, base, { layers, blobs, added }, operation)
-        await put(made, operation, added)
-        checkAborted(operation.signal)
-        if (as !== undefined) await names.set(as, made.descriptor)
-        return made
+        const made = await commitContainer(container, base, { layers, blobs, arrivals }, operation)
+        return { image: made, added: [made.layers.at(-1)!.diffId] }
       })
     },
     async collect(operation = {}) {

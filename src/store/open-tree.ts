@@ -23,12 +23,18 @@ export interface OpenTreeOptions extends Operation {
  *
  * @throws what the place it comes from throws; PLY_USAGE for a name without a store
  */
-export async function openTree(reference: string, { store, platform, ...operation }: OpenTreeOptions = {}): Promise<Tree> {
+export async function openTree(
+  reference: string,
+  { store, platform, ...operation }: OpenTreeOptions = {},
+): Promise<Tree> {
   const { transport, details } = splitReference(reference)
   switch (transport) {
     case 'store': {
       const inside = storeOf(store, reference)
-      return inside.tree(await inside.image(details, { ...operation, ...(platform !== undefined && { platform }) }), operation)
+      return inside.tree(
+        await inside.image(details, { ...operation, ...(platform !== undefined && { platform }) }),
+        operation,
+      )
     }
     case 'container': {
       const container = await storeOf(store, reference).containers.open(details, { readOnly: true, ...operation })
@@ -42,7 +48,8 @@ export async function openTree(reference: string, { store, platform, ...operatio
 }
 
 function storeOf(store: Store | undefined, reference: string): Store {
-  if (store === undefined) throw new PlyError('PLY_USAGE', { reason: `${reference} is a name in a store: say which store` })
+  if (store === undefined)
+    throw new PlyError('PLY_USAGE', { reason: `${reference} is a name in a store: say which store` })
   return store
 }
 

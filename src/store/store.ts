@@ -1,6 +1,6 @@
+import type { Image, ImageSink, ImageSource } from '../image/image.ts'
 import type { Digest } from '../model/digest.ts'
 import type { Operation } from '../model/operation.ts'
-import type { Image, ImageSink, ImageSource } from '../image/image.ts'
 import type { Tree } from '../stack/tree.ts'
 import type { Collected } from './collect.ts'
 import type { Container, Containers } from './containers.ts'

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { Index } from '../erofs/index.ts'
-import { chainIds } from '../model/digest.ts'
 import type { ChainId } from '../model/digest.ts'
+import { chainIds } from '../model/digest.ts'
 import { codeOf } from '../model/errors.ts'
 import type { Operation } from '../model/operation.ts'
 import { writeTree } from '../stack/fold.ts'

@@ -20,7 +20,8 @@ export function overlayWorks(disk: Disk, layout: Layout): boolean {
     setXattr(probe, 'trusted.overlay.opaque', Buffer.from('y'))
     return true
   } catch (error) {
-    if (['EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'PLY_NO_NATIVE'].includes(codeOf(error) ?? '')) return false
+    if (['EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'PLY_NO_NATIVE'].includes(codeOf(error) ?? ''))
+      return false
     throw error
   } finally {
     disk.fs.rmSync(path, { force: true })

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { openOverlayUpper } from '../overlay/overlay-upper.ts'
-import { openPortableUpper } from '../overlay/portable-upper.ts'
 import type { ChainId, Digest } from '../model/digest.ts'
 import { PlyError } from '../model/errors.ts'
+import { openOverlayUpper } from '../overlay/overlay-upper.ts'
+import { openPortableUpper } from '../overlay/portable-upper.ts'
 import type { Disk } from '../sys/disk.ts'
 import type { Upper } from '../union/upper.ts'
 import type { Layout } from './layout.ts'
@@ -61,7 +61,8 @@ export class Uppers {
 
   open(record: UpperRecord, options: { readonly readOnly: boolean }): Upper {
     const root = this.#pathOf(record.id)
-    if (record.form === 'portable') return openPortableUpper({ disk: this.#disk, root: join(root, 'upper'), ...options })
+    if (record.form === 'portable')
+      return openPortableUpper({ disk: this.#disk, root: join(root, 'upper'), ...options })
     return openOverlayUpper({
       disk: this.#disk,
       upperDir: join(root, 'upper'),

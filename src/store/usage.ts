@@ -1,7 +1,7 @@
 import { join } from 'node:path'
+import { codeOf } from '../model/errors.ts'
 import type { Disk } from '../sys/disk.ts'
 import type { Layout } from './layout.ts'
-import { codeOf } from '../model/errors.ts'
 
 /** Bytes and files of one part of a store, as the disk counts them. */
 export interface UsagePart {

@@ -1,20 +1,27 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { copy, openSink, openSource, openStore } from 'plyfs'
 import type { Operation } from 'plyfs'
+import { copy, openSink, openSource, openStore } from 'plyfs'
 import { describe, expect } from 'vitest'
-import { workspace } from './workspace.ts'
 import { image, realTest } from './tools.ts'
+import { workspace } from './workspace.ts'
 
 /** Every file with its size. Locks are only ever locked, and `%.index-seen` is the time of another file. */
 const contents = (directory: string): string[] =>
   (readdirSync(directory, { recursive: true }) as string[])
     .filter((path) => !path.startsWith('locks') && !path.includes('%.index-seen'))
-    .map((path) => `${path} ${statSync(join(directory, path)).isFile() ? statSync(join(directory, path)).size : 'directory'}`)
+    .map(
+      (path) =>
+        `${path} ${statSync(join(directory, path)).isFile() ? statSync(join(directory, path)).size : 'directory'}`,
+    )
     .sort()
 
 /** Runs it once to the end to know how long it takes, then aborts it at random moments. */
-async function abortAtRandom(act: (operation: Operation) => Promise<unknown>, unchanged: () => void, seed: number): Promise<void> {
+async function abortAtRandom(
+  act: (operation: Operation) => Promise<unknown>,
+  unchanged: () => void,
+  seed: number,
+): Promise<void> {
   let state = seed
   const random = () => (state = (state * 1103515245 + 12345) & 0x7fffffff) / 0x7fffffff
   const times = []
@@ -24,10 +31,13 @@ async function abortAtRandom(act: (operation: Operation) => Promise<unknown>, un
   for (let i = 0; i < 8; i++) {
     const controller = new AbortController()
     let aborted = 0
-    const timer = setTimeout(() => {
-      aborted = performance.now()
-      controller.abort()
-    }, random() * 0.8 * whole)
+    const timer = setTimeout(
+      () => {
+        aborted = performance.now()
+        controller.abort()
+      },
+      random() * 0.8 * whole,
+    )
     try {
       await act({ signal: controller.signal })
       // It was done before the abort came.
@@ -39,7 +49,9 @@ async function abortAtRandom(act: (operation: Operation) => Promise<unknown>, un
       clearTimeout(timer)
     }
   }
-  console.log(`seed ${seed}: aborted ${times.length} of 8, answered after ${times.map((time) => time.toFixed(0)).join(', ')} ms`)
+  console.log(
+    `seed ${seed}: aborted ${times.length} of 8, answered after ${times.map((time) => time.toFixed(0)).join(', ')} ms`,
+  )
   expect(times.length).toBeGreaterThan(3)
   expect(Math.max(...times)).toBeLessThan(100)
 }

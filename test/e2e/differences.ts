@@ -41,7 +41,12 @@ export function compare(ours: Dump, theirs: Dump, known: readonly KnownDifferenc
     for (const field of new Set([...Object.keys(mine), ...Object.keys(other)]) as Set<keyof DumpedEntry>) {
       const [a, b] = [text(mine[field]), text(other[field])]
       if (a === b) continue
-      if (known.some((difference) => difference.field === field && text(difference.expect(mine, path, { ours, theirs })) === b)) explained++
+      if (
+        known.some(
+          (difference) => difference.field === field && text(difference.expect(mine, path, { ours, theirs })) === b,
+        )
+      )
+        explained++
       else unexplained.push(`${JSON.stringify(path)}: ${field}: ours ${a}, the oracle's ${b}`)
     }
   }

@@ -1,6 +1,9 @@
 import type * as nodeFs from 'node:fs'
 
-type Writing = Pick<typeof nodeFs, 'readFileSync' | 'writeFileSync' | 'rmSync' | 'mkdirSync' | 'utimesSync' | 'chmodSync'>
+type Writing = Pick<
+  typeof nodeFs,
+  'readFileSync' | 'writeFileSync' | 'rmSync' | 'mkdirSync' | 'utimesSync' | 'chmodSync'
+>
 
 const when = new Date('2024-02-29T12:00:00Z')
 
@@ -18,8 +21,11 @@ export function chooseEdits(files: readonly string[], directories: readonly stri
   const changed = plain.filter((_, i) => i % (2 * every) === 0).slice(0, 10)
   const removed = plain.filter((_, i) => i % (2 * every) === every).slice(0, 10)
   const busy = [...changed, ...removed]
-  const replaced = directories.find((path) => plain.some((file) => file.startsWith(`${path}/`)) && !busy.some((file) => file.startsWith(`${path}/`)))
-  if (changed.length < 10 || removed.length < 10 || replaced === undefined) throw new Error('this image is too small to edit')
+  const replaced = directories.find(
+    (path) => plain.some((file) => file.startsWith(`${path}/`)) && !busy.some((file) => file.startsWith(`${path}/`)),
+  )
+  if (changed.length < 10 || removed.length < 10 || replaced === undefined)
+    throw new Error('this image is too small to edit')
   return { changed, removed, replaced }
 }
 
@@ -36,6 +42,8 @@ export function edit(fs: Writing, top: string, { changed, removed, replaced }: E
   fs.writeFileSync(`${top}/${replaced}/new`, 'nothing of the old directory\n', { mode: 0o640 })
   fs.utimesSync(`${top}/${replaced}/new`, when, when)
   // What was written into got the time of now: with a time of its own the same edits give the same layer.
-  const parents = [...changed, ...removed, replaced, `${replaced}/new`].map((path) => path.slice(0, path.lastIndexOf('/')))
+  const parents = [...changed, ...removed, replaced, `${replaced}/new`].map((path) =>
+    path.slice(0, path.lastIndexOf('/')),
+  )
   for (const parent of new Set(parents)) fs.utimesSync(`${top}/${parent}`, when, when)
 }

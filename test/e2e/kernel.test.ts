@@ -2,16 +2,16 @@ import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { copy, openSource, openStore } from 'plyfs'
 import { describe, expect } from 'vitest'
+import { Index } from '../../src/erofs/index.ts'
 import { directoryTree } from '../../src/extract/directory-tree.ts'
+import { layerView } from '../../src/layer/layer-view.ts'
+import type { Tree } from '../../src/stack/tree.ts'
 import { fileBytes } from '../../src/sys/file-bytes.ts'
 import { mount, umount } from '../../src/sys/mount.ts'
 import { nodeDisk } from '../../src/sys/node-disk.ts'
-import { Index } from '../../src/erofs/index.ts'
-import { layerView } from '../../src/layer/layer-view.ts'
-import type { Tree } from '../../src/stack/tree.ts'
-import { workspace } from './workspace.ts'
 import { compare, dump } from './differences.ts'
 import { image, realTest } from './tools.ts'
+import { workspace } from './workspace.ts'
 
 const readOnly = 1
 
@@ -60,7 +60,12 @@ describe('the kernel', () => {
     for (const { diffId } of stored.layers) {
       const hex = diffId.slice(7)
       const path = join(root, 'cache', 'layers', `${hex}.erofs`)
-      witness(`layer ${hex.slice(0, 12)}`, path, [tarOf(hex)], asKernel(Index.open(fileBytes(nodeDisk(), path)), tarOf(hex)))
+      witness(
+        `layer ${hex.slice(0, 12)}`,
+        path,
+        [tarOf(hex)],
+        asKernel(Index.open(fileBytes(nodeDisk(), path)), tarOf(hex)),
+      )
     }
     const [folded] = readdirSync(join(root, 'cache', 'trees'))
     const tars = stored.layers.map(({ diffId }) => tarOf(diffId.slice(7)))

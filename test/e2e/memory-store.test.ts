@@ -1,10 +1,10 @@
+import { join } from 'node:path'
 import { copy, openSource, openStore } from 'plyfs'
 import { describe, expect } from 'vitest'
-import { join } from 'node:path'
-import { workspace } from './workspace.ts'
 import { compare, dump } from './differences.ts'
 import { chooseEdits, edit } from './edits.ts'
 import { image, realTest } from './tools.ts'
+import { workspace } from './workspace.ts'
 
 describe('the main job in memory', () => {
   realTest('gives the same trees, changes and digests as on disk', async () => {

@@ -1,15 +1,15 @@
 import * as nodeFs from 'node:fs'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { copy, openSink, openSource, openStore } from 'plyfs'
 import type { Store } from 'plyfs'
+import { copy, openSink, openSource, openStore } from 'plyfs'
 import { describe, expect } from 'vitest'
 import { directoryTree } from '../../src/extract/directory-tree.ts'
-import { workspace } from './workspace.ts'
 import type { KnownDifference } from './differences.ts'
 import { compare, dump } from './differences.ts'
 import { chooseEdits, edit } from './edits.ts'
 import { applyWithTar, buildah, image, layersOf, podman, realTest, run } from './tools.ts'
+import { workspace } from './workspace.ts'
 
 const startOfTests = BigInt(Date.now()) * 1_000_000n
 
@@ -22,9 +22,11 @@ const containersStorage: readonly KnownDifference[] = [
   },
   {
     rule: 'E-05',
-    because: 'the root is in a layer only if its attributes changed, and containers/storage gives the root of such a layer the time at which it unpacks it',
+    because:
+      'the root is in a layer only if its attributes changed, and containers/storage gives the root of such a layer the time at which it unpacks it',
     field: 'mtime',
-    expect: (ours, path, { theirs }) => (path === '' && theirs.get('')!.mtime > startOfTests ? theirs.get('')!.mtime : ours.mtime),
+    expect: (ours, path, { theirs }) =>
+      path === '' && theirs.get('')!.mtime > startOfTests ? theirs.get('')!.mtime : ours.mtime,
   },
 ]
 
@@ -83,7 +85,9 @@ describe('a committed image in the hands of other tools', () => {
     const builds = join(work.path, 'buildah')
     const container = buildah(builds, 'from', `oci:${join(work.path, 'oci')}:changed`).trim()
     same('buildah from', buildah(builds, 'mount', container).trim(), containersStorage)
-    expect(buildah(builds, 'run', '--isolation', 'chroot', container, 'cat', `/${edits.replaced}/new`)).toBe('nothing of the old directory\n')
+    expect(buildah(builds, 'run', '--isolation', 'chroot', container, 'cat', `/${edits.replaced}/new`)).toBe(
+      'nothing of the old directory\n',
+    )
     buildah(builds, 'umount', container)
   })
 })

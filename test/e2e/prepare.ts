@@ -32,7 +32,8 @@ export default function prepare(project: TestProject): void {
     execFileSync(process.execPath, [generator, name, '--dir', cache], { stdio: 'inherit' })
   }
   const name = process.env.PLYFS_TEST_IMAGE || 'debian'
-  const whyNoImage = process.getuid?.() === 0 || existsSync(join(cache, name, 'info.json')) ? '' : 'mmdebstrap makes the image as root'
+  const whyNoImage =
+    process.getuid?.() === 0 || existsSync(join(cache, name, 'info.json')) ? '' : 'mmdebstrap makes the image as root'
   if (whyNoImage === '') {
     generate(name)
     generate('deep')

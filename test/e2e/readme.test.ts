@@ -3,12 +3,15 @@ import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } fro
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { workspace } from './workspace.ts'
 import { image, realTest } from './tools.ts'
+import { workspace } from './workspace.ts'
 
 const project = fileURLToPath(new URL('../..', import.meta.url))
 const readme = readFileSync(join(project, 'README.md'), 'utf8')
-const examples = [...readme.matchAll(/^```(sh|ts) example\n([\s\S]*?)^```$/gm)].map(([, language, text]) => ({ language, text: text! }))
+const examples = [...readme.matchAll(/^```(sh|ts) example\n([\s\S]*?)^```$/gm)].map(([, language, text]) => ({
+  language,
+  text: text!,
+}))
 
 describe('the README', () => {
   realTest('has five examples, and each of them works as it is printed', async () => {
@@ -17,7 +20,11 @@ describe('the README', () => {
     copyFileSync(join(image(), 'docker.tar'), join(work.path, 'image.tar'))
     mkdirSync(join(work.path, 'bin'))
     symlinkSync(join(project, 'bin', 'ply.js'), join(work.path, 'bin', 'ply'))
-    const env = { ...process.env, PATH: `${join(work.path, 'bin')}:${process.env.PATH}`, PLY_ROOT: join(work.path, 'shell-store') }
+    const env = {
+      ...process.env,
+      PATH: `${join(work.path, 'bin')}:${process.env.PATH}`,
+      PLY_ROOT: join(work.path, 'shell-store'),
+    }
     for (const [i, { language, text }] of examples.entries()) {
       const told =
         language === 'sh'
@@ -33,7 +40,9 @@ describe('the README', () => {
     const commands = [...docs.matchAll(/^##+ `?ply ([a-z]+)/gm)].map((match) => match[1]!)
     expect(commands.length).toBeGreaterThan(20)
     const table = readme.slice(readme.indexOf('## Commands'), readme.indexOf('## What is where'))
-    expect(commands.filter((command) => !new RegExp(`[\`] ?(ply )?${command}[ \`]|\`${command}`).test(table))).toEqual([])
+    expect(commands.filter((command) => !new RegExp(`[\`] ?(ply )?${command}[ \`]|\`${command}`).test(table))).toEqual(
+      [],
+    )
   })
 })
 
@@ -51,7 +60,18 @@ function program(directory: string, number: number, text: string): string {
     if ((error as { code?: string }).code !== 'EEXIST') throw error
   }
   const compiler = join(project, 'node_modules', '.bin', 'tsc')
-  const flags = ['--target', 'es2022', '--module', 'nodenext', '--lib', 'es2023,esnext.disposable', '--types', 'node', '--strict', '--skipLibCheck']
+  const flags = [
+    '--target',
+    'es2022',
+    '--module',
+    'nodenext',
+    '--lib',
+    'es2023,esnext.disposable',
+    '--types',
+    'node',
+    '--strict',
+    '--skipLibCheck',
+  ]
   const compiled = spawnSync(compiler, [...flags, source], { cwd: directory })
   if (compiled.status !== 0) throw new Error(`example ${number + 1} does not compile:\n${compiled.stdout}`)
   return source.replace(/\.ts$/, '.js')

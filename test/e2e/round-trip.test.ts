@@ -2,9 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { copy, openSink, openSource, openStore } from 'plyfs'
 import { describe, expect } from 'vitest'
-import { workspace } from './workspace.ts'
 import { dump } from './differences.ts'
 import { deep, image, realTest, run } from './tools.ts'
+import { workspace } from './workspace.ts'
 
 describe('an image that goes through a store', () => {
   for (const form of ['oci', 'oci-zstd']) {
@@ -38,7 +38,11 @@ describe('an image that goes through a store', () => {
     await using again = await openStore(store)
     expect((await again.images()).map(({ name }) => name)).toEqual(['foreign:2', 'real:1'])
     await again.tag('foreign:2', 'foreign:3')
-    expect(run('umoci', 'ls', '--layout', store).trim().split('\n').sort()).toEqual(['foreign:2', 'foreign:3', 'real:1'])
+    expect(run('umoci', 'ls', '--layout', store).trim().split('\n').sort()).toEqual([
+      'foreign:2',
+      'foreign:3',
+      'real:1',
+    ])
   })
 })
 
@@ -47,8 +51,17 @@ realTest('120 layers add up to exactly the expected tree', async () => {
   await using store = await openStore(join(work.path, 'store'))
   await copy(await openSource(`oci:${join(deep(), 'oci')}:latest`), store, { as: 'deep' })
   const tree = await store.tree('deep')
-  const found = Object.fromEntries([...dump(tree).values()].filter(({ kind }) => kind === 'file').map(({ path, size, content }) => [path, `${size} ${content}`]))
+  const found = Object.fromEntries(
+    [...dump(tree).values()]
+      .filter(({ kind }) => kind === 'file')
+      .map(({ path, size, content }) => [path, `${size} ${content}`]),
+  )
   tree.close()
-  const expected = JSON.parse(readFileSync(join(deep(), 'expected.json'), 'utf8')) as Record<string, { size: number; sha256: string }>
-  expect(found).toEqual(Object.fromEntries(Object.entries(expected).map(([path, { size, sha256 }]) => [path, `${size} ${sha256}`])))
+  const expected = JSON.parse(readFileSync(join(deep(), 'expected.json'), 'utf8')) as Record<
+    string,
+    { size: number; sha256: string }
+  >
+  expect(found).toEqual(
+    Object.fromEntries(Object.entries(expected).map(([path, { size, sha256 }]) => [path, `${size} ${sha256}`])),
+  )
 })

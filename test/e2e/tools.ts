@@ -25,7 +25,8 @@ export const realTest: typeof test.skip = ((name: string, act: () => Promise<voi
 /** Runs a program and answers what it printed. @throws with everything it said, if it fails */
 export function run(program: string, ...args: string[]): string {
   const { status, stdout, stderr, error } = spawnSync(program, args, { maxBuffer: 1 << 28 })
-  if (error || status !== 0) throw new Error(`${program} ${args.join(' ')}: ${error ?? `exit ${status}`}\n${stderr}\n${stdout}`)
+  if (error || status !== 0)
+    throw new Error(`${program} ${args.join(' ')}: ${error ?? `exit ${status}`}\n${stderr}\n${stdout}`)
   return stdout.toString()
 }
 
@@ -40,7 +41,9 @@ export function layersOf(layout: string): string[] {
 /** Unpacks layers with GNU tar, one over the other; whiteouts by rm. The plainest oracle there is. */
 export function applyWithTar(layers: readonly string[], target: string): void {
   for (const layer of layers) {
-    const names = execFileSync('tar', ['-tf', layer, '--quoting-style=literal'], { maxBuffer: 1 << 30 }).toString('latin1')
+    const names = execFileSync('tar', ['-tf', layer, '--quoting-style=literal'], { maxBuffer: 1 << 30 }).toString(
+      'latin1',
+    )
     for (const name of names.split('\n')) {
       const at = name.lastIndexOf('/') + 1
       const base = name.slice(at)
@@ -50,7 +53,19 @@ export function applyWithTar(layers: readonly string[], target: string): void {
         if (existsSync(directory)) run('find', directory, '-mindepth', '1', '-delete')
       } else rmSync(Buffer.from(join(directory, base.slice(4)), 'latin1'), { recursive: true, force: true })
     }
-    run('tar', '-x', '-p', '--numeric-owner', '--xattrs', '--xattrs-include=*', '--exclude=.wh.*', '-f', layer, '-C', target)
+    run(
+      'tar',
+      '-x',
+      '-p',
+      '--numeric-owner',
+      '--xattrs',
+      '--xattrs-include=*',
+      '--exclude=.wh.*',
+      '-f',
+      layer,
+      '-C',
+      target,
+    )
   }
 }
 

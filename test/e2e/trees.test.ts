@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { copy, openSource, openStore } from 'plyfs'
 import { describe, expect } from 'vitest'
 import { directoryTree } from '../../src/extract/directory-tree.ts'
-import { workspace } from './workspace.ts'
 import type { KnownDifference } from './differences.ts'
 import { compare, dump } from './differences.ts'
 import { applyWithTar, image, layersOf, realTest, run } from './tools.ts'
+import { workspace } from './workspace.ts'
 
 /** Nothing so far: both oracles agree with the rules on everything these images hold. */
 const gnuTar: readonly KnownDifference[] = []
@@ -23,7 +23,11 @@ describe('the folded tree of a real image', () => {
       { name: 'GNU tar', known: gnuTar, theirs: dump(directoryTree(plain)) },
       { name: 'umoci', known: umoci, theirs: dump(directoryTree(join(work.path, 'umoci', 'rootfs'))) },
     ]
-    const forms = [`oci:${join(image(), 'oci')}:latest`, `oci:${join(image(), 'oci-zstd')}:latest`, `docker-archive:${join(image(), 'docker.tar')}`]
+    const forms = [
+      `oci:${join(image(), 'oci')}:latest`,
+      `oci:${join(image(), 'oci-zstd')}:latest`,
+      `docker-archive:${join(image(), 'docker.tar')}`,
+    ]
     for (const [i, form] of forms.entries()) {
       await using store = await openStore(join(work.path, `store-${i}`))
       await using source = await openSource(form)
@@ -33,7 +37,9 @@ describe('the folded tree of a real image', () => {
       tree.close()
       for (const { name, known, theirs } of oracles) {
         const { entries, explained, unexplained } = compare(ours, theirs, known)
-        console.log(`${form.split(':')[0]}, ${name}: ${entries} entries, ${explained} explained differences, ${unexplained.length} unexplained`)
+        console.log(
+          `${form.split(':')[0]}, ${name}: ${entries} entries, ${explained} explained differences, ${unexplained.length} unexplained`,
+        )
         expect(unexplained.slice(0, 20)).toEqual([])
       }
     }

@@ -1,10 +1,21 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect } from 'vitest'
-import { workspace } from './workspace.ts'
 import { image, layersOf, realTest, run } from './tools.ts'
+import { workspace } from './workspace.ts'
 
 const ply = fileURLToPath(new URL('../../bin/ply.js', import.meta.url))
 
@@ -12,7 +23,10 @@ const ply = fileURLToPath(new URL('../../bin/ply.js', import.meta.url))
 function contents(directory: string): string[] {
   return (readdirSync(directory, { recursive: true }) as string[])
     .filter((path) => !path.startsWith('locks/') && !path.includes('%.index-seen'))
-    .map((path) => `${path} ${statSync(join(directory, path)).isFile() ? readFileSync(join(directory, path)).length : 'directory'}`)
+    .map(
+      (path) =>
+        `${path} ${statSync(join(directory, path)).isFile() ? readFileSync(join(directory, path)).length : 'directory'}`,
+    )
     .sort()
 }
 
@@ -83,7 +97,9 @@ describe('wrong input', () => {
       const reference = make(join(work.path, 'in'))
       const before = contents(store)
       const load = (...more: string[]) =>
-        spawnSync(process.execPath, [ply, 'load', reference, '-t', 'wrong', '--root', store, ...more], { env: { ...process.env, TMPDIR: temporary } })
+        spawnSync(process.execPath, [ply, 'load', reference, '-t', 'wrong', '--root', store, ...more], {
+          env: { ...process.env, TMPDIR: temporary },
+        })
       const plain = load('-q')
       const [message, hint, ...rest] = plain.stderr.toString().trimEnd().split('\n')
       expect(message).toMatch(/^ply: /)
@@ -101,7 +117,17 @@ describe('wrong input', () => {
     await using work = workspace()
     chmodSync(work.path, 0o755)
     mkdirSync(join(work.path, 'theirs'), { mode: 0o755 })
-    const command = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, ply, 'images', '--json', '--root', join(work.path, 'theirs', 'store')]
+    const command = [
+      '--reuid=65534',
+      '--regid=65534',
+      '--clear-groups',
+      process.execPath,
+      ply,
+      'images',
+      '--json',
+      '--root',
+      join(work.path, 'theirs', 'store'),
+    ]
     const told = spawnSync('setpriv', command, { env: { PATH: process.env.PATH ?? '' } })
     expect(told.status, told.stderr.toString()).toBe(7)
     const { error } = JSON.parse(told.stdout.toString())
@@ -118,7 +144,16 @@ describe('wrong input', () => {
     try {
       run(process.execPath, ply, 'images', '--root', join(small, 'store'))
       const before = contents(join(small, 'store'))
-      const told = spawnSync(process.execPath, [ply, 'load', `oci:${join(image(), 'oci')}:latest`, '-t', 'real', '--json', '--root', join(small, 'store')])
+      const told = spawnSync(process.execPath, [
+        ply,
+        'load',
+        `oci:${join(image(), 'oci')}:latest`,
+        '-t',
+        'real',
+        '--json',
+        '--root',
+        join(small, 'store'),
+      ])
       expect(JSON.parse(told.stdout.toString()).error.code).toBe('ENOSPC')
       expect(told.status).toBe(8)
       expect(contents(join(small, 'store'))).toEqual(before)

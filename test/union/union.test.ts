@@ -324,6 +324,19 @@ describe('renaming directories', () => {
   })
 })
 
+test('names are found from numbers without reading a large directory again for each', { timeout: 20_000 }, () => {
+  const count = 30_000
+  const spec: Record<string, string> = {}
+  for (let i = 0; i < count; i++) spec[`d/e${i}/f`] = ''
+  for (const order of ['forwards', 'backwards']) {
+    const tree = make(spec)
+    const entries = [...tree.list(ino(tree, 'd'))]
+    if (order === 'backwards') entries.reverse()
+    for (const entry of entries) tree.unlink(entry.ino, 'f')
+    expect(paths(tree).length).toBe(count + 2)
+  }
+})
+
 describe('refusals are those of Linux', () => {
   const spec = { f: 'f', 'd/x': 'x', 'e/': {}, l: { kind: 'symlink', target: 'f' } } as const
   const cases: [string, string, (tree: WritableUnion) => unknown][] = [
