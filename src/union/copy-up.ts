@@ -32,7 +32,7 @@ export class CopyUp {
     this.directory(parent)
     if (this.#sides.lookup(parent, name) !== ino) throw new PlyError('ENOENT', { syscall: 'open' })
     upper.copyUp(this.#sides.up(parent), name, ino, this.#creationOf(ino))
-    this.#sides.enter(ino, parent, ino)
+    this.#sides.enter(ino, parent, ino, undefined, this.#sides.lower.stat(ino).links - 2)
   }
 
   /** Whatever can be changed without touching content. */

@@ -6,6 +6,8 @@ import type { Bytes } from '../stream/bytes.ts'
 import { MemoryContent } from './memory-content.ts'
 import { type AttributeChange, type Creation, firstNewInode, type Upper, type WritableBytes } from './upper.ts'
 
+type Directory = Node & { readonly children: Map<ByteString, Node | undefined> }
+
 interface Node {
   readonly ino: number
   readonly kind: Kind
@@ -23,6 +25,7 @@ interface Node {
   names: number
   /** Directories: what stands at each name, or a whiteout. */
   readonly children: Map<ByteString, Node | undefined> | undefined
+  subdirectories: number
   opaque: boolean
   redirect: ByteString | undefined
 }
@@ -48,27 +51,24 @@ class MemoryUpper implements Upper {
   }
 
   lookup(directory: number, name: ByteString): Verdict {
-    const children = this.#children(directory)
+    const { children } = this.#directory(directory)
     const child = children.get(name)
     if (child !== undefined) return placed(child)
     return children.has(name) ? whiteout : nothing
   }
 
   *list(directory: number): Iterable<{ readonly name: ByteString; readonly verdict: Verdict }> {
-    for (const name of [...this.#children(directory).keys()].sort(compareBytes)) {
+    for (const name of [...this.#directory(directory).children.keys()].sort(compareBytes)) {
       const verdict = this.lookup(directory, name)
       if (verdict.says !== 'nothing') yield { name, verdict }
     }
   }
 
   stat(ino: number): Stat {
-    const { kind, mode, uid, gid, mtime, content, target, major, minor, names, children } = this.#node(ino)
+    const { kind, mode, uid, gid, mtime, content, target, major, minor, names, children, subdirectories } =
+      this.#node(ino)
     const size = kind === 'file' ? (content?.size ?? 0) : kind === 'symlink' ? target.length : 0
-    let links = names
-    if (children) {
-      links = 2
-      for (const child of children.values()) if (child?.kind === 'directory') links++
-    }
+    const links = children ? 2 + subdirectories : names
     return { ino, kind, mode, uid, gid, mtime, size, links, major, minor }
   }
 
@@ -102,22 +102,22 @@ class MemoryUpper implements Upper {
   }
 
   create(directory: number, name: ByteString, creation: Creation): number {
-    const children = this.#free(directory, name)
+    const parent = this.#free(directory, name)
     const node = this.#add(this.#next++, creation)
     if (node.kind === 'file') node.content = new MemoryContent()
-    children.set(name, node)
+    put(parent, name, node)
     node.names = 1
     return node.ino
   }
 
   copyUp(directory: number, name: ByteString, ino: number, creation: Creation, content?: Bytes): void {
-    const children = this.#free(directory, name)
+    const parent = this.#free(directory, name)
     if (this.#nodes.has(ino)) throw new PlyError('EEXIST', { syscall: 'open' })
     const copied = content && copyOf(content)
     const node = this.#add(ino, creation)
     node.content = copied
     node.names = 1
-    children.set(name, node)
+    put(parent, name, node)
   }
 
   copyUpContent(ino: number, content: Bytes): void {
@@ -127,7 +127,7 @@ class MemoryUpper implements Upper {
   link(directory: number, name: ByteString, ino: number): void {
     const node = this.#node(ino)
     if (node.children) throw new PlyError('EPERM', { syscall: 'link' })
-    this.#free(directory, name).set(name, node)
+    put(this.#free(directory, name), name, node)
     node.names++
   }
 
@@ -138,34 +138,32 @@ class MemoryUpper implements Upper {
     toName: ByteString,
     options: { readonly leave: 'nothing' | 'whiteout'; readonly redirect?: ByteString; readonly opaque?: boolean },
   ): void {
-    const from = this.#children(directory)
-    const to = this.#children(toDirectory)
-    const node = from.get(name)
+    const from = this.#directory(directory)
+    const to = this.#directory(toDirectory)
+    const node = from.children.get(name)
     if (!node) throw new PlyError('ENOENT', { syscall: 'rename' })
     this.#drop(to, toName)
-    to.set(toName, node)
-    if (options.leave === 'whiteout') from.set(name, undefined)
-    else from.delete(name)
+    put(to, toName, node)
+    put(from, name, undefined)
+    if (options.leave === 'nothing') from.children.delete(name)
     if (!node.children) return
     node.redirect = options.redirect
     if (options.opaque) node.opaque = true
   }
 
   forget(directory: number, name: ByteString): void {
-    const children = this.#children(directory)
-    this.#drop(children, name)
-    children.delete(name)
+    this.whiteout(directory, name)
+    this.#directory(directory).children.delete(name)
   }
 
   whiteout(directory: number, name: ByteString): void {
-    const children = this.#children(directory)
-    this.#drop(children, name)
-    children.set(name, undefined)
+    const parent = this.#directory(directory)
+    this.#drop(parent, name)
+    put(parent, name, undefined)
   }
 
   setOpaque(directory: number): void {
-    this.#children(directory)
-    this.#node(directory).opaque = true
+    this.#directory(directory).opaque = true
   }
 
   setAttributes(ino: number, change: AttributeChange): void {
@@ -203,6 +201,7 @@ class MemoryUpper implements Upper {
       content: undefined,
       names: 0,
       children: kind === 'directory' ? new Map() : undefined,
+      subdirectories: 0,
       opaque,
       redirect: undefined,
     }
@@ -211,7 +210,7 @@ class MemoryUpper implements Upper {
   }
 
   /** Lets go of what stands at a name; the name itself is left to the caller. */
-  #drop(children: Map<ByteString, Node | undefined>, name: ByteString): void {
+  #drop({ children }: Directory, name: ByteString): void {
     const node = children.get(name)
     if (!node) return
     for (const inside of node.children?.values() ?? []) {
@@ -220,10 +219,10 @@ class MemoryUpper implements Upper {
     if (--node.names === 0) this.#nodes.delete(node.ino)
   }
 
-  #free(directory: number, name: ByteString): Map<ByteString, Node | undefined> {
-    const children = this.#children(directory)
-    if (children.get(name)) throw new PlyError('EEXIST', { syscall: 'open' })
-    return children
+  #free(directory: number, name: ByteString): Directory {
+    const parent = this.#directory(directory)
+    if (parent.children.get(name)) throw new PlyError('EEXIST', { syscall: 'open' })
+    return parent
   }
 
   #node(ino: number): Node {
@@ -232,11 +231,22 @@ class MemoryUpper implements Upper {
     return node
   }
 
-  #children(directory: number): Map<ByteString, Node | undefined> {
-    const { children } = this.#node(directory)
-    if (!children) throw new PlyError('ENOTDIR', { syscall: 'lookup' })
-    return children
+  #directory(directory: number): Directory {
+    const node = this.#node(directory)
+    if (!isDirectory(node)) throw new PlyError('ENOTDIR', { syscall: 'lookup' })
+    return node
   }
+}
+
+function isDirectory(node: Node): node is Directory {
+  return node.children !== undefined
+}
+
+/** Puts an inode, or a whiteout, at a name, and keeps the count of subdirectories. */
+function put(parent: Directory, name: ByteString, node: Node | undefined): void {
+  if (parent.children.get(name)?.children) parent.subdirectories--
+  if (node?.children) parent.subdirectories++
+  parent.children.set(name, node)
 }
 
 function placed({ ino, children, opaque, redirect }: Node): Placed {

@@ -98,15 +98,27 @@ export class Places {
   }
 
   /**
-   * Names of an inode in a directory. From the first on, siblings are remembered too: whoever asks for one file of a
-   * directory by number asks for the next ones after it, and reading the directory again for each would be quadratic.
+   * Names of an inode in a directory. Its neighbours there are remembered too: whoever asks for one file of a directory by
+   * number asks for those beside it next, in one direction or the other, and to read the directory again for each would
+   * be quadratic.
    */
   #namesIn(directory: number, ino: number): ByteString[] {
     const names: ByteString[] = []
-    let noted = 0
+    let first = 0
+    let position = 0
     for (const entry of this.#lower.list(directory)) {
-      if (entry.ino === ino) names.push(entry.name)
-      if (names.length > 0 && noted++ < generationSize) this.#recent.note(directory, entry.name, entry.ino)
+      position++
+      if (entry.ino !== ino) continue
+      if (names.length === 0) first = position
+      names.push(entry.name)
+    }
+    if (names.length === 0) return names
+    const from = first - generationSize / 2
+    position = 0
+    for (const entry of this.#lower.list(directory)) {
+      position++
+      if (position > from && position <= from + generationSize) this.#recent.note(directory, entry.name, entry.ino)
+      if (position > from + generationSize) break
     }
     return names
   }

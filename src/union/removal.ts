@@ -43,6 +43,7 @@ export class Removal {
     if (sides.isDirectory(ino)) {
       take()
       sides.leave(ino)
+      sides.recount(directory, -1)
       return
     }
     const stat = this.#stat(ino)

@@ -100,5 +100,7 @@ export class Renaming {
       sides.upper.rename(up, from.name, toUp, to.name, { leave, ...(redirect !== undefined && { redirect }) })
     }
     part.parent = to.directory
+    sides.recount(from.directory, -1)
+    sides.recount(to.directory, 1)
   }
 }

@@ -16,6 +16,8 @@ export interface UpperDirectory {
   lower: number | undefined
   /** The lower directory whose attributes it has, where no entry of the upper describes it. */
   described: number | undefined
+  /** How many directories are in it; `undefined` until somebody asks. */
+  subdirectories: number | undefined
 }
 
 /**
@@ -41,7 +43,12 @@ export class Sides {
     this.places = new Places(lower)
     const { root } = upper
     const below = stands(root, lower.root, lower)
-    this.#directories.set(this.root, { parent: this.root, lower: below?.lower, described: below?.described })
+    this.#directories.set(this.root, {
+      parent: this.root,
+      lower: below?.lower,
+      described: below?.described,
+      subdirectories: undefined,
+    })
   }
 
   /** The upper's number for a number of the union. */
@@ -189,9 +196,25 @@ export class Sides {
     return ino < firstNewInode ? this.lower.stat(ino).links : 0
   }
 
+  /** Links of a directory that is in the upper: 2 and its subdirectories, which are counted once and then kept. */
+  directoryLinks(ino: number): number {
+    const part = this.directory(ino)
+    if (part.subdirectories === undefined) {
+      part.subdirectories = 0
+      for (const { kind } of this.list(ino)) if (kind === 'directory') part.subdirectories++
+    }
+    return 2 + part.subdirectories
+  }
+
+  /** To be called when a directory gets (1) or loses (-1) a subdirectory. */
+  recount(directory: number, by: 1 | -1): void {
+    const part = this.directory(directory)
+    if (part.subdirectories !== undefined) part.subdirectories += by
+  }
+
   /** Enters a directory that came into the upper, or to another place in it. */
-  enter(ino: number, parent: number, lower: number | undefined, described?: number): void {
-    this.#directories.set(ino, { parent, lower, described })
+  enter(ino: number, parent: number, lower: number | undefined, described?: number, subdirectories?: number): void {
+    this.#directories.set(ino, { parent, lower, described, subdirectories })
     if (lower !== undefined && lower !== ino && ino !== this.root) this.#renumbered.set(lower, ino)
   }
 

@@ -55,8 +55,6 @@ class Union implements WritableUnion, Contents {
   readonly #renaming: Renaming
   /** Modify times of files that are being written: stored when a writer closes, not at each write. */
   readonly #times = new Map<number, bigint>()
-  /** 2 + subdirectories of merged directories, once counted. */
-  readonly #directoryLinks = new Map<number, number>()
   #closed = false
 
   constructor(lower: Tree, upper: Upper, now: Clock) {
@@ -94,7 +92,7 @@ class Union implements WritableUnion, Contents {
       return links === stat.links ? stat : { ...stat, links }
     }
     const stat = this.#sides.attributes(ino)
-    if (stat.kind === 'directory') return { ...stat, ino, links: this.#linksOfDirectory(ino) }
+    if (stat.kind === 'directory') return { ...stat, ino, links: this.#sides.directoryLinks(ino) }
     const links = stat.links + this.#groups.lowerNames(ino, this.#sides.lowerLinks(ino))
     const size = stat.kind === 'file' && !this.upper.hasContent(ino) ? this.lower.stat(ino).size : stat.size
     return { ...stat, links, size, mtime: this.#times.get(ino) ?? stat.mtime }
@@ -130,8 +128,8 @@ class Union implements WritableUnion, Contents {
     const opaque = below !== undefined && this.#sides.isLowerDirectory(below)
     const ino = this.upper.create(this.#sides.up(directory), name, opaque ? { ...creation, opaque } : creation)
     if (isDirectory) {
-      this.#sides.enter(ino, directory, undefined)
-      this.#directoryLinks.delete(directory)
+      this.#sides.enter(ino, directory, undefined, undefined, 0)
+      this.#sides.recount(directory, 1)
     }
     this.#touch(directory)
     return ino
@@ -150,10 +148,8 @@ class Union implements WritableUnion, Contents {
 
   rename(directory: number, name: ByteString, toDirectory: number, toName: ByteString, flags: RenameFlags = {}): void {
     if (!this.#renaming.rename({ directory, name }, { directory: toDirectory, name: toName }, flags)) return
-    for (const each of new Set([directory, toDirectory])) {
-      this.#directoryLinks.delete(each)
-      this.#touch(each)
-    }
+    this.#touch(directory)
+    if (toDirectory !== directory) this.#touch(toDirectory)
   }
 
   unlink(directory: number, name: ByteString): void {
@@ -163,7 +159,6 @@ class Union implements WritableUnion, Contents {
 
   rmdir(directory: number, name: ByteString): void {
     this.#removal.rmdir(directory, name)
-    this.#directoryLinks.delete(directory)
     this.#touch(directory)
   }
 
@@ -245,15 +240,6 @@ class Union implements WritableUnion, Contents {
 
   #touch(directory: number): void {
     this.upper.setAttributes(this.#sides.up(directory), { mtime: this.#now() })
-  }
-
-  #linksOfDirectory(ino: number): number {
-    const known = this.#directoryLinks.get(ino)
-    if (known !== undefined) return known
-    let links = 2
-    for (const { kind } of this.list(ino)) if (kind === 'directory') links++
-    this.#directoryLinks.set(ino, links)
-    return links
   }
 
   /** @throws ENOTDIR, ENOENT for the directory; EEXIST for the name. */
