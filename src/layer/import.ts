@@ -112,7 +112,11 @@ export async function importLayer(
     return { ...layer, blob: { digest, size }, compression }
   } catch (error) {
     if (!(await isOtherBlob(error))) throw error
-    throw new PlyError('PLY_DIGEST_MISMATCH', { what, expected: expected.digest, actual: tally.digest() }, { cause: error })
+    throw new PlyError(
+      'PLY_DIGEST_MISMATCH',
+      { what, expected: expected.digest, actual: tally.digest() },
+      { cause: error },
+    )
   } finally {
     const closing = Promise.resolve(arriving.return?.())
     // A pending read of the source cannot be ended from here, and must not be waited for.
