@@ -204,8 +204,12 @@ const pathOperation = fc.record({
   path,
 }) as fc.Arbitrary<Operation>
 
-/** Operations on few names, so that they meet. Owners are changed only where the test's user may. */
-export function operationsOn({ owners }: { readonly owners: boolean }): fc.Arbitrary<Operation> {
+/**
+ * Operations on few names, so that they meet. With `asRoot` owners change too, modes take access away (from anyone but
+ * root), and files have set-id bits (which any other user's writes take off).
+ */
+export function operationsOn({ asRoot }: { readonly asRoot: boolean }): fc.Arbitrary<Operation> {
+  const modes = asRoot ? [0o600, 0o755, 0o6755, 0o6744, 0o1777] : [0o700, 0o755, 0o777, 0o1777]
   const weighted: { readonly weight: number; readonly arbitrary: fc.Arbitrary<Operation> }[] = [
     { weight: 6, arbitrary: pathOperation },
     { weight: 4, arbitrary: fc.record({ do: fc.constantFrom('writeFile', 'appendFile'), path, text }) },
@@ -233,7 +237,7 @@ export function operationsOn({ owners }: { readonly owners: boolean }): fc.Arbit
       arbitrary: fc.record({
         do: fc.constant('chmod'),
         path,
-        mode: fc.constantFrom(0o600, 0o755, 0o6755, 0o6744, 0o1777),
+        mode: fc.constantFrom(...modes),
       }),
     },
     {
@@ -256,7 +260,7 @@ export function operationsOn({ owners }: { readonly owners: boolean }): fc.Arbit
     },
     { weight: 1, arbitrary: fc.record({ do: fc.constant('ftruncate'), slot, size }) },
   ] as never
-  if (owners) {
+  if (asRoot) {
     weighted.push({
       weight: 2,
       arbitrary: fc.record({

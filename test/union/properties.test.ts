@@ -30,7 +30,7 @@ const start: PlainSpec = {
   'd/b': { kind: 'character', major: 1, minor: 3 },
 }
 
-const steps = fc.array(operationsOn({ owners: true }), { minLength: 1, maxLength: 50, size: 'max' })
+const steps = fc.array(operationsOn({ asRoot: true }), { minLength: 1, maxLength: 50, size: 'max' })
 
 /** An upper without metadata-only copies: what a form that cannot have them must lead to. */
 function wholeCopies(upper: Upper): Upper {
