@@ -80,7 +80,7 @@ const refused: readonly [string, Buffer][] = [
 
 for (const decoder of decoders) {
   if (!decoder.available()) {
-    test.skip(`zstd by ${decoder.name} [skipped: this machine does not have it]`, () => {})
+    console.log(`zstd by ${decoder.name} is not tested: this Node or machine does not have it`)
     continue
   }
   describe(`zstd by ${decoder.name}`, () => {
