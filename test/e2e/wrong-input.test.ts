@@ -17,7 +17,8 @@ import { describe, expect } from 'vitest'
 import { image, layersOf, realTest, run } from './tools.ts'
 import { workspace } from './workspace.ts'
 
-const ply = fileURLToPath(new URL('../../bin/ply.js', import.meta.url))
+const project = fileURLToPath(new URL('../..', import.meta.url))
+const ply = join(project, 'bin', 'ply.js')
 
 /** Every file of a store with its size: what must be the same before and after. */
 function contents(directory: string): string[] {
@@ -117,12 +118,17 @@ describe('wrong input', () => {
     await using work = workspace()
     chmodSync(work.path, 0o755)
     mkdirSync(join(work.path, 'theirs'), { mode: 0o755 })
+    // The checkout may be closed to other users: they get a copy (of links, where the file system is the same).
+    const installed = join(work.path, 'ply')
+    mkdirSync(installed)
+    const parts = ['bin', 'dist', 'package.json', 'node_modules'].map((name) => join(project, name))
+    run('sh', '-c', 'cp -al "$@" || cp -a "$@"', 'sh', ...parts, installed)
     const command = [
       '--reuid=65534',
       '--regid=65534',
       '--clear-groups',
       process.execPath,
-      ply,
+      join(installed, 'bin', 'ply.js'),
       'images',
       '--json',
       '--root',

@@ -1,7 +1,9 @@
 import { chmodSync, lstatSync, mkdirSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { directoryTree, extractTree } from '../../src/extract/index.ts'
+import { listXattrs } from '../../src/sys/xattr.ts'
 import { plainTree, treeEntries } from '../support/plain-tree.ts'
 import { altered, inside, scratchDirectory } from './scratch.ts'
 
@@ -15,6 +17,8 @@ const groups = process.getgroups!()
 
 beforeAll(() => {
   if (!wasRoot) return
+  // The library of system calls is loaded while its file may be read: a checkout may be closed to everybody else.
+  listXattrs(tmpdir())
   process.setgroups!([])
   process.setegid!(nobody)
   process.seteuid!(nobody)
