@@ -1,12 +1,29 @@
 // What the demonstration stands on: an image made from this machine's own files with GNU tar, and GNU tar as the judge.
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const project = fileURLToPath(new URL('..', import.meta.url))
-const steady = ['--sort=name', '--numeric-owner', '--owner=0', '--group=0', '--mtime=@1700000000', '--format=pax', '--pax-option=delete=atime,delete=ctime,exthdr.name=%d/PaxHeaders/%f']
+const steady = [
+  '--sort=name',
+  '--numeric-owner',
+  '--owner=0',
+  '--group=0',
+  '--mtime=@1700000000',
+  '--format=pax',
+  '--pax-option=delete=atime,delete=ctime,exthdr.name=%d/PaxHeaders/%f',
+]
 const digest = (bytes) => createHash('sha256').update(bytes).digest('hex')
 
 /** Makes a docker-archive of three layers in `work`: Node with its libraries, node_modules, an application with a whiteout. */
@@ -20,13 +37,17 @@ export async function demoImage(work) {
   put(runtime, 'usr/bin/node', process.execPath)
   execFileSync('chmod', ['755', join(runtime, 'usr/bin/node')])
   symlinkSync('usr/bin', join(runtime, 'bin'))
-  for (const [, library] of execFileSync('ldd', [process.execPath]).toString().matchAll(/(?:=> )?(\/\S+) \(0x/g)) put(runtime, library.slice(1), library)
+  for (const [, library] of execFileSync('ldd', [process.execPath])
+    .toString()
+    .matchAll(/(?:=> )?(\/\S+) \(0x/g))
+    put(runtime, library.slice(1), library)
   const npm = join(dirname(process.execPath), '../lib/node_modules/npm')
   if (existsSync(npm)) {
     mkdirSync(join(runtime, 'usr/lib/node_modules'), { recursive: true })
     execFileSync('cp', ['-a', npm, join(runtime, 'usr/lib/node_modules/npm')])
   }
-  for (const file of ['/etc/os-release', '/etc/passwd', '/etc/group']) if (existsSync(file)) put(runtime, file.slice(1), file)
+  for (const file of ['/etc/os-release', '/etc/passwd', '/etc/group'])
+    if (existsSync(file)) put(runtime, file.slice(1), file)
   mkdirSync(join(application, 'app'), { recursive: true })
   writeFileSync(join(application, 'app/main.mjs'), "import { openStore } from 'plyfs'\nconsole.log(typeof openStore)\n")
   writeFileSync(join(application, 'etc-motd'), 'made by the demonstration\n')
@@ -36,7 +57,16 @@ export async function demoImage(work) {
 
   const layers = ['1.tar', '2.tar', '3.tar'].map((name) => join(work, name))
   execFileSync('tar', ['-c', ...steady, '-f', layers[0], '-C', runtime, '.'])
-  execFileSync('tar', ['-c', ...steady, '--transform=flags=rh;s,^,app/,', '-f', layers[1], '-C', project, 'node_modules'])
+  execFileSync('tar', [
+    '-c',
+    ...steady,
+    '--transform=flags=rh;s,^,app/,',
+    '-f',
+    layers[1],
+    '-C',
+    project,
+    'node_modules',
+  ])
   execFileSync('tar', ['-c', ...steady, '-f', layers[2], '-C', application, '.'])
   rmSync(stage, { recursive: true })
 
@@ -47,13 +77,18 @@ export async function demoImage(work) {
     os: 'linux',
     config: { Env: ['PATH=/usr/bin'], Cmd: ['node', '/app/main.mjs'], WorkingDir: '/app' },
     rootfs: { type: 'layers', diff_ids: diffIds.map((hex) => `sha256:${hex}`) },
-    history: ['runtime', 'node_modules', 'application'].map((what) => ({ created: '2023-11-14T22:13:20Z', created_by: `demo: ${what}` })),
+    history: ['runtime', 'node_modules', 'application'].map((what) => ({
+      created: '2023-11-14T22:13:20Z',
+      created_by: `demo: ${what}`,
+    })),
   })
   const archive = join(work, 'archive')
   mkdirSync(archive)
   writeFileSync(join(archive, `${digest(config)}.json`), config)
   layers.forEach((file, i) => execFileSync('mv', [file, join(archive, `${diffIds[i]}.tar`)]))
-  const manifest = [{ Config: `${digest(config)}.json`, RepoTags: ['demo:base'], Layers: diffIds.map((hex) => `${hex}.tar`) }]
+  const manifest = [
+    { Config: `${digest(config)}.json`, RepoTags: ['demo:base'], Layers: diffIds.map((hex) => `${hex}.tar`) },
+  ]
   writeFileSync(join(archive, 'manifest.json'), JSON.stringify(manifest))
   const file = join(work, 'demo.tar')
   execFileSync('tar', ['-c', '--format=ustar', '-f', file, '-C', archive, ...readdirSync(archive)])
@@ -80,15 +115,24 @@ export function layersOf(archive, directory) {
 /** Unpacks layers one over the other into a directory: whiteouts by `rm`, the rest by GNU tar. */
 export function applyLayers(layers, target) {
   for (const layer of layers) {
-    const names = execFileSync('tar', ['-tf', layer, '--quoting-style=literal'], { maxBuffer: 1 << 30 }).toString().split('\n')
-    for (const name of names) {
+    const listing = execFileSync('tar', ['-tf', layer, '--quoting-style=literal'], { maxBuffer: 1 << 30 })
+    for (const name of listing.toString('latin1').split('\n')) {
       const at = name.lastIndexOf('/') + 1
-      const base = name.slice(at)
-      if (base === '.wh..wh..opq') execFileSync('find', [join(target, name.slice(0, at)), '-mindepth', '1', '-delete'])
-      else if (base.startsWith('.wh.')) rmSync(join(target, name.slice(0, at), base.slice(4)), { recursive: true, force: true })
+      const [directory, base] = [join(target, name.slice(0, at)), name.slice(at)]
+      if (base === '.wh..wh..opq') {
+        if (existsSync(directory)) execFileSync('find', [directory, '-mindepth', '1', '-delete'])
+      } else if (base.startsWith('.wh.')) {
+        rmSync(Buffer.from(join(directory, base.slice(4)), 'latin1'), { recursive: true, force: true })
+      }
     }
-    execFileSync('tar', ['-x', '-p', '--numeric-owner', '--exclude=.wh.*', '-f', layer, '-C', target], {
-      stdio: ['ignore', 'inherit', process.getuid?.() === 0 ? 'inherit' : 'ignore'],
-    })
+    untar(layer, target, '--exclude=.wh.*')
   }
+}
+
+/** Unpacks a tar with GNU tar. Devices and foreign owners need root: without it tar complains, and does the rest. */
+export function untar(file, target, ...options) {
+  const asRoot = process.getuid?.() === 0
+  const command = ['-x', '-p', '--numeric-owner', '--warning=no-timestamp', ...options, '-f', file, '-C', target]
+  const { status } = spawnSync('tar', command, { stdio: ['ignore', 'inherit', asRoot ? 'inherit' : 'ignore'] })
+  if (status !== 0 && (asRoot || status !== 2)) throw new Error(`tar could not unpack ${file}: exit ${status}`)
 }

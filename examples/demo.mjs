@@ -5,14 +5,24 @@
 //   node examples/demo.mjs          an image made from what this machine has (Node, its libraries, node_modules)
 //   node examples/demo.mjs FILE     any image archive (docker-archive or oci-archive)
 import { createHash } from 'node:crypto'
-import { execFileSync } from 'node:child_process'
-import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
-import { createWriteStream } from 'node:fs'
+import {
+  createWriteStream,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { copy, exportTree, openSink, openSource, openStore } from '../dist/index.js'
-import { applyLayers, demoImage, layersOf } from './demo-image.mjs'
+import { applyLayers, demoImage, layersOf, untar } from './demo-image.mjs'
 
 const root = process.getuid?.() === 0
 const work = mkdtempSync(join(tmpdir(), 'ply-demo-'))
@@ -33,7 +43,11 @@ const mib = (bytes) => `${(bytes / 2 ** 20).toFixed(1)} MiB`
 
 const given = process.argv[2]
 const archive = given ?? (await demoImage(work))
-step(given ? `given: ${basename(archive)}, ${mib(statSync(archive).size)}` : `made a docker-archive from this machine: ${mib(statSync(archive).size)}`)
+step(
+  given
+    ? `given: ${basename(archive)}, ${mib(statSync(archive).size)}`
+    : `made a docker-archive from this machine: ${mib(statSync(archive).size)}`,
+)
 
 // ── in
 const kind = layersOf(archive, join(work, 'source')).kind
@@ -59,7 +73,8 @@ const walk = (directory, path) => {
 walk(tree.root, '')
 tree.close()
 step(`stacked them: ${files.length + directories.length} files and directories`)
-if (given === undefined) check('the image has at least 2 layers and 5,000 files', base.layers.length >= 2 && files.length >= 5000)
+if (given === undefined)
+  check('the image has at least 2 layers and 5,000 files', base.layers.length >= 2 && files.length >= 5000)
 
 // ── write
 const text = (path) => Buffer.from(path, 'latin1').toString('utf8')
@@ -67,8 +82,16 @@ const plain = files.filter((path) => /^[\x20-\x7e]+$/.test(path))
 const every = Math.max(1, Math.floor(plain.length / 21))
 const changed = plain.filter((_, i) => i % (2 * every) === 0).slice(0, 10)
 const removed = plain.filter((_, i) => i % (2 * every) === every).slice(0, 10)
-const busy = new Set([...changed, ...removed].flatMap((path) => path.split('/').map((_, i, parts) => parts.slice(0, i).join('/'))))
-const replaced = directories.find((path) => /^[\x20-\x7e]+$/.test(path) && path.includes('/') && !busy.has(path) && plain.some((file) => file.startsWith(`${path}/`)))
+const busy = new Set(
+  [...changed, ...removed].flatMap((path) => path.split('/').map((_, i, parts) => parts.slice(0, i).join('/'))),
+)
+const replaced = directories.find(
+  (path) =>
+    /^[\x20-\x7e]+$/.test(path) &&
+    path.includes('/') &&
+    !busy.has(path) &&
+    plain.some((file) => file.startsWith(`${path}/`)),
+)
 const when = new Date('2024-02-29T12:00:00Z')
 const edit = (fs, top) => {
   for (const path of changed) {
@@ -79,13 +102,17 @@ const edit = (fs, top) => {
   if (replaced !== undefined) {
     fs.rmSync(`${top}/${replaced}`, { recursive: true })
     fs.mkdirSync(`${top}/${replaced}`, { mode: 0o755 })
-    fs.writeFileSync(`${top}/${replaced}/new`, 'a directory of the same name, with nothing of the old one\n', { mode: 0o644 })
+    fs.writeFileSync(`${top}/${replaced}/new`, 'a directory of the same name, with nothing of the old one\n', {
+      mode: 0o644,
+    })
     fs.utimesSync(`${top}/${replaced}/new`, when, when)
   }
 }
 const container = await store.containers.create('work', 'demo:base')
 edit(container.fs, '')
-step(`wrote into a container: ${changed.length} files changed, ${removed.length} deleted, 1 directory replaced (${text(replaced ?? 'none')})`)
+step(
+  `wrote into a container: ${changed.length} files changed, ${removed.length} deleted, 1 directory replaced (${text(replaced ?? 'none')})`,
+)
 
 // ── see, commit
 const counts = { add: 0, modify: 0, delete: 0 }
@@ -116,7 +143,10 @@ for (const target of ['docker-archive', 'oci-archive']) {
   await copy(await openSource(`${target}:${join(work, `${target}.tar`)}`), again, { as: 'demo:again' })
   const back = await again.image('demo:again')
   const same = (a, b) => JSON.stringify(a) === JSON.stringify(b)
-  check(`${target}: config and every layer digest come back as they were`, same(back.config.rootfs, image.config.rootfs) && same(back.manifest.config.digest, image.manifest.config.digest))
+  check(
+    `${target}: config and every layer digest come back as they were`,
+    same(back.config.rootfs, image.config.rootfs) && same(back.manifest.config.digest, image.manifest.config.digest),
+  )
   if (target === 'oci-archive') check('oci-archive: so does the manifest digest', back.digest === image.digest)
 }
 const expected = join(work, 'expected')
@@ -125,30 +155,46 @@ mkdirSync(expected)
 mkdirSync(actual)
 applyLayers(layersOf(archive, join(work, 'source')).layers, expected)
 edit({ ...(await import('node:fs')) }, expected)
-execFileSync('tar', ['-x', '-p', '--numeric-owner', '-f', exported, '-C', actual], { stdio: ['ignore', 'inherit', root ? 'inherit' : 'ignore'] })
+untar(exported, actual)
 const left = entriesOf(expected)
 const right = entriesOf(actual)
 const differences = [...new Set([...left.keys(), ...right.keys()])].filter((path) => left.get(path) !== right.get(path))
-for (const path of differences.slice(0, 10)) console.log(`           ${path}\n             GNU tar: ${left.get(path)}\n             plyfs:   ${right.get(path)}`)
-check(`the exported tree equals what GNU tar makes of the same layers and changes, entry by entry: ${left.size} entries, ${differences.length} differences`, differences.length === 0)
+for (const path of differences.slice(0, 10))
+  console.log(`           ${path}\n             GNU tar: ${left.get(path)}\n             plyfs:   ${right.get(path)}`)
+check(
+  `the exported tree equals what GNU tar makes of the same layers and changes, entry by entry: ${left.size} entries, ${differences.length} differences`,
+  differences.length === 0,
+)
 step('checked')
 await store[Symbol.asyncDispose]()
 
-/** Everything that tar can carry about every path below a directory: one line an entry. */
+/** Everything that tar can carry about every path below a directory: one line an entry. Names are bytes, as latin1. */
 function entriesOf(directory) {
   const found = new Map()
   const inodes = new Map()
   const visit = (path) => {
-    const at = `${directory}/${path}`
+    const at = Buffer.from(path === '' ? directory : `${directory}/${path}`, 'latin1')
     const stat = lstatSync(at, { bigint: true })
     const owner = root ? `${stat.uid}:${stat.gid}` : ''
     // A directory's time depends on the order in which its content was written; symlinks cannot be given one everywhere.
-    const time = stat.isFile() ? stat.mtimeMs / 1000n : ''
-    const content = stat.isFile() ? createHash('sha256').update(readFileSync(at)).digest('hex') : stat.isSymbolicLink() ? readlinkSync(at) : ''
-    const first = stat.nlink > 1n && !stat.isDirectory() ? (inodes.get(stat.ino) ?? (inodes.set(stat.ino, path), path)) : ''
-    found.set(path, [stat.mode.toString(8), owner, stat.isFile() ? stat.size : '', time, stat.rdev, content, first].join(' '))
-    if (stat.isDirectory()) for (const name of readdirSync(at).sort()) visit(path === '' ? name : `${path}/${name}`)
+    const time = stat.isFile() ? floorSeconds(stat.mtimeNs) : ''
+    const content = stat.isFile()
+      ? createHash('sha256').update(readFileSync(at)).digest('hex')
+      : stat.isSymbolicLink()
+        ? readlinkSync(at, 'latin1')
+        : ''
+    const linked = stat.nlink > 1n && !stat.isDirectory()
+    if (linked && !inodes.has(stat.ino)) inodes.set(stat.ino, path)
+    const size = stat.isFile() ? stat.size : ''
+    const line = [stat.mode.toString(8), owner, size, time, stat.rdev, content, linked ? inodes.get(stat.ino) : '']
+    if (path !== '') found.set(path, line.join(' '))
+    if (stat.isDirectory())
+      for (const name of readdirSync(at, 'latin1').sort()) visit(path === '' ? name : `${path}/${name}`)
   }
-  for (const name of readdirSync(directory).sort()) visit(name)
+  visit('')
   return found
+}
+
+function floorSeconds(nanoseconds) {
+  return (nanoseconds - (((nanoseconds % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n)) / 1_000_000_000n
 }
