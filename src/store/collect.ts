@@ -56,10 +56,7 @@ export async function collect(
   { dryRun = false, only, signal }: { readonly dryRun?: boolean; readonly only?: ReadonlySet<Digest> } & Operation,
 ): Promise<Collected> {
   const marked: Marked = { blobs: new Set(), caches: new Set(), unreadable: new Set() }
-  const roots = [
-    ...names.list().map(({ descriptor }) => descriptor.digest),
-    ...names.unnamed().map(({ digest }) => digest),
-  ]
+  const roots = names.roots()
   const used = new Set((await containers.list()).map(({ upper }) => upper))
   for (const id of used) roots.push(uppers.record(id).manifest)
   for (const root of roots) await mark(root, blobs, marked)

@@ -66,8 +66,10 @@ export interface Ground {
   ): Promise<Pick<UpperRecord, 'manifest' | 'chainId'> & { readonly tree: Tree }>
   /** The folded tree that an upper was made on. */
   lower(record: UpperRecord, operation: Operation): Promise<Tree>
-  /** Holds off collection while something is being written. */
+  /** Holds off collection while something is being written or removed. @throws PLY_STORE_READ_ONLY */
   lease(operation: Operation): Promise<Lock>
+  /** @throws PLY_STORE_READ_ONLY */
+  writing(): void
 }
 
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/
@@ -82,10 +84,26 @@ export function containersOf(ground: Ground): Containers {
     return found
   }
 
-  const lock = async (name: string, upper: string): Promise<Lock> => {
-    const held = await disk.lock(uppers.lockOf(upper))
-    if (held === undefined) throw new PlyError('PLY_CONTAINER_BUSY', { name })
-    return held
+  /** The record and the lock of its upper. The record is read again under the lock: the name may be another's by then. */
+  const lock = async (name: string): Promise<{ readonly found: ContainerRecord; readonly held: Lock }> => {
+    for (;;) {
+      const { upper } = record(name)
+      const held = await disk.lock(uppers.lockOf(upper))
+      if (held === undefined) throw new PlyError('PLY_CONTAINER_BUSY', { name })
+      try {
+        const found = record(name)
+        if (found.upper === upper) return { found, held }
+      } catch (error) {
+        forget(upper, held)
+        throw error
+      }
+      forget(upper, held)
+    }
+  }
+  /** Nobody looks for the lock of an upper that is gone. */
+  const forget = (upper: string, held: Lock) => {
+    if (!disk.fs.existsSync(uppers.pathOf(upper))) disk.fs.rmSync(uppers.lockOf(upper), { force: true })
+    held.release()
   }
 
   return {
@@ -94,20 +112,24 @@ export function containersOf(ground: Ground): Containers {
         throw new PlyError('PLY_USAGE', {
           reason: `${JSON.stringify(name)} cannot name a container: use letters, digits, '_', '.', '-', at most 128`,
         })
-      if (disk.fs.existsSync(pathOf(name))) throw new PlyError('PLY_CONTAINER_EXISTS', { name })
       using _ = await ground.lease(operation)
+      if (disk.fs.existsSync(pathOf(name))) throw new PlyError('PLY_CONTAINER_EXISTS', { name })
       const { manifest, chainId, tree } = await ground.stand(image, operation)
-      const upper = uppers.create({ parent: null, form: ground.form(), chainId, manifest })
-      const made: ContainerRecord = { name, image, manifest, created: new Date().toISOString(), upper: upper.id }
+      let upper: UpperRecord | undefined
       let held: Lock | undefined
+      let opened: Container | undefined
       try {
-        held = await lock(name, upper.id)
+        upper = uppers.create({ parent: null, form: ground.form(), chainId, manifest })
+        const made: ContainerRecord = { name, image, manifest, created: new Date().toISOString(), upper: upper.id }
+        held = await disk.lock(uppers.lockOf(upper.id))
+        opened = container(made, tree, uppers.open(upper, { readOnly: false }), held)
+        // The name comes last: a container without its upper would be damage.
         publish(disk, layout, pathOf(name), made)
-        return container(made, tree, uppers.open(upper, { readOnly: false }), held)
+        return opened
       } catch (error) {
+        ;(opened?.tree ?? tree).close()
+        if (upper !== undefined) uppers.remove(upper.id)
         held?.release()
-        tree.close()
-        uppers.remove(upper.id)
         // Somebody else was faster.
         if (codeOf(error) === 'ENOTEMPTY' || codeOf(error) === 'EEXIST')
           throw new PlyError('PLY_CONTAINER_EXISTS', { name })
@@ -116,13 +138,15 @@ export function containersOf(ground: Ground): Containers {
     },
 
     async open(name, { readOnly = false, ...operation } = {}) {
-      const found = record(name)
-      const stands = uppers.record(found.upper)
-      const held = readOnly ? undefined : await lock(name, found.upper)
+      if (!readOnly) ground.writing()
+      const { found, held } = readOnly ? { found: record(name), held: undefined } : await lock(name)
+      let tree: Tree | undefined
       try {
-        const tree = await ground.lower(stands, operation)
+        const stands = uppers.record(found.upper)
+        tree = await ground.lower(stands, operation)
         return container(found, tree, uppers.open(stands, { readOnly }), held)
       } catch (error) {
+        tree?.close()
         held?.release()
         throw error
       }
@@ -138,8 +162,9 @@ export function containersOf(ground: Ground): Containers {
     },
 
     async remove(name) {
-      const found = record(name)
-      using _ = await lock(name, found.upper)
+      using _ = await ground.lease({})
+      const { found, held } = await lock(name)
+      using __ = held
       // The name goes first: an upper without a container is litter, a container without its upper is damage.
       const doomed = join(layout.tmp, `removed-${randomBytes(8).toString('hex')}`)
       disk.fs.renameSync(pathOf(name), doomed)
@@ -154,8 +179,10 @@ function publish(disk: Disk, layout: Layout, path: string, record: ContainerReco
   const making = join(layout.tmp, `container-${randomBytes(8).toString('hex')}`)
   try {
     disk.fs.mkdirSync(making, { mode: 0o700 })
-    writeFileAtomically(disk, join(making, 'record.json'), `${JSON.stringify(record)}\n`)
-    // Renaming a directory over one that is not empty fails: that makes the name exclusive.
+    writeFileAtomically({ disk, tmp: layout.tmp }, join(making, 'record.json'), `${JSON.stringify(record)}\n`)
+    // Renaming a directory over one that is not empty fails: that makes the name exclusive. In memory it does not, but
+    // there nothing comes in between.
+    if (disk.kind === 'memory' && disk.fs.existsSync(path)) throw new PlyError('EEXIST', { syscall: 'rename', path })
     disk.fs.renameSync(making, path)
   } catch (error) {
     disk.fs.rmSync(making, { recursive: true, force: true })

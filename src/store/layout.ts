@@ -72,7 +72,7 @@ const fresh: FormatRecord = {
  */
 export function openLayout(disk: Disk, root: string, readOnly: boolean): { layout: Layout; writable: boolean } {
   const layout = layoutOf(root)
-  const found = readJson<FormatRecord>(disk, layout.record)
+  const found = formatOf(disk, layout)
   if (found === undefined) {
     if (readOnly)
       throw new PlyError('PLY_STORE_FORMAT', { root, found: 'none', supported: 1, reason: 'there is no store' })
@@ -85,7 +85,32 @@ export function openLayout(disk: Disk, root: string, readOnly: boolean): { layou
   if (found.features.incompatible.length > 0) throw refuse(`it needs ${found.features.incompatible.join(', ')}`)
   const writable = found.features.readOnlyCompatible.length === 0
   if (!writable && !readOnly) throw refuse(`writing it needs ${found.features.readOnlyCompatible.join(', ')}`)
+  // Caches, locks and temporary files may be deleted with their directories.
+  if (!readOnly) makeDirectories(disk, layout)
   return { layout, writable: writable && !readOnly }
+}
+
+function formatOf(disk: Disk, { root, record }: Layout): FormatRecord | undefined {
+  const refuse = (cause?: unknown) =>
+    new PlyError(
+      'PLY_STORE_FORMAT',
+      { root, found: 'unknown', supported: formatVersion, reason: 'its ply.json is damaged' },
+      { cause },
+    )
+  try {
+    const found = readJson<FormatRecord | null>(disk, record)
+    if (found === undefined) return undefined
+    const { format, features } = found ?? {}
+    // Another version may say everything else in its own way.
+    if (typeof format === 'number' && (format !== formatVersion || lists(features))) return found!
+  } catch (error) {
+    throw codeOf(error) === 'PLY_BAD_DOCUMENT' ? refuse(error) : error
+  }
+  throw refuse()
+}
+
+function lists(features: FormatRecord['features'] | undefined): boolean {
+  return [features?.compatible, features?.readOnlyCompatible, features?.incompatible].every(Array.isArray)
 }
 
 function initialise(disk: Disk, layout: Layout): void {
@@ -104,8 +129,18 @@ function initialise(disk: Disk, layout: Layout): void {
     if (codeOf(error) !== 'ENOENT') throw error
   }
   fs.mkdirSync(layout.root, { recursive: true, mode: 0o700 })
-  fs.mkdirSync(join(layout.root, 'blobs', 'sha256'), { recursive: true, mode: 0o700 })
+  makeDirectories(disk, layout)
+  const place = { disk, tmp: layout.tmp }
+  if (!fs.existsSync(layout.ociLayout)) writeFileAtomically(place, layout.ociLayout, '{"imageLayoutVersion":"1.0.0"}')
+  if (!fs.existsSync(layout.indexJson))
+    writeFileAtomically(place, layout.indexJson, '{"schemaVersion":2,"manifests":[]}')
+  // The record comes last: a directory without it is made again from the start.
+  writeFileAtomically(place, layout.record, `${JSON.stringify(fresh, null, 2)}\n`)
+}
+
+function makeDirectories({ fs }: Disk, layout: Layout): void {
   for (const directory of [
+    join(layout.root, 'blobs', 'sha256'),
     layout.names,
     layout.layerCache,
     layout.treeCache,
@@ -115,11 +150,10 @@ function initialise(disk: Disk, layout: Layout): void {
     layout.tmp,
   ])
     fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
-  if (!fs.existsSync(layout.ociLayout)) writeFileAtomically(disk, layout.ociLayout, '{"imageLayoutVersion":"1.0.0"}')
-  if (!fs.existsSync(layout.indexJson))
-    writeFileAtomically(disk, layout.indexJson, '{"schemaVersion":2,"manifests":[]}')
-  // The record comes last: a directory without it is made again from the start.
-  writeFileAtomically(disk, layout.record, `${JSON.stringify(fresh, null, 2)}\n`)
 }
 
-const ours = new Set(['blobs', 'names', 'cache', 'uppers', 'containers', 'locks', 'tmp', 'oci-layout', 'index.json'])
+/** The record is among them since another process may have made the store just now. */
+const ours = new Set([
+  ...['blobs', 'names', 'cache', 'uppers', 'containers', 'locks', 'tmp'],
+  ...['oci-layout', 'index.json', 'ply.json'],
+])

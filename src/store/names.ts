@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { isDigest } from '../model/digest.ts'
+import { type Digest, isDigest } from '../model/digest.ts'
 import type { Descriptor, ImageIndex } from '../model/documents.ts'
-import { codeOf } from '../model/errors.ts'
+import { codeOf, PlyError } from '../model/errors.ts'
 import type { Disk } from '../sys/disk.ts'
 import type { Layout } from './layout.ts'
 import { namesIn, readJson, reserved, writeFileAtomically } from './records.ts'
@@ -20,15 +20,28 @@ interface NameRecord {
 /** `index.json`, taken apart. `other` holds the fields that are not ours to know. */
 interface IndexContent {
   readonly named: ReadonlyMap<string, Descriptor>
+  /** Entries without a name of their own, and what is no entry that we understand, as they stand. */
   readonly unnamed: readonly Descriptor[]
   readonly other: object
 }
 
-/** What `index.json` looked like when we last wrote or read it. */
-interface Seen {
+interface Stamp {
   readonly ino: number
   readonly size: number
   readonly mtimeMs: number
+}
+
+/** What `index.json` looked like when we last wrote or adopted it. */
+interface Seen extends Stamp {
+  /** What its names pointed at: only what differs from this has somebody else changed. */
+  readonly names?: Readonly<Record<string, Digest>>
+}
+
+/** `index.json` as somebody else wrote it; `changed` is what names point at anew. */
+interface Foreign {
+  readonly stamp: Stamp
+  readonly named: ReadonlyMap<string, Descriptor>
+  readonly changed: ReadonlyMap<string, Descriptor>
 }
 
 /**
@@ -36,41 +49,51 @@ interface Seen {
  * read the store as an OCI layout.
  *
  * What another tool wrote into `index.json` is noticed by its inode, time and size, and adopted before anything else is
- * done: names it added or moved become ours. A name missing there stays ours, since a tool that read the file before our
- * last change would otherwise delete what it never saw.
+ * done: names it added or moved, compared with what the file said when we last wrote it, become ours. A name missing
+ * there stays ours, since a tool that read the file before our last change would otherwise delete what it never saw.
  */
 export class Names {
   readonly #disk: Disk
   readonly #layout: Layout
-  readonly #writable: boolean
 
-  constructor(disk: Disk, layout: Layout, writable: boolean) {
+  constructor(disk: Disk, layout: Layout) {
     this.#disk = disk
     this.#layout = layout
-    this.#writable = writable
   }
 
+  /** @throws PLY_BAD_DOCUMENT if the record is damaged */
   get(name: string): Descriptor | undefined {
-    const foreign = this.#foreign()?.named.get(name)
+    const foreign = this.#foreign()?.changed.get(name)
     if (foreign !== undefined) return foreign
-    return readJson<NameRecord>(this.#disk, this.#fileOf(name))?.descriptor
+    return this.#recordIn(this.#fileOf(name))?.descriptor
   }
 
-  /** Every name with what it points at, in order. Records that cannot be read are left out. */
+  /** Every name with what it points at, in byte order. Records that cannot be read are left out. */
   list(): NameRecord[] {
     const found = new Map(this.#ownRecords().map((record) => [record.name, record]))
-    for (const [name, descriptor] of this.#foreign()?.named ?? []) found.set(name, { name, descriptor })
-    return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+    for (const [name, descriptor] of this.#foreign()?.changed ?? []) found.set(name, { name, descriptor })
+    return [...found.values()].sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)))
   }
 
-  /** Descriptors that other tools left in `index.json` without a name. They keep their blobs. */
-  unnamed(): readonly Descriptor[] {
-    return this.#readIndex().unnamed
+  /**
+   * What names and what other tools left in `index.json` without a name point at: all that is alive for them.
+   *
+   * @throws PLY_BAD_DOCUMENT if a record or `index.json` is damaged: what it kept alive is unknown
+   */
+  roots(): Digest[] {
+    this.#ownRecords((error) => {
+      throw error
+    })
+    const { unnamed } = this.#parseIndex()
+    return [
+      ...this.list().map(({ descriptor }) => descriptor.digest),
+      ...unnamed.flatMap((entry) => (isDigest(entry?.digest) ? [entry.digest] : [])),
+    ]
   }
 
   async set(name: string, descriptor: Descriptor): Promise<void> {
     await this.#change(() => {
-      writeFileAtomically(this.#disk, this.#fileOf(name), recordText(name, descriptor))
+      this.#write(this.#fileOf(name), recordText(name, descriptor))
     })
   }
 
@@ -102,51 +125,96 @@ export class Names {
     if (always || records.length <= eager) this.#writeIndex(records)
   }
 
-  #ownRecords(): NameRecord[] {
+  /** A record that cannot be read hides no other name, unless `damaged` throws. */
+  #ownRecords(damaged: (error: unknown) => void = () => {}): NameRecord[] {
     const records: NameRecord[] = []
     for (const file of namesIn(this.#disk, this.#layout.names)) {
       try {
-        const record = readJson<NameRecord>(this.#disk, join(this.#layout.names, file))
-        if (record !== undefined && isDigest(record.descriptor.digest)) records.push(record)
+        const record = this.#recordIn(join(this.#layout.names, file))
+        if (record !== undefined) records.push(record)
       } catch (error) {
-        // One unreadable record must not hide the other names.
         if (codeOf(error) !== 'PLY_BAD_DOCUMENT') throw error
+        damaged(error)
       }
     }
     return records
   }
 
+  #recordIn(path: string): NameRecord | undefined {
+    const record = readJson<Partial<NameRecord> | null>(this.#disk, path)
+    if (record === undefined) return undefined
+    if (typeof record?.name === 'string' && isEntry(record.descriptor)) return record as NameRecord
+    throw new PlyError('PLY_BAD_DOCUMENT', {
+      what: path,
+      reason: 'it is no record of a name; set the name anew, or delete the file',
+    })
+  }
+
   /** What somebody else wrote into `index.json` since we last did. */
-  #foreign(): IndexContent | undefined {
-    const seen = readJson<Seen>(this.#disk, join(this.#layout.names, seenFile))
-    const now = this.#stamp()
-    if (now === undefined) return undefined
-    if (seen !== undefined && seen.ino === now.ino && seen.size === now.size && seen.mtimeMs === now.mtimeMs)
-      return undefined
-    return this.#readIndex()
+  #foreign(): Foreign | undefined {
+    const stamp = this.#stamp()
+    if (stamp === undefined) return undefined
+    const seen = this.#seen()
+    if (seen?.ino === stamp.ino && seen.size === stamp.size && seen.mtimeMs === stamp.mtimeMs) return undefined
+    const { named } = this.#readIndex()
+    const before = new Map(Object.entries(seen?.names ?? {}))
+    return { stamp, named, changed: new Map([...named].filter(([name, { digest }]) => before.get(name) !== digest)) }
   }
 
   #adopt(): void {
-    for (const [name, descriptor] of this.#foreign()?.named ?? []) {
-      const own = readJson<NameRecord>(this.#disk, this.#fileOf(name))
-      if (own?.descriptor.digest !== descriptor.digest)
-        writeFileAtomically(this.#disk, this.#fileOf(name), recordText(name, descriptor))
+    const foreign = this.#foreign()
+    if (foreign === undefined) return
+    for (const [name, descriptor] of foreign.changed) this.#write(this.#fileOf(name), recordText(name, descriptor))
+    // Otherwise what was just adopted would look newer than what we change next, where `index.json` is not written.
+    this.#remember(foreign.stamp, foreign.named)
+  }
+
+  #seen(): Seen | undefined {
+    try {
+      return readJson<Seen | null>(this.#disk, join(this.#layout.names, seenFile)) ?? undefined
+    } catch (error) {
+      if (codeOf(error) !== 'PLY_BAD_DOCUMENT') throw error
+      return undefined
     }
   }
 
+  #remember(stamp: Stamp, names: Iterable<readonly [string, Descriptor]>): void {
+    const seen: Seen = { ...stamp, names: Object.fromEntries([...names].map(([name, { digest }]) => [name, digest])) }
+    this.#write(join(this.#layout.names, seenFile), JSON.stringify(seen))
+  }
+
+  #write(path: string, content: string): void {
+    writeFileAtomically({ disk: this.#disk, tmp: this.#layout.tmp }, path, content)
+  }
+
+  /** A file that another tool has half written, or that is damaged, holds nothing: the names are in their records. */
   #readIndex(): IndexContent {
+    try {
+      return this.#parseIndex()
+    } catch (error) {
+      if (codeOf(error) !== 'PLY_BAD_DOCUMENT') throw error
+      return { named: new Map(), unnamed: [], other: { schemaVersion: 2 } }
+    }
+  }
+
+  #parseIndex(): IndexContent {
     const named = new Map<string, Descriptor>()
     const unnamed: Descriptor[] = []
-    const index = readJson<ImageIndex>(this.#disk, this.#layout.indexJson)
-    for (const entry of Array.isArray(index?.manifests) ? index.manifests : []) {
-      if (!isDigest(entry?.digest)) continue
-      const { [refName]: name, ...annotations } = entry.annotations ?? {}
+    const path = this.#layout.indexJson
+    const index = readJson<ImageIndex | null>(this.#disk, path) ?? { schemaVersion: 2, manifests: [] }
+    const { manifests, ...other } = index
+    if (!Array.isArray(manifests))
+      throw new PlyError('PLY_BAD_DOCUMENT', { what: path, reason: 'it has no list of manifests' })
+    for (const entry of manifests) {
+      const { [refName]: name, ...annotations } = entry?.annotations ?? {}
+      // Of two entries with one name other tools read the first; the second keeps its blobs.
+      if (!isEntry(entry) || typeof name !== 'string' || name === '' || named.has(name)) {
+        unnamed.push(entry)
+        continue
+      }
       const { annotations: _, ...bare } = entry
-      const descriptor = Object.keys(annotations).length > 0 ? { ...bare, annotations } : bare
-      if (name === undefined) unnamed.push(entry)
-      else named.set(name, descriptor)
+      named.set(name, Object.keys(annotations).length > 0 ? { ...bare, annotations } : bare)
     }
-    const { manifests: _, ...other } = index ?? { schemaVersion: 2, manifests: [] }
     return { named, unnamed, other }
   }
 
@@ -159,12 +227,14 @@ export class Names {
       })),
       ...unnamed,
     ]
-    writeFileAtomically(this.#disk, this.#layout.indexJson, JSON.stringify({ ...other, manifests }))
-    if (this.#writable)
-      writeFileAtomically(this.#disk, join(this.#layout.names, seenFile), JSON.stringify(this.#stamp()))
+    this.#write(this.#layout.indexJson, JSON.stringify({ ...other, manifests }))
+    this.#remember(
+      this.#stamp()!,
+      records.map(({ name, descriptor }) => [name, descriptor] as const),
+    )
   }
 
-  #stamp(): Seen | undefined {
+  #stamp(): Stamp | undefined {
     try {
       const { ino, size, mtimeMs } = this.#disk.fs.statSync(this.#layout.indexJson)
       return { ino, size, mtimeMs }
@@ -180,6 +250,12 @@ export class Names {
 }
 
 const seenFile = `${reserved}index-seen`
+
+function isEntry(descriptor: Descriptor | undefined | null): boolean {
+  return (
+    isDigest(descriptor?.digest) && typeof descriptor.mediaType === 'string' && Number.isSafeInteger(descriptor.size)
+  )
+}
 
 function recordText(name: string, descriptor: Descriptor): string {
   return `${JSON.stringify({ name, descriptor })}\n`

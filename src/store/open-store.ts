@@ -45,12 +45,17 @@ export function defaultRoot(environment: NodeJS.ProcessEnv = process.env): strin
  * @throws PLY_STORE_FORMAT, and what the disk says (EACCES, EROFS, ENOSPC)
  */
 export async function openStore(root: string = defaultRoot(), options: StoreOptions = {}): Promise<Store> {
-  const inMemory = root === ':memory:'
-  const disk: Disk = inMemory ? await memoryDisk() : nodeDisk()
-  const { layout, writable } = openLayout(disk, inMemory ? '/ply' : resolve(root), options.readOnly ?? false)
+  return root === ':memory:'
+    ? storeOn(await memoryDisk(), '/ply', options, root)
+    : storeOn(nodeDisk(), resolve(root), options, root)
+}
+
+/** A store on any disk, `path` being its directory there; `root` is what it is called in messages. @throws as `openStore` */
+export async function storeOn(disk: Disk, path: string, options: StoreOptions = {}, root = path): Promise<Store> {
+  const { layout, writable } = openLayout(disk, path, options.readOnly ?? false)
   const zstd = zstdDecoders()
   const blobs = diskBlobStore({ disk, root: layout.root, tmp: layout.tmp })
-  const names = new Names(disk, layout, writable)
+  const names = new Names(disk, layout)
   const images = new Images(root, blobs, names, zstd)
   const layers = new Layers(disk, layout, blobs, zstd)
   const trees = new Trees(disk, layout, layers)
@@ -137,6 +142,7 @@ export async function openStore(root: string = defaultRoot(), options: StoreOpti
       return trees.open(stackOf(await images.byDigest(manifest, operation)), { folded: true, ...operation })
     },
     lease,
+    writing,
   })
 
   return {

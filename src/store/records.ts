@@ -1,19 +1,24 @@
+import { randomBytes } from 'node:crypto'
 import { dirname, join } from 'node:path'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { Disk } from '../sys/disk.ts'
-
-let serial = 0
 
 /** How files begin that are no records: no escaped name begins so. */
 export const reserved = '%.'
 
 /**
- * Writes a small file whole: temporary name beside it, sync, rename, sync of the directory. A reader, or a machine that
+ * Writes a small file whole: temporary name in `tmp`, sync, rename, sync of the directory. A reader, or a machine that
  * loses power, sees the old content or the new.
+ *
+ * The temporary name is random: process ids are the same again and again where each container has its own.
  */
-export function writeFileAtomically(disk: Disk, path: string, content: string | Uint8Array): void {
+export function writeFileAtomically(
+  { disk, tmp }: { readonly disk: Disk; readonly tmp: string },
+  path: string,
+  content: string | Uint8Array,
+): void {
   const { fs } = disk
-  const temporary = join(dirname(path), `${reserved}${process.pid}-${++serial}`)
+  const temporary = join(tmp, `record-${randomBytes(8).toString('hex')}`)
   try {
     const fd = fs.openSync(temporary, 'wx', 0o600)
     try {

@@ -42,7 +42,11 @@ export class Uppers {
     const making = join(this.#layout.tmp, `upper-${record.id}`)
     fs.mkdirSync(join(making, 'upper'), { recursive: true, mode: 0o700 })
     fs.mkdirSync(join(making, 'work'), { mode: 0o700 })
-    writeFileAtomically(this.#disk, join(making, 'record.json'), `${JSON.stringify(record)}\n`)
+    writeFileAtomically(
+      { disk: this.#disk, tmp: this.#layout.tmp },
+      join(making, 'record.json'),
+      `${JSON.stringify(record)}\n`,
+    )
     fs.renameSync(making, this.#pathOf(record.id))
     this.#disk.syncDirectory(this.#layout.uppers)
     return record
