@@ -120,13 +120,18 @@ export class PlyError extends Error {
   }
 }
 
+/** Places outside a store say what they hold: `ply images` would not list it. */
+const imageNotFoundElsewhere = 'no image named {name} in {where}; it has: {available}'
+
 function sentence(code: ErrorCode, details: Readonly<Record<string, unknown>>): string {
   if (code in errnoTable) {
     const { syscall, path, dest } = details as SystemDetails
     const where = path === undefined ? '' : dest === undefined ? ` '${path}'` : ` '${path}' -> '${dest}'`
     return `${code}: ${errnoTable[code as ErrnoName]}${syscall === undefined ? '' : `, ${syscall}`}${where}`
   }
-  return table[code as PlyCode].replace(/\{(\w+)\}/g, (_, key: string) => String(details[key]))
+  const elsewhere = code === 'PLY_IMAGE_NOT_FOUND' && details.available !== undefined
+  const text: string = elsewhere ? imageNotFoundElsewhere : table[code as PlyCode]
+  return text.replace(/\{(\w+)\}/g, (_, key: string) => String(details[key]))
 }
 
 /** The code of any thrown value, plyfs's own or Node's; `undefined` if it has none. */

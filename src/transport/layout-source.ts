@@ -77,7 +77,7 @@ function named(place: BlobPlace, index: ImageIndex, name: string | undefined): r
     const exact = entries.filter(({ annotations }) => annotations?.[refName] === name)
     const found = exact.length > 0 ? exact : entries.filter((entry) => meansTheSame(entry, name))
     if (found.length > 0) return found
-    throw new PlyError('PLY_IMAGE_NOT_FOUND', { name, where: place.where, available: namesIn(entries) })
+    throw new PlyError('PLY_IMAGE_NOT_FOUND', { name, where: place.where, available: namesIn(entries) || 'nothing' })
   }
   if (entries.length === 0)
     throw new PlyError('PLY_BAD_ARCHIVE', { reason: `${place.where}: its index lists no image` })

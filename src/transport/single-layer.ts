@@ -34,7 +34,8 @@ export function singleLayerSource(
       yield { name: undefined, descriptor: (await imageFor(sourcePlatform, {})).descriptor }
     },
     async image(name, { platform = sourcePlatform, signal, onProgress } = {}) {
-      if (name !== undefined) throw new PlyError('PLY_IMAGE_NOT_FOUND', { name, where })
+      if (name !== undefined)
+        throw new PlyError('PLY_IMAGE_NOT_FOUND', { name, where, available: 'one image, without a name' })
       return imageFor(platform, { signal, onProgress })
     },
     async [Symbol.asyncDispose]() {

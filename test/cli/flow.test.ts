@@ -322,6 +322,12 @@ describe('wrong input gives one clear message and leaves nothing behind', () => 
 
   test('a file that is not there', () => refuses(['load', at('nowhere')], 3, /ENOENT/))
 
+  test('a name that an archive does not have: what it has is listed, not the store', async () => {
+    await refuses(['load', `docker-archive:${archive}:other:1`], 3, /no image named other:1 in .*; it has: base:1/)
+    await ply(['copy', `docker-archive:${archive}`, `oci:${at('named')}:one`, '--root', root])
+    await refuses(['load', `oci:${at('named')}:two`], 3, /no image named two in .*; it has: one/)
+  })
+
   test('an unknown transport', () => refuses(['load', 'ftp:/x'], 2, /ftp/))
 
   test('a layer that was changed: the digest is wrong', async () => {
