@@ -7,6 +7,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -85,7 +86,7 @@ export async function demoImage(work) {
   const archive = join(work, 'archive')
   mkdirSync(archive)
   writeFileSync(join(archive, `${digest(config)}.json`), config)
-  layers.forEach((file, i) => execFileSync('mv', [file, join(archive, `${diffIds[i]}.tar`)]))
+  for (const [i, file] of layers.entries()) renameSync(file, join(archive, `${diffIds[i]}.tar`))
   const manifest = [
     { Config: `${digest(config)}.json`, RepoTags: ['demo:base'], Layers: diffIds.map((hex) => `${hex}.tar`) },
   ]

@@ -15,8 +15,6 @@ import {
   readlinkSync,
   rmSync,
   statSync,
-  utimesSync,
-  writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
