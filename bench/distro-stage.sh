@@ -16,7 +16,7 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-work=${1:-${PLY_BENCH_DIR:-/tmp/ply-bench}}
+work=${1:?WORKDIR}
 st=$work/stage/distro
 epoch=${SOURCE_DATE_EPOCH:-1700000000}
 tools=(build-essential git python3 python3-dev python3-venv curl ca-certificates less vim-tiny)
