@@ -122,11 +122,16 @@ async function writeFile(copying: Copying, ino: number, temporary: string, to: s
 
 /** The owner first: changing it clears set-id bits. The time last: everything before moves it. */
 async function setAttributes(path: string, stat: Stat): Promise<void> {
-  const seconds = Number(stat.mtime) / 1e9
+  const seconds = timeOf(stat.mtime)
   if (root) await lchown(bytes(path), stat.uid, stat.gid)
   if (stat.kind === 'symlink') return lutimes(bytes(path), seconds, seconds)
   await chmod(bytes(path), stat.mode)
   await utimes(bytes(path), seconds, seconds)
+}
+
+/** Node takes a negative number for the present time, but not a date before 1970. */
+function timeOf(nanoseconds: bigint): number | Date {
+  return nanoseconds < 0n ? new Date(Math.floor(Number(nanoseconds) / 1e6)) : Number(nanoseconds) / 1e9
 }
 
 function ignoreMissing(error: NodeJS.ErrnoException): void {

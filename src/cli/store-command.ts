@@ -5,7 +5,7 @@ import { contentOf } from './copy-out.ts'
 import type { ExitCode } from './exit-codes.ts'
 import { jsonText } from './json.ts'
 import type { Image, Library, Operation, Store, Tree } from './library.ts'
-import { Output } from './output.ts'
+import { Output, OutputClosed } from './output.ts'
 import { chooseStyle, type ProgressRenderer, type ProgressStyle, progressRenderer, progressStyles } from './progress.ts'
 import type { World } from './world.ts'
 
@@ -66,6 +66,10 @@ export abstract class StoreCommand extends Command {
       if (this.jsonEnabled()) this.#output.print(jsonText(result))
       await this.#output.end()
       return this.negative ? 1 : 0
+    } catch (error) {
+      // What was done before the failure was done: its lines are not held back.
+      if (!this.jsonEnabled() && !(error instanceof OutputClosed)) await this.#output.room().catch(() => {})
+      throw error
     } finally {
       this.#renderer?.stop()
       for (const close of this.#open.reverse()) await close()
@@ -145,8 +149,9 @@ export abstract class StoreCommand extends Command {
   }
 
   /** A tree by its name: `debian:12`, `container:work`, `oci:dir:tag`, `rootfs:dir`, … */
-  protected async tree(reference: string): Promise<Tree> {
+  protected async tree(text: string): Promise<Tree> {
     const { openTree } = await this.library()
+    const reference = await this.named(text)
     const store = await this.#storeFor(reference)
     const tree = await openTree(reference, { ...(store && { store }), ...this.operation })
     this.#open.push(() => tree.close())
@@ -154,13 +159,31 @@ export abstract class StoreCommand extends Command {
   }
 
   /** An image by its name in the store or by a reference. */
-  protected async image(reference: string, platform?: string): Promise<Image> {
+  protected async image(text: string, platform?: string): Promise<Image> {
     const { openSource, splitReference } = await this.library()
+    const reference = await this.named(text)
     const options = { ...(platform !== undefined && { platform }), ...this.operation }
     const { transport, details } = splitReference(reference)
     if (transport === 'store') return (await this.store()).image(details, options)
     const source = this.closing(await openSource(reference, { input: this.world.stdin, ...options }))
     return source.image(undefined, options)
+  }
+
+  /**
+   * A name in the store for an id as `ply images` shows it, or the start of one; any other text as it is. A name that
+   * looks like an id is a name. @throws PLY_AMBIGUOUS if several images' ids start so
+   */
+  protected async named(text: string): Promise<string> {
+    const start = /^(?:sha256:)?([0-9a-f]{4,64})$/.exec(text)?.[1]
+    if (start === undefined) return text
+    const images = await (await this.store()).images()
+    if (images.some(({ name }) => name === text || name === `${text}:latest`)) return text
+    const found = images.filter(({ config }) => config?.startsWith(`sha256:${start}`))
+    if (new Set(found.map(({ config }) => config)).size > 1) {
+      const { PlyError } = await this.library()
+      throw new PlyError('PLY_AMBIGUOUS', { where: text, available: found.map(({ name }) => name).join(', ') })
+    }
+    return found[0]?.name ?? text
   }
 
   /** The content of a file on stdout. */

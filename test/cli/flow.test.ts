@@ -92,6 +92,28 @@ describe('the main job from the shell', () => {
     expect(JSON.parse(await run(['inspect', 'base:1']))).toEqual([one])
   })
 
+  test('an id of images, or its start, is as good as a name; a full one too', async () => {
+    const [one] = await json(['inspect', 'base:1'])
+    const [short] = (await run(['images', '-q'])).split('\n')
+    expect(one.id).toContain(short)
+    for (const id of [short!, one.id, one.id.slice(7)]) expect(await json(['inspect', id])).toEqual([one])
+    expect(await run(['cat', short!, '/etc/issue'])).toBe('newer issue\n')
+    await fails(['inspect', '0123456789ab'], 3, 'no image named')
+  })
+
+  test('save takes the name that its reference says', async () => {
+    await run(['save', 'base:1', '-o', `docker-archive:${at('renamed.tar')}:foo:bar`])
+    expect(await run(['load', at('renamed.tar')])).toMatch(/^foo:bar /)
+    await run(['rmi', 'foo:bar'])
+    await fails(['save', 'base:1', 'base:1', '-o', `oci:${at('twice')}:x`], 2, 'names one image')
+  })
+
+  test('what was done before a failure is told', async () => {
+    await run(['tag', 'base:1', 'gone:1'])
+    const { code, out } = await ply(['rmi', 'gone:1', 'missing:1', '--root', root])
+    expect([code, out]).toEqual([3, 'gone:1\n'])
+  })
+
   test('history is newest first, in docker’s columns', async () => {
     const lines = (await run(['history', 'base:1'])).trimEnd().split('\n')
     expect(lines[0]).toMatch(/^IMAGE +CREATED +CREATED BY +SIZE( +COMMENT)?$/)
@@ -134,6 +156,11 @@ describe('the main job from the shell', () => {
     utimesSync(at('motd'), 1_700_000_000, 1_700_000_000)
     await run(['cp', at('motd'), 'work:/etc/motd'])
     await run(['cp', '-', 'work:/etc/piped'], { stdin: 'from a pipe' })
+    utimesSync(at('motd'), new Date(-5_000), new Date(-5_000))
+    await run(['cp', at('motd'), 'work:/etc/old'])
+    await run(['cp', 'work:/etc/old', at('old')])
+    expect(statSync(at('old')).mtimeMs).toBe(-5_000)
+    await run(['rm', 'work:/etc/old'])
     await run(['rm', 'work:/etc/issue'])
     await fails(['rm', 'work:/etc/issue'], 3, 'ENOENT')
     await fails(['rm', 'work:/opt'], 2, 'remove it with -r')

@@ -16,9 +16,8 @@ export class Create extends StoreCommand {
   async run() {
     const { args, flags } = await this.parse(Create)
     const store = await this.store()
-    const container = this.closing(
-      await store.containers.create(flags.name ?? nameFor(args.image), args.image, this.operation),
-    )
+    const from = await this.named(args.image)
+    const container = this.closing(await store.containers.create(flags.name ?? nameFor(from), from, this.operation))
     const { name, image, manifest, created } = container
     this.print(name)
     return { name, image, manifest, created }

@@ -41,12 +41,19 @@ export class Save extends ImageCommand {
     if (isReference && flags.format !== undefined) {
       throw new library.PlyError('PLY_USAGE', { reason: `${output} says the format already; leave --format out` })
     }
+    // `transport:PATH:NAME`: the path ends at the first colon.
+    const stated = isReference && /^[^:]+:[^:]*:[^@]/.test(output)
+    if (stated && args.images.length > 1) {
+      throw new library.PlyError('PLY_USAGE', {
+        reason: `${output} names one image; leave its name out to save several`,
+      })
+    }
     const saved: Listed[] = []
     const { sink, name } = await this.sink(isReference ? output : `${format}:${output}`)
     this.closing(sink)
     for (const reference of args.images) {
       const image = await this.image(reference, flags.platform)
-      const as = name ?? (await this.storeName(reference))
+      const as = stated ? undefined : (name ?? (await this.storeName(await this.named(reference))))
       saved.push({ name: as, descriptor: await sink.write(image, as, this.operation) })
     }
     for (const { descriptor } of saved) this.sayResult(output, descriptor.digest)

@@ -14,7 +14,7 @@ export class Tag extends StoreCommand {
   async run() {
     const { args } = await this.parse(Tag)
     const store = await this.store()
-    await store.tag(args.image, args.name)
+    await store.tag(await this.named(args.image), args.name)
     const image = await store.image(args.name, this.operation)
     this.print(image.digest)
     return { name: args.name, descriptor: image.descriptor }
