@@ -20,6 +20,8 @@ export interface IndexOptions {
   readonly what?: string
   /** Pages of 64 KiB that are kept; 256 unless told. */
   readonly cachePages?: number
+  /** Called before damage is thrown. */
+  readonly onDamage?: () => void
 }
 
 /**
@@ -51,8 +53,9 @@ export class Index {
     return new Index(bytes, options)
   }
 
-  private constructor(bytes: Bytes, { what = 'a layer', cachePages = 256 }: IndexOptions) {
+  private constructor(bytes: Bytes, { what = 'a layer', cachePages = 256, onDamage }: IndexOptions) {
     const fail: Fail = (reason) => {
+      onDamage?.()
       throw new PlyError('PLY_BAD_INDEX', { what, reason })
     }
     this.#fail = fail

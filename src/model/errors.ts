@@ -4,7 +4,7 @@ const table = {
   PLY_AMBIGUOUS: '{where} holds several images; name one of: {available}',
   PLY_BAD_ARCHIVE: 'not an image archive: {reason}',
   PLY_BAD_DIGEST: 'not a digest: {text}',
-  PLY_BAD_INDEX: 'the index of {what} is damaged: {reason}; it is a cache: delete it and it is built again',
+  PLY_BAD_INDEX: 'the index of {what} is damaged: {reason}; it is a cache: open it again and it is built anew',
   PLY_BAD_LAYER: 'layer entry {entry}: {reason} ({rule})',
   PLY_BAD_DOCUMENT: '{what} is not valid: {reason}',
   PLY_BAD_REFERENCE: 'not a reference: {text}: {reason}',
@@ -17,7 +17,7 @@ const table = {
     'there is already a container named {name}; choose another name or remove it with: ply rm {name}',
   PLY_CONTAINER_NOT_FOUND: 'no container named {name}; list them with: ply ps',
   PLY_DAMAGED:
-    '{what} is damaged: page {page} does not match its checksum; remove it if it is a cache, fetch it again if it is a blob',
+    '{what} is damaged: page {page} does not match its checksum; {advice}',
   PLY_DIGEST_MISMATCH: '{what}: expected {expected} but the bytes hash to {actual}',
   PLY_EXISTS: '{path} exists already and is not empty',
   PLY_IMAGE_NOT_FOUND: 'no image named {name} in {where}; list them with: ply images',

@@ -23,9 +23,14 @@ export class Arrivals implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const held of this.#held.splice(0).reverse()) {
+    const held = this.#held.pop()
+    if (held === undefined) return
+    try {
       if (Symbol.asyncDispose in held) await held[Symbol.asyncDispose]()
       else held[Symbol.dispose]()
+    } finally {
+      // One that fails must not keep the others, or a lock would be held for good.
+      await this[Symbol.asyncDispose]()
     }
   }
 }

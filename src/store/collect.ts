@@ -1,19 +1,19 @@
 import { join } from 'node:path'
 import type { BlobStore } from '../blob/blob-store.ts'
 import type { Digest } from '../model/digest.ts'
-import { chainIds, hexOf, isDigest } from '../model/digest.ts'
-import { codeOf, PlyError } from '../model/errors.ts'
+import { chainIds, hexOf } from '../model/digest.ts'
+import type { ImageIndex, Manifest } from '../model/documents.ts'
+import { codeOf } from '../model/errors.ts'
 import type { Operation } from '../model/operation.ts'
 import { checkAborted } from '../model/operation.ts'
-import { parseIndex, parseManifest } from '../model/parse-documents.ts'
+import { configLimit, manifestOrIndex, parseConfig, parseIndex, parseManifest } from '../model/parse-documents.ts'
 import { collect as bytesOfStream } from '../stream/collect.ts'
 import type { Disk } from '../sys/disk.ts'
 import type { Containers } from './containers.ts'
 import type { Layout } from './layout.ts'
 import type { Names } from './names.ts'
 import type { Uppers } from './uppers.ts'
-
-const documentLimit = 4 << 20
+import { walk } from './walk.ts'
 
 /** What a collection removed (or, on a dry run, would remove). */
 export interface Collected {
@@ -25,6 +25,16 @@ export interface Collected {
   /** Manifests that something needs and that cannot be read. As long as there is one, no blob is removed. */
   readonly unreadable: readonly Digest[]
 }
+
+/** Codes of documents that are missing, damaged, or none that we know. */
+const unreadable = [
+  'PLY_BAD_DIGEST',
+  'PLY_BAD_DOCUMENT',
+  'PLY_BLOB_NOT_FOUND',
+  'PLY_DIGEST_MISMATCH',
+  'PLY_TOO_LARGE',
+  'PLY_UNSUPPORTED',
+]
 
 interface Marked {
   readonly blobs: Set<Digest>
@@ -73,11 +83,11 @@ export async function collect(
     if (!dryRun) await blobs.delete(digest)
   }
   const sweep = (directory: string, lives: (name: string) => boolean) => {
-    for (const name of allNamesIn(disk, directory)) {
+    for (const name of namesIn(disk, directory)) {
       checkAborted(signal)
       if (lives(name)) continue
       const path = join(directory, name)
-      freed += disk.fs.lstatSync(path)!.size
+      freed += sizeOf(disk, path)
       files.push(path.slice(layout.root.length + 1))
       if (!dryRun) disk.fs.rmSync(path, { recursive: true, force: true })
     }
@@ -89,62 +99,77 @@ export async function collect(
   sweep(layout.tmp, () => false)
   // An upper that no container names was left by a removal or a creation that was interrupted.
   sweep(layout.uppers, (id) => used.has(id))
-  if (!dryRun) await names.refresh()
+  if (!dryRun) {
+    await sweepLocks(disk, layout, (name) => used.has(name) || marked.caches.has(name))
+    await names.refresh()
+  }
   return { blobs: removed, files, freed, unreadable: [...marked.unreadable] }
 }
 
 async function mark(digest: Digest, blobs: BlobStore, marked: Marked): Promise<void> {
   if (marked.blobs.has(digest)) return
   marked.blobs.add(digest)
-  const raw = await document(digest, blobs)
-  const shape = raw === undefined ? undefined : shapeOf(raw)
-  if (raw === undefined || shape === undefined) {
+  const found = await readable(() => read(digest, blobs))
+  if (found === undefined) {
     marked.unreadable.add(digest)
     return
   }
-  if (Array.isArray(shape.manifests)) {
+  if ('manifests' in found) {
     // Platforms of an index that were never fetched are no damage.
-    for (const child of parseIndex(raw).manifests)
-      if (await blobs.stat(child.digest)) await mark(child.digest, blobs, marked)
+    for (const child of found.manifests) if (await blobs.stat(child.digest)) await mark(child.digest, blobs, marked)
     return
   }
-  const manifest = parseManifest(raw)
+  const manifest = found
   marked.blobs.add(manifest.config.digest)
   for (const layer of manifest.layers) marked.blobs.add(layer.digest)
-  const config = await document(manifest.config.digest, blobs)
   // Artifacts have configs that are none of an image: they have no caches.
-  const diffIds = (config && (shapeOf(config)?.rootfs as { diff_ids?: unknown } | undefined)?.diff_ids) ?? []
-  if (!Array.isArray(diffIds) || !diffIds.every(isDigest)) return
+  const config = await readable(async () => parseConfig(await document(manifest.config.digest, blobs)))
+  const diffIds = config?.rootfs.diff_ids ?? []
   for (const diffId of diffIds)
     for (const kind of ['tar', 'erofs', 'sums']) marked.caches.add(`${hexOf(diffId)}.${kind}`)
   for (const chainId of chainIds(diffIds)) marked.caches.add(`${hexOf(chainId)}.erofs`)
 }
 
-/** A manifest or config; `undefined` if it is missing or damaged. */
-async function document(digest: Digest, blobs: BlobStore): Promise<Uint8Array | undefined> {
+async function read(digest: Digest, blobs: BlobStore): Promise<Manifest | ImageIndex> {
+  const raw = await document(digest, blobs)
+  return manifestOrIndex(raw, digest) === 'index' ? parseIndex(raw, digest) : parseManifest(raw, digest)
+}
+
+function document(digest: Digest, blobs: BlobStore): Promise<Uint8Array> {
+  return bytesOfStream(blobs.stream(digest), configLimit, { what: digest })
+}
+
+async function readable<T>(attempt: () => Promise<T>): Promise<T | undefined> {
   try {
-    return await bytesOfStream(blobs.stream(digest), documentLimit)
+    return await attempt()
   } catch (error) {
-    if (codeOf(error) === 'PLY_BLOB_NOT_FOUND' || codeOf(error) === 'PLY_DIGEST_MISMATCH') return undefined
+    if (unreadable.includes(codeOf(error) ?? '')) return undefined
     throw error
   }
 }
 
-function shapeOf(raw: Uint8Array): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(raw).toString('utf8'))
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
+/** Locks of what is gone. One that somebody holds stays; whoever opens a file that is removed notices. */
+async function sweepLocks(disk: Disk, { locks }: Layout, lives: (subject: string) => boolean): Promise<void> {
+  for (const name of namesIn(disk, locks)) {
+    const [, kind, subject] = /^(upper|layer|tree)-(.+)$/.exec(name) ?? []
+    if (kind === undefined || lives(kind === 'upper' ? subject! : `${subject}.erofs`)) continue
+    using held = await disk.lock(join(locks, name))
+    if (held !== undefined) disk.fs.rmSync(join(locks, name), { force: true })
   }
 }
 
-function allNamesIn(disk: Disk, directory: string): string[] {
+/** Bytes of the files there. What somebody else is removing meanwhile counts nothing. */
+function sizeOf(disk: Disk, path: string): number {
+  let size = 0
+  for (const stat of walk(disk, path)) if (stat.isFile()) size += stat.size
+  return size
+}
+
+function namesIn(disk: Disk, directory: string): string[] {
   try {
     return disk.fs.readdirSync(directory) as string[]
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return []
-    throw new PlyError('EIO', { syscall: 'readdir', path: directory }, { cause: error })
+    throw error
   }
 }

@@ -1,16 +1,19 @@
 import type { BlobStore } from '../blob/blob-store.ts'
 import { packChanges } from '../diff/index.ts'
 import { append } from '../image/append.ts'
+import { configure } from '../image/configure.ts'
 import type { Image, Layer } from '../image/image.ts'
 import { packLayer } from '../layer/index.ts'
 import { mediaTypes } from '../model/documents.ts'
+import type { Operation } from '../model/operation.ts'
 import type { Arrivals } from './arrivals.ts'
 import type { Container } from './containers.ts'
 import type { Layers } from './layers.ts'
 import type { CommitOptions } from './store.ts'
 
 /**
- * A container's changes as one canonical layer on top of its image. The layer is stored as the uncompressed tar it is:
+ * A container's changes as one canonical layer on top of its image. Without changes there is no layer, but a step in the
+ * history that says so (`empty_layer`), as `docker commit` does it. The layer is stored as the uncompressed tar it is:
  * nothing is compressed here, and nothing of the image below is read but what the changes name. It can be read once
  * `arrivals` are published.
  */
@@ -21,6 +24,14 @@ export async function commitContainer(
   { message, author, epoch = defaultEpoch(), ...operation }: CommitOptions,
 ): Promise<Image> {
   container.tree.sync()
+  const created = new Date(epoch * 1000).toISOString().replace('.000Z', 'Z')
+  const history = {
+    created,
+    created_by: 'ply commit',
+    ...(author !== undefined && { author }),
+    ...(message !== undefined && { comment: message }),
+  }
+  if (!(await changesAny(container, operation))) return configure(base, { created, history })
   const tar = packLayer(
     packChanges(container.changes(operation), { before: container.tree.lower, after: container.tree }, operation),
   )
@@ -32,13 +43,12 @@ export async function commitContainer(
     compressed: (options) => blobs.stream(made.descriptor.digest, options),
     uncompressed: (options) => blobs.stream(made.descriptor.digest, options),
   }
-  const created = new Date(epoch * 1000).toISOString().replace('.000Z', 'Z')
-  return append(base, layer, {
-    created,
-    created_by: 'ply commit',
-    ...(author !== undefined && { author }),
-    ...(message !== undefined && { comment: message }),
-  })
+  return append(base, layer, history)
+}
+
+async function changesAny(container: Container, operation: Operation): Promise<boolean> {
+  for await (const _ of container.changes(operation)) return true
+  return false
 }
 
 function defaultEpoch(): number {

@@ -3,7 +3,7 @@ import { type Candidate, chooseImage, isImageEntry } from '../image/choose.ts'
 import type { Image } from '../image/image.ts'
 import { type BlobReader, imageFromBlobs, readDocument } from '../image/image-from-blobs.ts'
 import { type Digest, isDigest } from '../model/digest.ts'
-import type { Descriptor } from '../model/documents.ts'
+import { type Descriptor, mediaTypes } from '../model/documents.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { Operation } from '../model/operation.ts'
 import { isIndexType, manifestLimit, manifestOrIndex, parseIndex } from '../model/parse-documents.ts'
@@ -67,6 +67,7 @@ export class Images {
     try {
       const image = await this.open(descriptor, name)
       const { config, manifest } = image
+      const problem = await this.#missingLayer(image)
       return {
         name,
         digest: descriptor.digest,
@@ -75,19 +76,34 @@ export class Images {
         platform: formatPlatform(config),
         layers: image.layers.length,
         size: image.descriptor.size + manifest.config.size + manifest.layers.reduce((sum, { size }) => sum + size, 0),
+        ...(problem !== undefined && { problem }),
       }
     } catch (error) {
       const damaged = [
         'PLY_BLOB_NOT_FOUND',
         'PLY_DIGEST_MISMATCH',
         'PLY_SIZE_MISMATCH',
+        'PLY_BAD_DIGEST',
         'PLY_BAD_DOCUMENT',
         'PLY_PLATFORM_NOT_FOUND',
+        'PLY_TOO_LARGE',
         'PLY_UNSUPPORTED',
       ]
       if (!damaged.includes(codeOf(error) ?? '')) throw error
       return { name, digest: descriptor.digest, layers: 0, size: descriptor.size, problem: (error as Error).message }
     }
+  }
+
+  /** Whether the layers are here is seen at a glance; whether they are whole, when they are read. */
+  async #missingLayer({ layers }: Image): Promise<string | undefined> {
+    for (const { descriptor } of layers) {
+      const { digest, size } = descriptor
+      const stat = await this.#blobs.stat(digest)
+      if (stat === undefined) return new PlyError('PLY_BLOB_NOT_FOUND', { digest, where: this.#root }).message
+      if (stat.size !== size)
+        return new PlyError('PLY_SIZE_MISMATCH', { what: `blob ${digest}`, expected: size, actual: stat.size }).message
+    }
+    return undefined
   }
 
   async #manifestOf(
@@ -118,12 +134,9 @@ export class Images {
     const stat = await this.#blobs.stat(digest)
     if (stat === undefined) throw this.#notFound(name)
     const raw = await readDocument({ mediaType: '', digest, size: stat.size }, this.#read, manifestLimit)
-    const { mediaType } = JSON.parse(raw.toString('utf8')) as { mediaType?: string }
-    const assumed =
-      manifestOrIndex(raw, digest) === 'index'
-        ? 'application/vnd.oci.image.index.v1+json'
-        : 'application/vnd.oci.image.manifest.v1+json'
-    return { mediaType: mediaType ?? assumed, digest, size: stat.size }
+    const assumed = manifestOrIndex(raw, digest) === 'index' ? mediaTypes.ociIndex : mediaTypes.ociManifest
+    const { mediaType } = JSON.parse(raw.toString('utf8')) as { mediaType?: unknown }
+    return { mediaType: typeof mediaType === 'string' ? mediaType : assumed, digest, size: stat.size }
   }
 
   #notFound(name: string): PlyError {

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { BlobStore } from '../blob/blob-store.ts'
-import { Index } from '../erofs/index.ts'
+import type { Index } from '../erofs/index.ts'
 import type { Layer } from '../image/image.ts'
 import { type IndexedView, importLayer, layerView, rebuildIndex } from '../layer/index.ts'
 import type { DiffId, Digest } from '../model/digest.ts'
@@ -17,12 +17,22 @@ import type { Disk, Lock } from '../sys/disk.ts'
 import { fileBytes } from '../sys/file-bytes.ts'
 import type { Arrivals } from './arrivals.ts'
 import { cacheDraft } from './cache-draft.ts'
+import { openIndex } from './cached-index.ts'
 import type { Layout } from './layout.ts'
 
 /** What names a layer inside a store: its tar, and the blob it travels as. */
 export interface LayerId {
   readonly diffId: DiffId
   readonly descriptor: Descriptor
+}
+
+export interface LayersOptions {
+  readonly disk: Disk
+  readonly layout: Layout
+  readonly blobs: BlobStore
+  readonly zstd: ZstdDecoders | undefined
+  /** Whether damaged caches may be removed. */
+  readonly writable: boolean
 }
 
 /**
@@ -34,12 +44,14 @@ export class Layers {
   readonly #layout: Layout
   readonly #blobs: BlobStore
   readonly #zstd: ZstdDecoders | undefined
+  readonly #writable: boolean
 
-  constructor(disk: Disk, layout: Layout, blobs: BlobStore, zstd: ZstdDecoders | undefined) {
+  constructor({ disk, layout, blobs, zstd, writable }: LayersOptions) {
     this.#disk = disk
     this.#layout = layout
     this.#blobs = blobs
     this.#zstd = zstd
+    this.#writable = writable
   }
 
   /**
@@ -57,7 +69,7 @@ export class Layers {
       if (!locked.has(diffId)) arrivals.hold(await this.#lock(diffId, operation))
       locked.add(diffId)
       if (await this.#hasBlob(layer)) {
-        if (!this.#isReady(layer)) await this.#rebuild(layer, operation)
+        if (!this.isReady(layer)) await this.#rebuild(layer, operation)
         continue
       }
       await this.#import(layer, arrivals, operation)
@@ -79,38 +91,66 @@ export class Layers {
     return { diffId: made.diffId, descriptor: { mediaType, digest: made.diffId, size: made.tarSize } }
   }
 
-  /** Makes sure that index and tar are on the disk and the index opens; what is gone is built again from the blob. */
+  /** Makes sure that the layer `isReady`; what is gone is built again from the blob. */
   async ready(id: LayerId, operation: Operation = {}): Promise<void> {
-    if (this.#isReady(id)) return
+    if (this.isReady(id)) return
     using _ = await this.#lock(id.diffId, operation)
-    if (!this.#isReady(id)) await this.#rebuild(id, operation)
+    if (!this.isReady(id)) await this.#rebuild(id, operation)
   }
 
   /** What the layer says, name by name. The layer is `ready`; the caller closes the view. */
   view(id: LayerId): IndexedView {
-    const index = this.#openIndex(id.diffId)
-    if (index === undefined) throw new PlyError('EIO', { syscall: 'open', path: this.#layout.indexOf(id.diffId) })
-    return layerView(index, () => this.tar(id))
+    const index = this.#indexOf(id)
+    try {
+      return layerView(index, () => this.tar(id))
+    } catch (error) {
+      index.close()
+      throw error
+    }
   }
 
-  /** The layer's tar, each page checked when it is first read. The layer is `ready`; the caller closes the bytes. */
+  /**
+   * The layer's tar, each page checked when it is first read. The layer is `ready`; the caller closes the bytes. A
+   * cached tar that turns out to be damaged is removed, so that whoever opens it next gets it built anew.
+   */
   tar(id: LayerId): Bytes {
-    const bytes = fileBytes(this.#disk, this.#pathOfTar(id))
+    const path = this.#pathOfTar(id)
+    const cached = id.descriptor.digest !== id.diffId
+    const index = this.#indexOf(id)
+    let bytes: Bytes | undefined
+    try {
+      bytes = fileBytes(this.#disk, path)
+      const pages = index.tarPages()
+      if (pages === undefined) return bytes
+      return checkedBytes(bytes, pages, {
+        what: `the ${cached ? 'cached tar' : 'blob'} of layer ${id.diffId}`,
+        advice: cached
+          ? 'open it again and it is built anew'
+          : 'remove the images that have it, collect, and import them again',
+        ...(cached && { onDamage: () => this.#discard(path) }),
+      })
+    } catch (error) {
+      bytes?.close()
+      throw error
+    } finally {
+      index.close()
+    }
+  }
+
+  /** Whether tar and index are on the disk and fit together. What is inside is checked when it is read. */
+  isReady(id: LayerId): boolean {
     const index = this.#openIndex(id.diffId)
-    const pages = index?.tarPages()
-    index?.close()
-    return pages === undefined ? bytes : checkedBytes(bytes, pages, { what: `layer ${id.diffId}` })
+    if (index === undefined) return false
+    try {
+      const tar = this.#disk.fs.statSync(this.#pathOfTar(id), { throwIfNoEntry: false })
+      return tar?.isFile() === true && tar.size === index.devices[0]?.size
+    } finally {
+      index.close()
+    }
   }
 
   async #hasBlob({ descriptor }: LayerId): Promise<boolean> {
     return (await this.#blobs.stat(descriptor.digest))?.size === descriptor.size
-  }
-
-  #isReady(id: LayerId): boolean {
-    if (!this.#disk.fs.existsSync(this.#pathOfTar(id))) return false
-    const index = this.#openIndex(id.diffId)
-    index?.close()
-    return index !== undefined
   }
 
   #pathOfTar({ diffId, descriptor }: LayerId): string {
@@ -149,20 +189,11 @@ export class Layers {
     const expected = { expected: { diffId } }
     await using index = cacheDraft(this.#disk, this.#layout.tmp)
     const path = this.#pathOfTar(id)
-    if (this.#disk.fs.existsSync(path)) {
-      const tar = fileBytes(this.#disk, path)
-      try {
-        const rebuilt = await rebuildIndex(streamOf(tar), { ...operation, ...expected })
-        await rebuilt.writeIndex(await index.open())
-        await index.commit(this.#layout.indexOf(diffId), operation)
-        return
-      } catch (error) {
-        // A damaged cached tar comes back from the blob; a damaged blob does not.
-        if (codeOf(error) === 'PLY_ABORTED' || descriptor.digest === diffId) throw error
-        this.#disk.fs.rmSync(path, { force: true })
-      } finally {
-        tar.close()
-      }
+    const good = await this.#indexTar(id, path, operation)
+    if (good !== undefined) {
+      await good.writeIndex(await index.open())
+      await index.commit(this.#layout.indexOf(diffId), operation)
+      return
     }
     await using tar = cacheDraft(this.#disk, this.#layout.tmp)
     const { stream } = decompressed(this.#blobs.stream(descriptor.digest, operation), {
@@ -172,19 +203,44 @@ export class Layers {
     const rebuilt = await rebuildIndex(teeTo(stream, await tar.open()), { ...operation, ...expected })
     await rebuilt.writeIndex(await index.open())
     await index.commit(this.#layout.indexOf(diffId), operation)
-    if (descriptor.digest !== diffId) await tar.commit(path, operation)
+    await tar.commit(path, operation)
+  }
+
+  /** Indexes the tar that is there; `undefined` if there is none, or a cached one that is not the layer's. */
+  async #indexTar({ diffId, descriptor }: LayerId, path: string, operation: Operation) {
+    let tar: Bytes
+    try {
+      tar = fileBytes(this.#disk, path)
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error
+      if (descriptor.digest !== diffId) return undefined
+      throw new PlyError('PLY_BLOB_NOT_FOUND', { digest: diffId, where: this.#layout.root }, { cause: error })
+    }
+    try {
+      return await rebuildIndex(streamOf(tar), { ...operation, expected: { diffId } })
+    } catch (error) {
+      // A damaged cached tar comes back from the blob; a damaged blob does not.
+      if (descriptor.digest === diffId || !/^PLY_(BAD_|DIGEST_|UNSUPPORTED|BUDGET)/.test(codeOf(error) ?? ''))
+        throw error
+      this.#discard(path)
+      return undefined
+    } finally {
+      tar.close()
+    }
+  }
+
+  #indexOf({ diffId }: LayerId): Index {
+    const index = this.#openIndex(diffId)
+    if (index === undefined) throw new PlyError('ENOENT', { syscall: 'open', path: this.#layout.indexOf(diffId) })
+    return index
   }
 
   #openIndex(diffId: DiffId): Index | undefined {
-    const path = this.#layout.indexOf(diffId)
-    try {
-      return Index.open(fileBytes(this.#disk, path), { what: `layer ${diffId}` })
-    } catch (error) {
-      if (codeOf(error) === 'ENOENT') return undefined
-      if (codeOf(error) !== 'PLY_BAD_INDEX') throw error
-      this.#disk.fs.rmSync(path, { force: true })
-      return undefined
-    }
+    return openIndex(this.#disk, this.#layout.indexOf(diffId), `layer ${diffId}`, this.#writable)
+  }
+
+  #discard(path: string): void {
+    if (this.#writable) this.#disk.fs.rmSync(path, { force: true })
   }
 
   async #lock(diffId: DiffId, { signal }: Operation): Promise<Lock> {

@@ -3,9 +3,10 @@ import { join, resolve } from 'node:path'
 import { diskBlobStore } from '../blob/disk-blob-store.ts'
 import type { Image } from '../image/image.ts'
 import { chainIds, type Digest, digestOf } from '../model/digest.ts'
-import { PlyError } from '../model/errors.ts'
+import { codeOf, PlyError } from '../model/errors.ts'
 import { checkAborted, type Operation } from '../model/operation.ts'
 import { normalName } from '../model/reference.ts'
+import { drain } from '../stream/hash.ts'
 import type { Disk, Lock } from '../sys/disk.ts'
 import { zstdDecoders } from '../sys/libzstd.ts'
 import { memoryDisk } from '../sys/memory-disk.ts'
@@ -19,7 +20,7 @@ import type { LayerId } from './layers.ts'
 import { Layers } from './layers.ts'
 import { openLayout } from './layout.ts'
 import { Names } from './names.ts'
-import type { Store } from './store.ts'
+import type { Store, StoredImage } from './store.ts'
 import { Trees } from './trees.ts'
 import { overlayWorks } from './upper-form.ts'
 import { Uppers } from './uppers.ts'
@@ -57,8 +58,7 @@ export async function storeOn(disk: Disk, path: string, options: StoreOptions = 
   const blobs = diskBlobStore({ disk, root: layout.root, tmp: layout.tmp })
   const names = new Names(disk, layout)
   const images = new Images(root, blobs, names, zstd)
-  const layers = new Layers(disk, layout, blobs, zstd)
-  const trees = new Trees(disk, layout, layers)
+  const layers = new Layers({ disk, layout, blobs, zstd, writable })
   const uppers = new Uppers(disk, layout)
 
   const writing = () => {
@@ -69,6 +69,7 @@ export async function storeOn(disk: Disk, path: string, options: StoreOptions = 
     writing()
     return (await disk.lock(join(layout.locks, 'collect'), { shared: true, wait: true, signal }))!
   }
+  const trees = new Trees({ disk, layout, layers, writable, lease })
   const stackOf = (image: Image): LayerId[] => image.layers.map(({ diffId, descriptor }) => ({ diffId, descriptor }))
   const chainOf = (image: Image) => chainIds(image.layers.map(({ diffId }) => diffId)).at(-1) ?? null
   const imageOf = async (name: string, operation: { readonly platform?: string } & Operation = {}) => {
@@ -96,28 +97,44 @@ export async function storeOn(disk: Disk, path: string, options: StoreOptions = 
       if (as !== undefined) await names.set(as, image.descriptor)
       return image
     } catch (error) {
-      if (unnamed.length > 0) await withdraw(unnamed)
+      // What cannot be taken back is litter for the next collection; the error that led here is the one to tell.
+      if (unnamed.length > 0) await withdraw(unnamed).catch(() => {})
       throw error
     }
   }
   /** Manifest and config, where they are not here already. */
   const prepareDocuments = async (image: Image, arrivals: Arrivals, operation: Operation): Promise<Digest[]> => {
     const added: Digest[] = []
-    for (const [content, { digest }] of [
+    for (const [content, { digest, size }] of [
       [image.rawConfig, image.manifest.config],
       [image.rawManifest, image.descriptor],
     ] as const) {
+      const what = `image ${image.digest}`
       const actual = digestOf(content)
-      if (actual !== digest)
-        throw new PlyError('PLY_DIGEST_MISMATCH', { what: `image ${image.digest}`, expected: digest, actual })
-      if (await blobs.stat(digest)) continue
+      if (actual !== digest) throw new PlyError('PLY_DIGEST_MISMATCH', { what, expected: digest, actual })
+      if (content.length !== size)
+        throw new PlyError('PLY_SIZE_MISMATCH', { what, expected: size, actual: content.length })
+      if (await isHere(digest, content.length)) continue
       const draft = arrivals.hold(await blobs.draft())
       await draft.write(content)
       await draft.finish(operation)
+      // A damaged one of the same size would stay.
+      if (await blobs.stat(digest))
+        arrivals.afterwards(async () => (await isHere(digest, content.length)) || blobs.delete(digest))
       arrivals.afterwards(() => draft.commit(digest))
       added.push(digest)
     }
     return added
+  }
+  const isHere = async (digest: Digest, size: number): Promise<boolean> => {
+    if ((await blobs.stat(digest))?.size !== size) return false
+    try {
+      await drain(blobs.stream(digest), { write() {} })
+      return true
+    } catch (error) {
+      if (codeOf(error) === 'PLY_DIGEST_MISMATCH' || codeOf(error) === 'PLY_BLOB_NOT_FOUND') return false
+      throw error
+    }
   }
   /** If somebody else is writing just now, they may count on what they found: then the next collection takes the rest. */
   const withdraw = async (added: readonly Digest[]): Promise<void> => {
@@ -153,7 +170,10 @@ export async function storeOn(disk: Disk, path: string, options: StoreOptions = 
       for (const { name, descriptor } of names.list()) yield { name, descriptor }
     },
     async images() {
-      return Promise.all(names.list().map(({ name, descriptor }) => images.summary(name, descriptor)))
+      const found: StoredImage[] = []
+      // One after another: thousands of names at once would be thousands of open files.
+      for (const { name, descriptor } of names.list()) found.push(await images.summary(name, descriptor))
+      return found
     },
     async image(name, operation = {}) {
       if (name !== undefined) return imageOf(name, operation)
@@ -176,7 +196,7 @@ export async function storeOn(disk: Disk, path: string, options: StoreOptions = 
       await names.set(target, descriptor)
     },
     async untag(text) {
-      writing()
+      using _ = await lease({})
       const { name } = await images.find(text)
       if (name === undefined || !(await names.remove(name)))
         throw new PlyError('PLY_IMAGE_NOT_FOUND', { name: text, where: root })
@@ -189,7 +209,7 @@ export async function storeOn(disk: Disk, path: string, options: StoreOptions = 
       return arriving(as, operation, async (arrivals) => {
         const base = await images.byDigest(container.manifest, operation)
         const made = await commitContainer(container, base, { layers, blobs, arrivals }, operation)
-        return { image: made, added: [made.layers.at(-1)!.diffId] }
+        return { image: made, added: made.layers.length > base.layers.length ? [made.layers.at(-1)!.diffId] : [] }
       })
     },
     async collect(operation = {}) {

@@ -1,71 +1,120 @@
 import { join } from 'node:path'
-import { Index } from '../erofs/index.ts'
+import type { IndexedView } from '../layer/index.ts'
 import type { ChainId } from '../model/digest.ts'
-import { chainIds } from '../model/digest.ts'
-import { codeOf } from '../model/errors.ts'
+import { chainIds, hexOf } from '../model/digest.ts'
+import { codeOf, PlyError } from '../model/errors.ts'
 import type { Operation } from '../model/operation.ts'
 import { writeTree } from '../stack/fold.ts'
 import { FoldedTree } from '../stack/folded-tree.ts'
 import { StackedTree } from '../stack/stacked-tree.ts'
 import type { Tree } from '../stack/tree.ts'
-import type { Disk } from '../sys/disk.ts'
-import { fileBytes } from '../sys/file-bytes.ts'
+import type { Disk, Lock } from '../sys/disk.ts'
 import { cacheDraft } from './cache-draft.ts'
+import { openIndex } from './cached-index.ts'
 import type { LayerId, Layers } from './layers.ts'
 import type { Layout } from './layout.ts'
 
 /** More unfolded layers than this on a cached prefix are folded before they are read. */
 const unfoldedLimit = 8
 
+/** How often caches that vanish under our hands are built anew before we give up. */
+const attempts = 3
+
+export interface TreesOptions {
+  readonly disk: Disk
+  readonly layout: Layout
+  readonly layers: Layers
+  readonly writable: boolean
+  /** Holds off collection while caches are written. @throws PLY_STORE_READ_ONLY */
+  lease(operation: Operation): Promise<Lock>
+}
+
+type Opening = { readonly folded?: boolean } & Operation
+
 /**
  * Merged trees by chainID. A tree is opened as a folded prefix with a few unfolded layers over it; `folded` asks for the
  * whole chain in one index, which gives every inode the number it keeps (what a container stands on).
+ *
+ * Where all caches are there, opening takes no lock and writes nothing.
  */
 export class Trees {
   readonly #disk: Disk
   readonly #layout: Layout
   readonly #layers: Layers
+  readonly #writable: boolean
+  readonly #lease: TreesOptions['lease']
 
-  constructor(disk: Disk, layout: Layout, layers: Layers) {
+  constructor({ disk, layout, layers, writable, lease }: TreesOptions) {
     this.#disk = disk
     this.#layout = layout
     this.#layers = layers
+    this.#writable = writable
+    this.#lease = lease
   }
 
   /** The merged tree of a stack, base first. The caller closes it. */
-  async open(stack: readonly LayerId[], options: { readonly folded?: boolean } & Operation = {}): Promise<Tree> {
-    if (stack.length === 0) return this.#stacked([], undefined)
-    for (const id of stack) await this.#layers.ready(id, options)
-    const prefix = this.#longestPrefix(stack)
-    const rest = stack.slice(prefix?.length ?? 0)
-    if (prefix !== undefined && rest.length === 0) return prefix.tree
-    if (!options.folded && rest.length <= unfoldedLimit) return this.#stacked(rest, prefix?.tree)
-    await this.#fold(stack, rest, prefix?.tree, options)
-    return this.#openFolded(stack, chainIds(stack.map(({ diffId }) => diffId)).at(-1)!)!
-  }
-
-  #stacked(rest: readonly LayerId[], base: Tree | undefined): Tree {
-    return new StackedTree(
-      rest.map((id) => this.#layers.view(id)),
-      base,
-    )
-  }
-
-  async #fold(stack: readonly LayerId[], rest: readonly LayerId[], base: FoldedTree | undefined, operation: Operation) {
-    const chainId = chainIds(stack.map(({ diffId }) => diffId)).at(-1)!
-    using _ = (await this.#disk.lock(join(this.#layout.locks, `tree-${chainId.slice(7)}`), {
-      wait: true,
-      signal: operation.signal,
-    }))!
-    const views = rest.map((id) => this.#layers.view(id))
-    try {
-      await using draft = cacheDraft(this.#disk, this.#layout.tmp)
-      await writeTree(await draft.open(), { views, base, chainId, ...operation })
-      await draft.commit(this.#layout.treeOf(chainId), operation)
-    } finally {
-      for (const view of views) view.close()
-      base?.close()
+  async open(stack: readonly LayerId[], options: Opening = {}): Promise<Tree> {
+    const known = this.#tryOpen(stack, options)
+    if (known !== undefined) return known
+    using _ = await this.#lease(options)
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      for (const id of stack) await this.#layers.ready(id, options)
+      const tree = this.#tryOpen(stack, options) ?? (await this.#fold(stack, options))
+      if (tree !== undefined) return tree
     }
+    throw new PlyError('EIO', { syscall: 'open', path: this.#layout.treeCache })
+  }
+
+  /** The tree from what is in the caches; `undefined` if something has to be built. */
+  #tryOpen(stack: readonly LayerId[], { folded = false }: Opening): Tree | undefined {
+    if (!stack.every((id) => this.#layers.isReady(id))) return undefined
+    const prefix = this.#longestPrefix(stack)
+    if (prefix !== undefined && prefix.length === stack.length) return prefix.tree
+    const rest = stack.slice(prefix?.length ?? 0)
+    if (stack.length === 0 || (!folded && (rest.length <= unfoldedLimit || !this.#writable))) {
+      const views = this.#views(rest)
+      if (views !== undefined) return new StackedTree(views, prefix?.tree)
+    }
+    prefix?.tree.close()
+    return undefined
+  }
+
+  /** What the layers say; `undefined` if one of them is gone meanwhile. */
+  #views(layers: readonly LayerId[]): IndexedView[] | undefined {
+    const views: IndexedView[] = []
+    try {
+      for (const id of layers) views.push(this.#layers.view(id))
+      return views
+    } catch (error) {
+      for (const view of views) view.close()
+      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'PLY_BAD_INDEX') return undefined
+      throw error
+    }
+  }
+
+  /** Folds the whole stack, unless another process has done it by now; `undefined` if a layer is gone meanwhile. */
+  async #fold(stack: readonly LayerId[], operation: Operation): Promise<FoldedTree | undefined> {
+    const chainId = chainIds(stack.map(({ diffId }) => diffId)).at(-1)!
+    const { signal } = operation
+    using _ = (await this.#disk.lock(join(this.#layout.locks, `tree-${hexOf(chainId)}`), { wait: true, signal }))!
+    const base = this.#longestPrefix(stack)
+    if (base?.length === stack.length) return base.tree
+    let views: IndexedView[] | undefined
+    try {
+      views = this.#views(stack.slice(base?.length ?? 0))
+      if (views === undefined) return undefined
+      await using draft = cacheDraft(this.#disk, this.#layout.tmp)
+      await writeTree(await draft.open(), { views, base: base?.tree, chainId, ...operation })
+      await draft.commit(this.#layout.treeOf(chainId), operation)
+    } catch (error) {
+      // What was damaged is gone now: the next attempt builds it anew.
+      if (codeOf(error) === 'PLY_BAD_INDEX') return undefined
+      throw error
+    } finally {
+      for (const view of views ?? []) view.close()
+      base?.tree.close()
+    }
+    return this.#openFolded(stack, chainId)
   }
 
   #longestPrefix(stack: readonly LayerId[]): { length: number; tree: FoldedTree } | undefined {
@@ -78,16 +127,7 @@ export class Trees {
   }
 
   #openFolded(stack: readonly LayerId[], chainId: ChainId): FoldedTree | undefined {
-    const path = this.#layout.treeOf(chainId)
-    try {
-      const index = Index.open(fileBytes(this.#disk, path), { what: `tree ${chainId}` })
-      return new FoldedTree(index, (diffId) => this.#layers.tar(stack.find((id) => id.diffId === diffId)!))
-    } catch (error) {
-      if (codeOf(error) === 'ENOENT') return undefined
-      if (codeOf(error) !== 'PLY_BAD_INDEX') throw error
-      // A cache: it is built again from the layers.
-      this.#disk.fs.rmSync(path, { force: true })
-      return undefined
-    }
+    const index = openIndex(this.#disk, this.#layout.treeOf(chainId), `tree ${chainId}`, this.#writable)
+    return index && new FoldedTree(index, (diffId) => this.#layers.tar(stack.find((id) => id.diffId === diffId)!))
   }
 }

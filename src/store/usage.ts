@@ -1,7 +1,7 @@
 import { join } from 'node:path'
-import { codeOf } from '../model/errors.ts'
 import type { Disk } from '../sys/disk.ts'
 import type { Layout } from './layout.ts'
+import { walk } from './walk.ts'
 
 /** Bytes and files of one part of a store, as the disk counts them. */
 export interface UsagePart {
@@ -34,34 +34,14 @@ function measure(disk: Disk, path: string): UsagePart {
   const seen = new Set<number>()
   let files = 0
   let bytes = 0
-  const visit = (at: string) => {
-    let stat: ReturnType<Disk['fs']['lstatSync']>
-    try {
-      stat = disk.fs.lstatSync(at)
-    } catch (error) {
-      // Somebody else is at work in the store: what went away meanwhile counts nothing.
-      if (codeOf(error) === 'ENOENT') return
-      throw error
+  for (const stat of walk(disk, path)) {
+    if (stat.nlink > 1 && !stat.isDirectory()) {
+      if (seen.has(stat.ino)) continue
+      seen.add(stat.ino)
     }
-    if (stat === undefined || (stat.nlink > 1 && !stat.isDirectory() && seen.has(stat.ino))) return
-    seen.add(stat.ino)
     // memfs allocates no blocks: there the size is what it costs.
     bytes += disk.kind === 'memory' ? stat.size : stat.blocks * 512
-    if (!stat.isDirectory()) {
-      files++
-      return
-    }
-    for (const name of readdir(disk, at)) visit(`${at}/${name}`)
+    if (!stat.isDirectory()) files++
   }
-  visit(path)
   return { files, bytes }
-}
-
-function readdir(disk: Disk, path: string): string[] {
-  try {
-    return disk.fs.readdirSync(path) as string[]
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return []
-    throw error
-  }
 }

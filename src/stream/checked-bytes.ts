@@ -5,6 +5,15 @@ import type { Bytes } from './bytes.ts'
 /** Bytes in one checked page. */
 export const checkedPageSize = 64 << 10
 
+export interface CheckedOptions {
+  /** Whose bytes they are, for messages. */
+  readonly what?: string
+  /** What to do about damage, for messages. */
+  readonly advice?: string
+  /** Called before damage is thrown. */
+  readonly onDamage?: () => void
+}
+
 /**
  * The same bytes; each page of 64 KiB is compared with its CRC-32 (zlib's) when it is touched for the first time.
  * Pages that have passed are not checked again as long as this is open. The last page may be shorter.
@@ -16,7 +25,7 @@ export const checkedPageSize = 64 << 10
 export function checkedBytes(
   bytes: Bytes,
   crcPages: Uint32Array,
-  { what = 'the file' }: { readonly what?: string } = {},
+  { what = 'the file', advice = 'get it anew from where it came', onDamage }: CheckedOptions = {},
 ): Bytes {
   const { size } = bytes
   const pages = Math.ceil(size / checkedPageSize)
@@ -26,9 +35,13 @@ export function checkedBytes(
   const passed = new Uint8Array(Math.ceil(pages / 8))
   let whole: Buffer | undefined
 
+  const damaged = (page: number) => {
+    onDamage?.()
+    return new PlyError('PLY_DAMAGED', { what, page, advice })
+  }
   const has = (page: number) => (passed[page >> 3]! & (1 << (page & 7))) !== 0
   const check = (page: number, content: Uint8Array) => {
-    if (crc32(content) !== crcPages[page]) throw new PlyError('PLY_DAMAGED', { what, page })
+    if (crc32(content) !== crcPages[page]) throw damaged(page)
     passed[page >> 3]! |= 1 << (page & 7)
   }
 
@@ -37,13 +50,13 @@ export function checkedBytes(
     const start = page * checkedPageSize
     const length = Math.min(checkedPageSize, size - start)
     if (into.length === length) {
-      if (bytes.read(into, start) < length) throw new PlyError('PLY_DAMAGED', { what, page })
+      if (bytes.read(into, start) < length) throw damaged(page)
       check(page, into)
       return
     }
     whole ??= Buffer.allocUnsafeSlow(checkedPageSize)
     const content = whole.subarray(0, length)
-    if (bytes.read(content, start) < length) throw new PlyError('PLY_DAMAGED', { what, page })
+    if (bytes.read(content, start) < length) throw damaged(page)
     check(page, content)
     into.set(content.subarray(position - start, position - start + into.length))
   }
@@ -60,7 +73,7 @@ export function checkedBytes(
           while ((page + 1) * checkedPageSize < end && has(page + 1)) page++
           const stop = Math.min(end, (page + 1) * checkedPageSize)
           const got = bytes.read(into.subarray(at - position, stop - position), at)
-          if (got < stop - at) throw new PlyError('PLY_DAMAGED', { what, page })
+          if (got < stop - at) throw damaged(page)
           at = stop
         } else {
           const stop = Math.min(end, (page + 1) * checkedPageSize)

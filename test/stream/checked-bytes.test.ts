@@ -43,7 +43,7 @@ test('a page that does not match is never handed out, and the others are', () =>
     [2, checkedPageSize - 1],
   ] as const) {
     expect(() => checked.read(Buffer.alloc(size), position)).toThrow(
-      expect.objectContaining({ code: 'PLY_DAMAGED', details: { what: 'layer x', page: 1 } }),
+      expect.objectContaining({ code: 'PLY_DAMAGED', details: expect.objectContaining({ what: 'layer x', page: 1 }) }),
     )
   }
   expect(checked.read(Buffer.alloc(5000), 3 * checkedPageSize)).toBe(1234)
