@@ -183,6 +183,7 @@ export async function storeOn(disk: Disk, path: string, options: StoreOptions = 
     },
     async write(image, name, operation = {}) {
       const as = name === undefined ? undefined : normalName(name)
+      checkLayers(image)
       const { descriptor } = await arriving(as, operation, async (arrivals) => ({
         image,
         added: await layers.take(image.layers, arrivals, operation),
@@ -224,4 +225,17 @@ export async function storeOn(disk: Disk, path: string, options: StoreOptions = 
     },
     async [Symbol.asyncDispose]() {},
   }
+}
+
+/** An image that was put together by hand may hold other layers than its documents say. @throws PLY_BAD_DOCUMENT */
+function checkLayers({ digest, manifest, config, layers }: Image): void {
+  const agree = layers.every(
+    ({ descriptor, diffId }, i) =>
+      descriptor.digest === manifest.layers[i]?.digest && diffId === config.rootfs.diff_ids[i],
+  )
+  if (!agree || layers.length !== manifest.layers.length)
+    throw new PlyError('PLY_BAD_DOCUMENT', {
+      what: `image ${digest}`,
+      reason: 'its layers are not those that its manifest and config name',
+    })
 }
