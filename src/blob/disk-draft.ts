@@ -78,12 +78,17 @@ export class DiskDraft {
 
   /** Removes the file. Does not wait for the disk. Safe to call twice. */
   async discard(): Promise<void> {
-    if (this.#state === 'open') {
-      this.#state = 'settled'
-      // It closes once the writes and the sync that may still be running are done; nobody is interested in how they end.
-      void this.#handle.close().catch(() => {})
-    }
-    this.#disk.fs.rmSync(this.path, { force: true })
+    const { fs } = this.#disk
+    const state = this.#state
+    this.#state = 'settled'
+    // Taking back the room of a gigabyte costs a tenth of a second: whoever closes the last descriptor of a file without a
+    // name pays, and that is the thread pool.
+    const reopened =
+      state === 'finished' && fs.existsSync(this.path) ? await fs.promises.open(this.path, 'r') : undefined
+    fs.rmSync(this.path, { force: true })
+    void reopened?.close().catch(() => {})
+    // It closes once the writes and the sync that may still be running are done; nobody is interested in how they end.
+    if (state === 'open') void this.#handle.close().catch(() => {})
   }
 
   async #writeRest(chunk: Uint8Array, from: number): Promise<void> {

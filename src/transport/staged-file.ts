@@ -95,9 +95,12 @@ export class StagedFile implements AsyncDisposable {
   }
 
   async discard(): Promise<void> {
-    await this.#close()
+    const file = this.#file
+    this.#file = undefined
     if (this.#there) await fs.promises.rm(this.#temporary, { force: true })
     this.#there = false
+    // Without its name the file is gone for everybody; taking back its room can be slow, and nobody waits for that.
+    void file?.close().catch(() => {})
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
