@@ -1,12 +1,10 @@
-import { spawn } from 'node:child_process'
 import { mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openStore } from '../../src/store/open-store.ts'
-import { nodeDisk } from '../../src/sys/node-disk.ts'
 import { sampleImage } from '../support/images.ts'
 import { temporary } from '../support/temporary.ts'
-import { everywhere, placeAt } from './places.ts'
+import { everywhere } from './places.ts'
 
 everywhere('a store is made', (make) => {
   test('with every directory of its format, and its record', async () => {
@@ -170,29 +168,4 @@ test('an empty directory that is there already becomes a store and keeps its mod
   mkdirSync(path, { mode: 0o755 })
   await using _ = await openStore(path)
   expect(statSync(path).mode & 0o777).toBe(0o755)
-})
-
-test('two processes may make the same store at once', async () => {
-  const place = placeAt(nodeDisk(), join(temporary(), 'store'))
-  const program = `
-    import { openStore } from ${JSON.stringify(join(import.meta.dirname, '../../dist/index.js'))}
-    const until = Number(process.argv[2])
-    for (let i = 0; i < 20; i++) {
-      const at = until + i * 60
-      while (Date.now() < at);
-      await openStore(process.argv[1] + i)
-    }`
-  const start = String(Date.now() + 600)
-  const ends = await Promise.all(
-    [1, 2, 3].map(
-      () =>
-        new Promise<string>((resolve) => {
-          const child = spawn(process.execPath, ['--input-type=module', '-e', program, place.root, start])
-          let errors = ''
-          child.stderr.on('data', (chunk) => (errors += chunk))
-          child.on('close', (code) => resolve(`${code}${errors}`))
-        }),
-    ),
-  )
-  expect(ends).toEqual(['0', '0', '0'])
 })

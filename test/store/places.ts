@@ -65,6 +65,8 @@ export function placeAt(disk: Disk, root: string): StorePlace {
           const path = join(directory, name)
           const stat = fs.lstatSync(path)!
           if (prefix === '' && name === 'locks') continue
+          // It holds the time of index.json.
+          if (name === '%.index-seen') continue
           if (stat.isDirectory()) visit(path, `${prefix}${name}/`)
           else found.push(`${prefix}${name} ${stat.size}`)
         }
