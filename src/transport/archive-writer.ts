@@ -1,5 +1,4 @@
 import fs from 'node:fs'
-import { pack } from 'tar-stream'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { Operation } from '../model/operation.ts'
 import { type ByteStream, slice } from '../stream/bytes.ts'
@@ -54,6 +53,8 @@ export class ArchiveWriter {
 
 /** One header block, whatever the size: tar-stream writes large ones in base 256, never with a block more. */
 async function header(name: string, type: 'file' | 'directory', size: number): Promise<Uint8Array> {
+  // Loaded only by who writes an archive: it takes longer to load than most commands run.
+  const { pack } = await import('tar-stream')
   const frame = pack()
   frame.entry({ name, type, size, mode: type === 'file' ? 0o644 : 0o755, mtime: new Date(0) }).on('error', () => {})
   const { value } = await (frame[Symbol.asyncIterator]() as AsyncIterator<Buffer>).next()
