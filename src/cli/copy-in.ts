@@ -1,12 +1,18 @@
 import { randomBytes } from 'node:crypto'
 import type { BigIntStats } from 'node:fs'
 import { lstat, open, readdir, readlink } from 'node:fs/promises'
+import type { LostAttributes } from './host-attributes.ts'
 import type { Kind, Library, Operation, WritableUnion } from './library.ts'
 
-interface Copying {
-  readonly union: WritableUnion
+/** What copies into a container go with. */
+export interface CopyInOptions {
   readonly library: Library
   readonly operation: Operation
+  readonly lost: LostAttributes
+}
+
+interface Copying extends CopyInOptions {
+  readonly union: WritableUnion
   /** Names of one inode stay names of one inode. */
   readonly links: Map<string, number>
   done: number
@@ -15,8 +21,8 @@ interface Copying {
 const chunkSize = 1 << 20
 
 /**
- * Copies a file or a directory with everything under it from this machine into a container, under a name in a directory. Mode
- * and time are kept; the owner when this process is root, else it is 0:0. A directory is merged into one that is there; anything else
+ * Copies a file or a directory with everything under it from this machine into a container, under a name in a directory. Mode,
+ * time and extended attributes are kept; the owner when this process is root, else it is 0:0. A directory is merged into one that is there; anything else
  * replaces what is there, at once.
  *
  * @param from a path as a byte string
@@ -26,10 +32,9 @@ export async function copyIn(
   directory: number,
   name: string,
   from: string,
-  library: Library,
-  operation: Operation,
+  options: CopyInOptions,
 ): Promise<void> {
-  await copyOne({ union, library, operation, links: new Map(), done: 0 }, directory, name, from)
+  await copyOne({ union, ...options, links: new Map(), done: 0 }, directory, name, from)
 }
 
 /** Copies what is in a directory of this machine into a directory that is there; the directory itself stays as it is. */
@@ -37,10 +42,9 @@ export async function copyContentIn(
   union: WritableUnion,
   directory: number,
   from: string,
-  library: Library,
-  operation: Operation,
+  options: CopyInOptions,
 ): Promise<void> {
-  const copying: Copying = { union, library, operation, links: new Map(), done: 0 }
+  const copying: Copying = { union, ...options, links: new Map(), done: 0 }
   for (const child of await readdir(Buffer.from(from, 'latin1'), { encoding: 'latin1' })) {
     await copyOne(copying, directory, child, `${from}/${child}`)
   }
@@ -52,10 +56,9 @@ export async function copyStreamIn(
   directory: number,
   name: string,
   content: AsyncIterable<Uint8Array>,
-  library: Library,
-  operation: Operation,
+  options: CopyInOptions,
 ): Promise<void> {
-  const copying: Copying = { union, library, operation, links: new Map(), done: 0 }
+  const copying: Copying = { union, ...options, links: new Map(), done: 0 }
   const mtime = BigInt(Date.now()) * 1_000_000n
   await place(copying, directory, name, { kind: 'file', mode: 0o644, uid: 0, gid: 0, mtime }, (ino) =>
     writeAll(copying, ino, content, name),
@@ -63,11 +66,13 @@ export async function copyStreamIn(
 }
 
 async function copyOne(copying: Copying, directory: number, name: string, from: string): Promise<void> {
-  const { union, library, links } = copying
+  const { union, library, links, lost } = copying
   check(copying)
   const path = Buffer.from(from, 'latin1')
   const stat = await lstat(path, { bigint: true })
   const kind = kindOf(stat)
+  const xattrs = lost.read(from, kind)
+  const giveXattrs = (ino: number) => lost.give(xattrs, kind, from, (name, value) => union.setXattr(ino, name, value))
   const attributes = { mode: Number(stat.mode & 0o7777n), ...ownerOf(stat), mtime: stat.mtimeNs }
   if (kind === 'directory') {
     const existing = union.lookup(directory, name)
@@ -77,6 +82,7 @@ async function copyOne(copying: Copying, directory: number, name: string, from: 
     const ino = existing ?? union.create(directory, name, { kind, ...attributes })
     for (const child of await readdir(path, { encoding: 'latin1' }))
       await copyOne(copying, ino, child, `${from}/${child}`)
+    giveXattrs(ino)
     union.setAttributes(ino, attributes)
     return
   }
@@ -95,6 +101,7 @@ async function copyOne(copying: Copying, directory: number, name: string, from: 
   }
   const ino = await place(copying, directory, name, creation, async (made) => {
     if (kind === 'file') await writeAll(copying, made, contentOf(path), from)
+    giveXattrs(made)
   })
   if (stat.nlink > 1n) links.set(key, ino)
 }

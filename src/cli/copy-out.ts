@@ -1,35 +1,49 @@
 import { chmod, lchown, link, lstat, lutimes, mkdir, open, rename, symlink, unlink, utimes } from 'node:fs/promises'
+import type { LostAttributes } from './host-attributes.ts'
 import { temporaryBeside, withPath } from './host-files.ts'
-import type { Library, Operation, Stat, Tree } from './library.ts'
+import type { Kind, Library, Operation, Stat, Tree } from './library.ts'
 
-interface Copying {
-  readonly tree: Tree
+/** What copies out of a tree go with. */
+export interface CopyOutOptions {
   readonly library: Library
   readonly operation: Operation
+  readonly lost: LostAttributes
+  /** Told of each device, fifo and socket under the directory that was not made, by its path (a byte string). */
+  readonly onSkipped: (path: string, kind: Kind) => void
+}
+
+interface Copying extends CopyOutOptions {
+  readonly tree: Tree
   /** Where on this machine an inode with more than one name is already. */
   readonly links: Map<number, string>
   done: number
 }
 
+type DeviceKind = Kind & ('character' | 'block' | 'fifo')
+
 const chunkSize = 1 << 20
 const root = process.getuid?.() === 0
 
 /**
- * Copies a file or a directory with everything under it out of a tree to a path on this machine. Mode and time are kept, the
- * owner when this process is root. A directory is merged into one that is there; anything else replaces what is there, at once; no
+ * Copies a file or a directory with everything under it out of a tree to a path on this machine. Mode, time and
+ * extended attributes are kept, the owner when this process is root. Root makes devices and fifos too; a socket, and what may not
+ * be made, is skipped. A directory is merged into one that is there; anything else replaces what is there, at once; no
  * symlink below the target is followed.
  *
  * @param to a path as a byte string
- * @throws PLY_UNREPRESENTABLE for devices, fifos and sockets
+ * @throws PLY_UNREPRESENTABLE if it is itself what would be skipped
  */
-export async function copyOut(
-  tree: Tree,
-  ino: number,
-  to: string,
-  library: Library,
-  operation: Operation,
-): Promise<void> {
-  await copyOne({ tree, library, operation, links: new Map(), done: 0 }, ino, to)
+export async function copyOut(tree: Tree, ino: number, to: string, options: CopyOutOptions): Promise<void> {
+  const { library } = options
+  const onSkipped = (path: string, kind: Kind) => {
+    if (path !== to) return options.onSkipped(path, kind)
+    throw new library.PlyError('PLY_UNREPRESENTABLE', {
+      path: library.displayText(to),
+      where: 'this machine',
+      reason: `it is a ${kind}; cp makes files, directories and symlinks, and as root devices and fifos`,
+    })
+  }
+  await copyOne({ tree, ...options, onSkipped, links: new Map(), done: 0 }, ino, to)
 }
 
 /** The content of a file in chunks. */
@@ -55,9 +69,22 @@ async function copyOne(copying: Copying, ino: number, to: string): Promise<void>
   switch (stat.kind) {
     case 'directory': {
       await makeDirectory(to, library)
-      for (const entry of tree.list(ino)) await copyOne(copying, entry.ino, `${to}/${entry.name}`)
-      return setAttributes(to, stat)
+      try {
+        for (const entry of tree.list(ino)) await copyOne(copying, entry.ino, `${to}/${entry.name}`)
+      } catch (error) {
+        // What was copied so far is there to be read, not behind the mode in which it was made.
+        await setAttributes(copying, to, stat).catch(() => {})
+        throw error
+      }
+      return setAttributes(copying, to, stat)
     }
+    case 'socket':
+      return copying.onSkipped(to, stat.kind)
+    case 'character':
+    case 'block':
+    case 'fifo':
+      if (!root) return copying.onSkipped(to, stat.kind)
+      return makeDevice(copying, stat as Stat & { kind: DeviceKind }, to)
     case 'file':
     case 'symlink': {
       const linked = stat.links > 1 ? links.get(ino) : undefined
@@ -65,17 +92,27 @@ async function copyOne(copying: Copying, ino: number, to: string): Promise<void>
         if (linked !== undefined) return link(bytes(linked), bytes(temporary))
         if (stat.kind === 'symlink') await symlink(bytes(tree.readlink(ino)), bytes(temporary))
         else await writeFile(copying, ino, temporary, to)
-        await setAttributes(temporary, stat)
+        await setAttributes(copying, temporary, stat, to)
       })
       if (stat.links > 1) links.set(ino, to)
       return
     }
     default:
-      throw new library.PlyError('PLY_UNREPRESENTABLE', {
-        path: library.displayText(to),
-        where: 'a directory of this machine',
-        reason: `cp copies files, directories and symlinks, and this is a ${stat.kind}`,
-      })
+      return stat.kind satisfies never
+  }
+}
+
+/** A container without the right to make devices may be run by somebody who is called root. */
+async function makeDevice(copying: Copying, stat: Stat & { readonly kind: DeviceKind }, to: string): Promise<void> {
+  const { library, onSkipped } = copying
+  try {
+    await replace(to, async (temporary) => {
+      library.makeNode(temporary, { ...stat, mode: 0o600 })
+      await setAttributes(copying, temporary, stat, to)
+    })
+  } catch (error) {
+    if (!['EPERM', 'EACCES', 'EINVAL', 'PLY_NO_NATIVE'].includes(library.codeOf(error) ?? '')) throw error
+    onSkipped(to, stat.kind)
   }
 }
 
@@ -120,11 +157,12 @@ async function writeFile(copying: Copying, ino: number, temporary: string, to: s
   }
 }
 
-/** The owner first: changing it clears set-id bits. The time last: everything before moves it. */
-async function setAttributes(path: string, stat: Stat): Promise<void> {
+/** The owner first: changing it clears set-id bits and capabilities. The time last: everything before moves it. */
+async function setAttributes({ tree, library, lost }: Copying, path: string, stat: Stat, shown = path): Promise<void> {
   const seconds = timeOf(stat.mtime)
   if (root) await lchown(bytes(path), stat.uid, stat.gid)
   if (stat.kind === 'symlink') return lutimes(bytes(path), seconds, seconds)
+  lost.give(tree.xattrs(stat.ino), stat.kind, shown, (name, value) => library.setXattr(path, name, value))
   await chmod(bytes(path), stat.mode)
   await utimes(bytes(path), seconds, seconds)
 }

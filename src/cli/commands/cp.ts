@@ -3,15 +3,16 @@ import { basename, resolve } from 'node:path'
 import { requiredArg } from '../arguments.ts'
 import { copyContentIn, copyIn, copyStreamIn } from '../copy-in.ts'
 import { copyOut } from '../copy-out.ts'
-import type { Container } from '../library.ts'
+import { LostAttributes } from '../host-attributes.ts'
+import type { Container, Kind } from '../library.ts'
 import { placeOf } from '../places.ts'
 import { StoreCommand } from '../store-command.ts'
-import { locate, locateParent } from '../tree-paths.ts'
+import { locate, locateParent, pathIn } from '../tree-paths.ts'
 
 export class Cp extends StoreCommand {
   static override summary = 'Copy files between a container and this machine.'
   static override description =
-    'One side is a path in a container (work:/etc/motd), the other a path on this machine, or - for the content of one file on stdin or stdout. Directories are copied with everything under them; a target that is a directory takes the source in under its own name, unless the source ends in /. which copies what is in it. Mode and time are kept, the owner when run by root. Devices and extended attributes are not copied out.'
+    'One side is a path in a container (work:/etc/motd), the other a path on this machine, or - for the content of one file on stdin or stdout. Directories are copied with everything under them; a target that is a directory takes the source in under its own name, unless the source ends in /. which copies what is in it. Mode, time, user.* attributes and file capabilities are kept, the owner when run by root. Out of a container root makes devices and fifos too; a socket, and for others a device and a fifo, is skipped with a warning.'
   static override examples = [
     { description: 'A file into a container', command: 'ply cp motd work:/etc/motd' },
     { description: 'A directory out of it', command: 'ply cp work:/etc ./etc' },
@@ -29,16 +30,17 @@ export class Cp extends StoreCommand {
     const target = placeOf(args.target)
     if (source.in === 'container' && target.in !== 'container') {
       const container = await this.container(source.container, true)
-      await this.out(container, source.path, target.in === 'stream' ? undefined : target.path)
-    } else if (target.in === 'container' && source.in !== 'container') {
+      const skipped = await this.out(container, source.path, target.in === 'stream' ? undefined : target.path)
+      return { source: args.source, target: args.target, ...(skipped.length > 0 && { skipped }) }
+    }
+    if (target.in === 'container' && source.in !== 'container') {
       const container = await this.container(target.container, false)
       await this.in(container, target.path, source.in === 'stream' ? undefined : source.path)
-    } else {
-      throw new PlyError('PLY_USAGE', {
-        reason: 'one side of cp is a path in a container, such as work:/etc/motd, and the other is not',
-      })
+      return { source: args.source, target: args.target }
     }
-    return { source: args.source, target: args.target }
+    throw new PlyError('PLY_USAGE', {
+      reason: 'one side of cp is a path in a container, such as work:/etc/motd, and the other is not',
+    })
   }
 
   private async container(name: string, readOnly: boolean): Promise<Container> {
@@ -50,28 +52,33 @@ export class Cp extends StoreCommand {
   private async in({ tree }: Container, path: string, from: string | undefined): Promise<void> {
     const library = await this.library()
     const { PlyError, encodeText } = library
-    const { operation } = this
+    const lost = new LostAttributes(library)
+    const options = { library, operation: this.operation, lost }
     const found = locateParent(tree, encodeText(path), library)
     const inside = found.ino !== undefined && tree.stat(found.ino).kind === 'directory'
     if (inside && from !== undefined) {
-      if (contentsOnly(from)) return copyContentIn(tree, found.ino, encodeText(resolve(from)), library, operation)
-      return copyIn(tree, found.ino, encodeText(basename(resolve(from))), encodeText(resolve(from)), library, operation)
+      const whole = encodeText(resolve(from))
+      if (contentsOnly(from)) await copyContentIn(tree, found.ino, whole, options)
+      else await copyIn(tree, found.ino, encodeText(basename(resolve(from))), whole, options)
+      return this.tell(lost)
     }
     if (inside) throw new PlyError('EISDIR', { syscall: 'open', path })
-    if (from === undefined) return copyStreamIn(tree, found.directory, found.name, this.world.stdin, library, operation)
+    if (from === undefined) return copyStreamIn(tree, found.directory, found.name, this.world.stdin, options)
     if (path.endsWith('/') && !(await lstat(from)).isDirectory())
       throw new PlyError('ENOENT', { syscall: 'open', path })
-    return copyIn(tree, found.directory, found.name, encodeText(resolve(from)), library, operation)
+    await copyIn(tree, found.directory, found.name, encodeText(resolve(from)), options)
+    this.tell(lost)
   }
 
-  /** Out of the container: to stdout where `to` is undefined. */
-  private async out({ tree }: Container, path: string, to: string | undefined): Promise<void> {
+  /** Out of the container: to stdout where `to` is undefined. Answers the paths in the container that were skipped. */
+  private async out({ tree }: Container, path: string, to: string | undefined): Promise<string[]> {
     const library = await this.library()
-    const { encodeText, PlyError } = library
+    const { decodeText, displayText, encodeText, PlyError } = library
     const place = locate(tree, encodeText(path), library, { stay: to !== undefined })
     if (to === undefined) {
       await this.claimStdout({ binary: false, instead: 'copy to a file' })
-      return this.writeContent(tree, place.ino)
+      await this.writeContent(tree, place.ino)
+      return []
     }
     const there = await stat(to).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return undefined
@@ -82,7 +89,22 @@ export class Cp extends StoreCommand {
       throw new PlyError('ENOENT', { syscall: 'open', path: to })
     const target = encodeText(there === undefined ? resolve(to) : await realpath(to))
     const inside = there?.isDirectory() === true && !contentsOnly(path) && place.name !== ''
-    await copyOut(tree, place.ino, inside ? `${target}/${place.name}` : target, library, this.operation)
+    const goal = inside ? `${target}/${place.name}` : target
+    const base = pathIn(tree, place)
+    const lost = new LostAttributes(library)
+    const skipped: string[] = []
+    const onSkipped = (made: string, kind: Kind) => {
+      const there = `${base === '' ? '' : `/${base}`}${made.slice(goal.length)}`
+      skipped.push(decodeText(there))
+      this.say(`skipped ${displayText(there)}: it is a ${kind}`)
+    }
+    await copyOut(tree, place.ino, goal, { library, operation: this.operation, lost, onSkipped })
+    this.tell(lost)
+    return skipped
+  }
+
+  private tell(lost: LostAttributes): void {
+    if (lost.summary !== undefined) this.say(lost.summary)
   }
 }
 
