@@ -57,12 +57,19 @@ export class Trees {
     const known = this.#tryOpen(stack, options)
     if (known !== undefined) return known
     using _ = await this.#lease(options)
+    let damage: unknown
     for (let attempt = 0; attempt < attempts; attempt++) {
       for (const id of stack) await this.#layers.ready(id, options)
-      const tree = this.#tryOpen(stack, options) ?? (await this.#fold(stack, options))
-      if (tree !== undefined) return tree
+      try {
+        const tree = this.#tryOpen(stack, options) ?? (await this.#fold(stack, options))
+        if (tree !== undefined) return tree
+      } catch (error) {
+        if (codeOf(error) !== 'PLY_BAD_INDEX') throw error
+        // What was damaged is gone now: the next attempt builds it anew.
+        damage = error
+      }
     }
-    throw new PlyError('EIO', { syscall: 'open', path: this.#layout.treeCache })
+    throw damage ?? new PlyError('EIO', { syscall: 'open', path: this.#layout.treeCache })
   }
 
   /** The tree from what is in the caches; `undefined` if something has to be built. */
@@ -106,10 +113,6 @@ export class Trees {
       await using draft = cacheDraft(this.#disk, this.#layout.tmp)
       await writeTree(await draft.open(), { views, base: base?.tree, chainId, ...operation })
       await draft.commit(this.#layout.treeOf(chainId), operation)
-    } catch (error) {
-      // What was damaged is gone now: the next attempt builds it anew.
-      if (codeOf(error) === 'PLY_BAD_INDEX') return undefined
-      throw error
     } finally {
       for (const view of views ?? []) view.close()
       base?.tree.close()
