@@ -20,6 +20,14 @@ export const imagesArg = () =>
 
 export const treeArg = () => Args.string({ ...fromCommandLine, required: true, description: treeForms })
 
+/** A tree, or one path in a container. */
+export const placeArg = () =>
+  Args.string({
+    ...fromCommandLine,
+    required: true,
+    description: `${treeForms} Or work:/path for a path in a container.`,
+  })
+
 export const pathArg = (description: string) => Args.string({ ...fromCommandLine, description })
 
 export const requiredArg = (description: string) => Args.string({ ...fromCommandLine, required: true, description })

@@ -71,6 +71,9 @@ function usageOf(error: ParseError): string {
   if (error.constructor.name === 'RequiredArgsError')
     return `missing: ${names.map((name) => name.toUpperCase()).join(' ')}`
   if (error.constructor.name === 'UnexpectedArgsError') return `unexpected: ${names.join(' ')}`
+  // `Parsing --depth`, and what was wrong on the next line.
+  const flag = /^Parsing (--[\w-]+)\s+([^\n]+)/.exec(error.message)
+  if (flag !== null) return oneLine(`${flag[1]}: ${flag[2]![0]!.toLowerCase()}${flag[2]!.slice(1)}`)
   if (error.flags !== undefined) return `unknown flag: ${error.flags.join(' ')}`
   const lines = error.message.split('\n').filter((line) => line !== 'See more help with --help')
   return oneLine(lines.join(' ').replace(/^The following errors? occurred:\s*/, ''))

@@ -5,6 +5,21 @@ export type Place =
   | { readonly in: 'stream' }
 
 /**
+ * Takes `work:/etc/issue` apart where a tree is meant; `undefined` for what names a whole one. Image names have no slash
+ * behind a colon, and what is a transport is no container's name here.
+ */
+export function pathInContainer(text: string): { readonly container: string; readonly path: string } | undefined {
+  const place = placeOf(text)
+  if (place.in !== 'container' || !place.path.startsWith('/') || transports.has(place.container)) return undefined
+  return place
+}
+
+/** What a tree may be read from, beside a name in the store. */
+export const treeTransports = ['oci', 'oci-archive', 'docker-archive', 'dir', 'tar', 'rootfs', 'container'] as const
+
+const transports = new Set<string>([...treeTransports, 'ocidir', 'docker', 'store'])
+
+/**
  * Reads `work:/etc/issue`, `./file` or `-`. A colon after a container's name makes it a path in that container; a file on this
  * machine with a colon in its name is written with a `/` before it: `./odd:name`.
  */

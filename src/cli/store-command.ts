@@ -4,8 +4,9 @@ import * as Flags from '@oclif/core/flags'
 import { contentOf } from './copy-out.ts'
 import type { ExitCode } from './exit-codes.ts'
 import { jsonText } from './json.ts'
-import type { Image, Library, Operation, Store, Tree } from './library.ts'
+import type { Image, Library, Operation, Store, StoredImage, Tree } from './library.ts'
 import { Output, OutputClosed } from './output.ts'
+import { pathInContainer, treeTransports } from './places.ts'
 import { chooseStyle, type ProgressRenderer, type ProgressStyle, progressRenderer, progressStyles } from './progress.ts'
 import type { World } from './world.ts'
 
@@ -150,12 +151,48 @@ export abstract class StoreCommand extends Command {
 
   /** A tree by its name: `debian:12`, `container:work`, `oci:dir:tag`, `rootfs:dir`, … */
   protected async tree(text: string): Promise<Tree> {
-    const { openTree } = await this.library()
-    const reference = await this.named(text)
-    const store = await this.#storeFor(reference)
-    const tree = await openTree(reference, { ...(store && { store }), ...this.operation })
-    this.#open.push(() => tree.close())
-    return tree
+    const { openTree, PlyError } = await this.library()
+    try {
+      const reference = await this.named(text)
+      const store = await this.#storeFor(reference)
+      const tree = await openTree(reference, { ...(store && { store }), ...this.operation })
+      this.#open.push(() => tree.close())
+      return tree
+    } catch (error) {
+      if (!(error instanceof PlyError) || error.code !== 'PLY_UNKNOWN_TRANSPORT') throw error
+      throw new PlyError(error.code, { ...error.details, known: treeTransports.join(', ') }, { cause: error })
+    }
+  }
+
+  /**
+   * A path in a tree, from what the command line says: `debian:12 /etc`, or `work:/etc` for one in a container. Without a
+   * path it is the root. @throws PLY_USAGE for a path said twice
+   */
+  protected async place(
+    text: string,
+    path: string | undefined,
+  ): Promise<{ readonly tree: Tree; readonly path: string }> {
+    const inside = pathInContainer(text)
+    if (inside === undefined) return { tree: await this.tree(text), path: path ?? '/' }
+    if (path !== undefined) {
+      const { PlyError } = await this.library()
+      const reason = `${text} is a path already; say it once: ${text}, or container:${inside.container} ${path}`
+      throw new PlyError('PLY_USAGE', { reason })
+    }
+    return { tree: await this.tree(`container:${inside.container}`), path: inside.path }
+  }
+
+  /** As `place`, where a path has to be said. @throws PLY_USAGE */
+  protected async placeIn(
+    text: string,
+    path: string | undefined,
+  ): Promise<{ readonly tree: Tree; readonly path: string }> {
+    if (path === undefined && pathInContainer(text) === undefined) {
+      const { PlyError } = await this.library()
+      const reason = `missing: PATH; write ply ${this.id} ${text} /path, or ply ${this.id} work:/path for a container`
+      throw new PlyError('PLY_USAGE', { reason })
+    }
+    return this.place(text, path)
   }
 
   /** An image by its name in the store or by a reference. */
@@ -174,20 +211,32 @@ export abstract class StoreCommand extends Command {
    * looks like an id is a name. @throws PLY_AMBIGUOUS if several images' ids start so
    */
   protected async named(text: string): Promise<string> {
-    const start = /^(?:sha256:)?([0-9a-f]{4,64})$/.exec(text)?.[1]
-    if (start === undefined) return text
-    const images = await (await this.store()).images()
-    if (images.some(({ name }) => name === text || name === `${text}:latest`)) return text
-    const found = images.filter(({ config }) => config?.startsWith(`sha256:${start}`))
-    if (new Set(found.map(({ config }) => config)).size > 1) {
-      const { PlyError } = await this.library()
-      throw new PlyError('PLY_AMBIGUOUS', { where: text, available: found.map(({ name }) => name).join(', ') })
-    }
-    return found[0]?.name ?? text
+    const found = await this.#withId(text, (image) => [image.config])
+    return found?.[0]?.name ?? text
   }
 
-  /** The content of a file on stdout. */
-  protected async writeContent(tree: Tree, ino: number): Promise<void> {
+  /**
+   * The one name of an image, by an id as `ply images` shows it, by the digest of its manifest, or by the start of either;
+   * any other text as it is. @throws PLY_IMAGE_NOT_FOUND; PLY_USAGE if it has several names; PLY_AMBIGUOUS as `named`
+   */
+  protected async onlyName(text: string): Promise<string> {
+    const found = await this.#withId(text, (image) => [image.config, image.digest])
+    if (found === undefined) return text
+    if (found.length === 1) return found[0]!.name
+    const { PlyError } = await this.library()
+    if (found.length === 0) throw new PlyError('PLY_IMAGE_NOT_FOUND', { name: text, where: (await this.store()).root })
+    const names = found.map(({ name }) => name)
+    const reason = `the image ${text} has several names; say which to remove: ${names.join(' ')}`
+    throw new PlyError('PLY_USAGE', { reason, names })
+  }
+
+  /** The content of a file on stdout. `path` is for the message. @throws EISDIR, EINVAL if it is no file */
+  protected async writeContent(tree: Tree, ino: number, path: string): Promise<void> {
+    const { kind } = tree.stat(ino)
+    if (kind !== 'file') {
+      const { PlyError } = await this.library()
+      throw new PlyError(kind === 'directory' ? 'EISDIR' : 'EINVAL', { syscall: 'read', path })
+    }
     for (const chunk of contentOf(tree, ino)) await this.output.write(chunk)
   }
 
@@ -195,6 +244,23 @@ export abstract class StoreCommand extends Command {
   protected closing<T extends AsyncDisposable>(held: T): T {
     this.#open.push(() => held[Symbol.asyncDispose]())
     return held
+  }
+
+  /** The names of the image one of whose ids starts so; `undefined` for a text that is no id, or is a name. */
+  async #withId(
+    text: string,
+    idsOf: (image: StoredImage) => readonly (string | undefined)[],
+  ): Promise<readonly StoredImage[] | undefined> {
+    const start = /^(?:sha256:)?([0-9a-f]{4,64})$/.exec(text)?.[1]
+    if (start === undefined) return undefined
+    const images = await (await this.store()).images()
+    if (images.some(({ name }) => name === text || name === `${text}:latest`)) return undefined
+    const found = images.filter((image) => idsOf(image).some((id) => id?.startsWith(`sha256:${start}`)))
+    if (new Set(found.map(({ config, digest }) => config ?? digest)).size > 1) {
+      const { PlyError } = await this.library()
+      throw new PlyError('PLY_AMBIGUOUS', { where: text, available: found.map(({ name }) => name).join(', ') })
+    }
+    return found
   }
 
   /** The store, where a reference is about it: reading an archive leaves no store behind. */

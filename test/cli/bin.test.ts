@@ -43,6 +43,11 @@ test('exit codes and streams are those of the process', () => {
   expect(ply('images', '--nonsense').status).toBe(2)
 })
 
+test('tree prints what it counted after the tree, where both go to one place', () => {
+  const out = execFileSync('bash', ['-c', `"${process.execPath}" "${bin}" tree many:1 -L 1 --root "${root}" 2>&1`])
+  expect(out.toString()).toBe('/\n└── d/\n1 directories, 0 files\n')
+})
+
 test('PLY_ROOT names the store, and --root overrides it', () => {
   const run = (root: string, ...argv: string[]) =>
     execFileSync(process.execPath, [bin, 'images', '-q', ...argv], {

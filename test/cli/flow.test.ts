@@ -101,11 +101,27 @@ describe('the main job from the shell', () => {
     await fails(['inspect', '0123456789ab'], 3, 'no image named')
   })
 
+  test('rmi takes the id or the digest of an image with one name; of one with several it lists them', async () => {
+    const [{ id, digest }] = await json(['inspect', 'base:1'])
+    await run(['tag', 'base:1', 'second:1'])
+    await fails(['rmi', id.slice(7, 19)], 2, /has several names; say which to remove: base:1 second:1/)
+    await run(['rmi', 'second:1'])
+    for (const text of [id.slice(7, 19), id, digest, digest.slice(7, 19)]) {
+      expect(await run(['rmi', text])).toBe('base:1\n')
+      await fails(['rmi', text], 3, 'no image named')
+      await run(['load', archive])
+    }
+  })
+
   test('save takes the name that its reference says', async () => {
     await run(['save', 'base:1', '-o', `docker-archive:${at('renamed.tar')}:foo:bar`])
     expect(await run(['load', at('renamed.tar')])).toMatch(/^foo:bar /)
     await run(['rmi', 'foo:bar'])
     await fails(['save', 'base:1', 'base:1', '-o', `oci:${at('twice')}:x`], 2, 'names one image')
+    const before = await json(['images'])
+    for (const output of ['xx:yy', 'store:xx', 'container:xx', at('x:y')])
+      await fails(['save', 'base:1', '-o', output], 2, 'a file name with a colon')
+    expect(await json(['images'])).toEqual(before)
   })
 
   test('what was done before a failure is told', async () => {
@@ -143,7 +159,10 @@ describe('the main job from the shell', () => {
       expect(await run(['tree', tree, '/', '--depth', '1'])).toBe('/\n├── bin/\n├── café\n├── etc/\n└── opt/\n')
     }
     await fails(['cat', 'base:1', '/missing'], 3, 'ENOENT')
-    await fails(['cat', 'base:1', '/etc'], 9, 'EISDIR')
+    await fails(['cat', 'base:1', '/etc'], 9, /EISDIR.*'\/etc'/)
+    expect(await run(['ls', 'base:1', 'etc/motd'])).toBe('etc/motd\n')
+    expect(await run(['ls', 'base:1', '/etc/', '-d'])).toBe('/etc/\n')
+    await fails(['ls', 'ftp:./x'], 2, /known: oci, oci-archive, docker-archive, dir, tar, rootfs, container \(/)
     await fails(['ls', 'base:1', '/bin/sh/x'], 3, 'ENOTDIR')
     await fails(['ls', 'missing:1'], 3, 'no image named')
   })
@@ -173,6 +192,14 @@ describe('the main job from the shell', () => {
       size: 6,
       mtime: '2023-11-14T22:13:20Z',
     })
+    expect(await run(['cat', 'work:/etc/motd'])).toBe('hello\n')
+    expect(await run(['ls', 'work:/etc'])).toBe('link\nmotd\npiped\n')
+    expect(await run(['tree', 'work:/bin'])).toBe('/bin\n└── sh\n')
+    expect((await json(['stat', 'work:/etc/motd'])).path).toBe('/etc/motd')
+    await fails(['cat', 'work:/etc/motd', '/etc/motd'], 2, 'is a path already')
+    await fails(['cat', 'base:1'], 2, 'missing: PATH')
+    await fails(['cat', 'nobody:/etc'], 3, 'no container named')
+    await fails(['cp', 'work:/etc', '-'], 9, /EISDIR.*'\/etc'/)
     expect(await json(['changes', 'work'])).toContainEqual(
       expect.objectContaining({ kind: 'delete', path: '/etc/issue' }),
     )

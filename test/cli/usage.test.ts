@@ -38,6 +38,11 @@ describe('a command line that cannot be read is a usage error of one line, with 
   }
 })
 
+test('a flag with a wrong value is answered with the flag and what it takes', async () => {
+  const { err } = await ply(['tree', 'a', '--depth', 'x'])
+  expect(err).toMatch(/^ply: --depth: expected an integer but received: x \(PLY_USAGE\)\n/)
+})
+
 test('with --json an error is an object on stdout as well', async () => {
   const { code, out, err } = await ply(['images', '--nonsense', '--json'])
   expect(code).toBe(2)

@@ -77,7 +77,7 @@ export class Cp extends StoreCommand {
     const place = locate(tree, encodeText(path), library, { stay: to !== undefined })
     if (to === undefined) {
       await this.claimStdout({ binary: false, instead: 'copy to a file' })
-      await this.writeContent(tree, place.ino)
+      await this.writeContent(tree, place.ino, path)
       return []
     }
     const there = await stat(to).catch((error: NodeJS.ErrnoException) => {

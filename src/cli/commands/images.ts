@@ -33,6 +33,7 @@ export class Images extends StoreCommand {
         ]),
       )
     }
+    await this.output.room()
     for (const { name, problem } of images) if (problem !== undefined) this.say(`${name}: ${problem}`)
     return images
   }

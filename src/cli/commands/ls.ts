@@ -1,5 +1,5 @@
 import * as Flags from '@oclif/core/flags'
-import { pathArg, treeArg } from '../arguments.ts'
+import { pathArg, placeArg } from '../arguments.ts'
 import { fileValue, longCells } from '../file-values.ts'
 import type { Tree } from '../library.ts'
 import { StoreCommand } from '../store-command.ts'
@@ -12,7 +12,7 @@ export class Ls extends StoreCommand {
     { description: 'A directory of an image', command: 'ply ls debian:12 /etc -l' },
     { description: 'Every path of a container', command: 'ply ls container:work -R' },
   ]
-  static override args = { tree: treeArg(), path: pathArg('A path in it; the root by default.') }
+  static override args = { tree: placeArg(), path: pathArg('A path in it; the root by default.') }
   static override flags = {
     long: Flags.boolean({ char: 'l', summary: 'One line each with mode, links, owner, size, time (UTC) and name.' }),
     recursive: Flags.boolean({ char: 'R', summary: 'Everything under it, by full path.' }),
@@ -22,14 +22,15 @@ export class Ls extends StoreCommand {
   async run() {
     const { args, flags } = await this.parse(Ls)
     const library = await this.library()
-    const tree = await this.tree(args.tree)
-    const start = locate(tree, library.encodeText(args.path ?? '/'), library, {
+    const { tree, path } = await this.place(args.tree, args.path)
+    const asked = library.encodeText(path)
+    const start = locate(tree, asked, library, {
       stay: flags.directory ?? flags.long ?? false,
     })
     const base = pathIn(tree, start)
     const alone = flags.directory || tree.stat(start.ino).kind !== 'directory'
     const rows = alone
-      ? [{ ino: start.ino, path: base, name: base }]
+      ? [{ ino: start.ino, path: base, shown: asked }]
       : listing(tree, start.ino, base, flags.recursive ?? false)
 
     const values: object[] = []
@@ -40,8 +41,8 @@ export class Ls extends StoreCommand {
     }
     for (const row of rows) {
       if (this.jsonEnabled()) values.push(fileValue(tree, row.ino, row.path, library))
-      else if (flags.long) held.push(longCells(tree, row.ino, shown(row, flags.recursive), library))
-      else await this.printAll([library.displayText(shown(row, flags.recursive))])
+      else if (flags.long) held.push(longCells(tree, row.ino, row.shown, library))
+      else await this.printAll([library.displayText(row.shown)])
       // Columns are aligned over a thousand lines, not over a listing of millions.
       if (held.length === 1000) await release()
     }
@@ -53,17 +54,14 @@ export class Ls extends StoreCommand {
 interface Row {
   readonly ino: number
   readonly path: string
-  readonly name: string
-}
-
-function shown(row: Row, recursive: boolean | undefined): string {
-  return recursive ? `/${row.path}` : row.name || '/'
+  /** As it is printed: a name, a full path under -R, and what was asked for itself as it was asked for. */
+  readonly shown: string
 }
 
 function* listing(tree: Tree, directory: number, base: string, recursive: boolean): Generator<Row> {
   for (const { name, ino, kind } of tree.list(directory)) {
     const path = base === '' ? name : `${base}/${name}`
-    yield { ino, path, name }
+    yield { ino, path, shown: recursive ? `/${path}` : name }
     if (recursive && kind === 'directory') yield* listing(tree, ino, path, true)
   }
 }

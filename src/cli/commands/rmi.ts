@@ -8,15 +8,16 @@ export class Rmi extends StoreCommand {
   static override examples = [
     { description: 'Remove an image, then free its space', command: 'ply rmi debian:12 && ply gc' },
   ]
-  static override args = { images: requiredArgs('Names of images in the store.') }
+  static override args = { images: requiredArgs('Names of images in the store, or ids of images that have one name.') }
 
   async run() {
     const { args } = await this.parse(Rmi)
     const store = await this.store()
     const removed: string[] = []
     let failure: unknown
-    for (const name of args.images) {
+    for (const text of args.images) {
       try {
+        const name = await this.onlyName(text)
         await store.untag(name)
         removed.push(name)
         this.print(name)

@@ -3,6 +3,9 @@ import { imagesArg } from '../arguments.ts'
 import { ImageCommand } from '../image-command.ts'
 import type { Listed } from '../library.ts'
 
+/** Places outside the store: any other text before a colon would be part of a name in it. */
+const outside = /^(?:ocidir|oci|oci-archive|docker-archive|dir|tar|rootfs):/
+
 const formats = ['docker-archive', 'oci-archive', 'oci'] as const
 
 export class Save extends ImageCommand {
@@ -37,7 +40,12 @@ export class Save extends ImageCommand {
         reason: 'a layout is a directory: name it with -o DIR, or use --format oci-archive',
       })
     }
-    const isReference = /^[a-z][a-z-]+:/.test(output)
+    const isReference = outside.test(output)
+    if (!isReference && output.includes(':')) {
+      throw new library.PlyError('PLY_USAGE', {
+        reason: `-o ${output}: a file name with a colon could not be told from a name for the image; write to one without, or to ${format}:FILE[:NAME:TAG]`,
+      })
+    }
     if (isReference && flags.format !== undefined) {
       throw new library.PlyError('PLY_USAGE', { reason: `${output} says the format already; leave --format out` })
     }

@@ -1,5 +1,5 @@
 import { rfc3339 } from '../ages.ts'
-import { requiredArg, treeArg } from '../arguments.ts'
+import { pathArg, placeArg } from '../arguments.ts'
 import { fileValue, modeText } from '../file-values.ts'
 import { StoreCommand } from '../store-command.ts'
 import { aligned } from '../table.ts'
@@ -10,14 +10,17 @@ export class Stat extends StoreCommand {
   static override examples = [
     { description: 'Mode, owner, times and attributes of a file', command: 'ply stat debian:12 /usr/bin/passwd' },
   ]
-  static override args = { tree: treeArg(), path: requiredArg('A path in it; a symlink at its end is not followed.') }
+  static override args = {
+    tree: placeArg(),
+    path: pathArg('A path in it; a symlink at its end is not followed.'),
+  }
 
   async run() {
     const { args } = await this.parse(Stat)
     const library = await this.library()
-    const tree = await this.tree(args.tree)
+    const { tree, path: asked } = await this.placeIn(args.tree, args.path)
     const { displayText } = library
-    const place = locate(tree, library.encodeText(args.path), library, { stay: true })
+    const place = locate(tree, library.encodeText(asked), library, { stay: true })
     const { ino } = place
     const path = pathIn(tree, place)
     const stat = tree.stat(ino)

@@ -1,5 +1,5 @@
 import * as Flags from '@oclif/core/flags'
-import { pathArg, treeArg } from '../arguments.ts'
+import { pathArg, placeArg } from '../arguments.ts'
 import { pathFields } from '../file-values.ts'
 import type { Tree as FileTree, Library } from '../library.ts'
 import { StoreCommand } from '../store-command.ts'
@@ -17,7 +17,7 @@ export class Tree extends StoreCommand {
   static override examples = [
     { description: 'The two upper levels of an image', command: 'ply tree debian:12 / --depth 2' },
   ]
-  static override args = { tree: treeArg(), path: pathArg('A path in it; the root by default.') }
+  static override args = { tree: placeArg(), path: pathArg('A path in it; the root by default.') }
   static override flags = {
     depth: Flags.integer({ char: 'L', min: 1, summary: 'How many levels to show.', helpValue: 'N' }),
   }
@@ -25,14 +25,15 @@ export class Tree extends StoreCommand {
   async run() {
     const { args, flags } = await this.parse(Tree)
     const library = await this.library()
-    const tree = await this.tree(args.tree)
-    const start = locate(tree, library.encodeText(args.path ?? '/'), library)
+    const { tree, path: asked } = await this.place(args.tree, args.path)
+    const start = locate(tree, library.encodeText(asked), library)
     const path = pathIn(tree, start)
     const depth = flags.depth ?? Number.POSITIVE_INFINITY
     if (this.jsonEnabled()) return branch(tree, start.ino, path, depth, library)
     const counts = { directories: 0, files: 0 }
     this.print(`/${library.displayText(path)}`)
     await this.printAll(drawing(tree, start.ino, depth, '', library, counts))
+    await this.output.room()
     this.say(`${counts.directories} directories, ${counts.files} files`)
     return undefined
   }
