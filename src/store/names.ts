@@ -261,11 +261,14 @@ function recordText(name: string, descriptor: Descriptor): string {
   return `${JSON.stringify({ name, descriptor })}\n`
 }
 
-/** A file name for any name: letters, digits, `-` and `_` stand, dots not first, the rest is percent-encoded. Long ones end in a hash. */
+/**
+ * A file name for any name: lower-case letters, digits, `-`, `_` and dots that are not first stand, the rest is
+ * percent-encoded: capitals too, since some disks fold case. Long ones end in a hash.
+ */
 export function escapeName(name: string): string {
   const escaped = Buffer.from(name)
     .toString('latin1')
-    .replace(/[^A-Za-z0-9._-]|^\./g, (c) => `%${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
+    .replace(/[^a-z0-9._-]|^\./g, (c) => `%${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
   if (escaped.length <= 200) return escaped
   return `${escaped.slice(0, 120)}~${createHash('sha256').update(name).digest('hex')}`
 }

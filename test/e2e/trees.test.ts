@@ -38,7 +38,7 @@ describe('the folded tree of a real image', () => {
       for (const { name, known, theirs } of oracles) {
         const { entries, explained, unexplained } = compare(ours, theirs, known)
         console.log(
-          `${form.split(':')[0]} ${form.includes('zstd') ? '(zstd)' : ''}, ${name}: ${entries} entries, ${explained} explained differences, ${unexplained.length} unexplained`,
+          `${form.split(':')[0]}${form.includes('zstd') ? ' (zstd)' : ''}, ${name}: ${entries} entries, ${explained} explained differences, ${unexplained.length} unexplained`,
         )
         expect(unexplained.slice(0, 20)).toEqual([])
       }

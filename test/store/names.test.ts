@@ -40,6 +40,8 @@ async function opened(make: () => Promise<StorePlace>) {
 
 test('a file name is the name, escaped, never hidden, never too long, never another name', () => {
   expect(escapeName('debian:12')).toBe('debian%3a12')
+  // Disks that fold case must not fold names.
+  expect(escapeName('x:A').toLowerCase()).not.toBe(escapeName('x:a'))
   expect(escapeName('.hidden')).toBe('%2ehidden')
   expect(escapeName('..')).toBe('%2e.')
   expect(escapeName('a/../b')).toBe('a%2f..%2fb')
