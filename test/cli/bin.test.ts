@@ -111,20 +111,13 @@ describe('a signal stops the command, which cleans up', () => {
   }
 })
 
-test('starting costs less than 0.25 s of CPU over node itself', () => {
-  const cpu = (...argv: string[]): number => {
-    const line = `"${process.execPath}" ${argv.map((word) => `"${word}"`).join(' ')} >/dev/null; times`
-    const seconds = Array.from({ length: 5 }, () => {
-      const out = execFileSync('bash', ['-c', line], { encoding: 'utf8' }).trim().split('\n').at(-1)!
-      return [...out.matchAll(/(\d+)m([\d.]+)s/g)].reduce((sum, [, m, s]) => sum + Number(m) * 60 + Number(s), 0)
-    })
-    return Math.min(...seconds)
-  }
-  const node = cpu('-e', '0')
-  const version = cpu(bin, '--version')
-  const images = cpu(bin, 'images', '--root', root)
-  console.log(`CPU s: node ${node.toFixed(3)}, ply --version ${version.toFixed(3)}, ply images ${images.toFixed(3)}`)
-  expect(version - node).toBeLessThan(0.05)
-  // A second of a slow or busy machine does less: what node itself takes tells how slow.
-  expect(images - node).toBeLessThan(Math.max(0.25, 5 * node))
+test('starting loads nothing heavy that the command does not need', () => {
+  const hook = join(directory, 'hook.cjs')
+  const seen = "process.on('exit', () => console.error(JSON.stringify(Object.keys(require('node:module')._cache))))"
+  writeFileSync(hook, seen)
+  const loaded = (...argv: string[]): string =>
+    spawnSync(process.execPath, ['-r', hook, bin, ...argv]).stderr.toString()
+  expect(loaded('images', '--root', root)).toContain('/@oclif/core/')
+  expect(loaded('images', '--root', root)).not.toMatch(/node_modules\/(memfs|tar-stream|fzstd)\//)
+  expect(loaded('--version')).not.toContain('node_modules')
 })
