@@ -16,8 +16,7 @@ const table = {
   PLY_CONTAINER_EXISTS:
     'there is already a container named {name}; choose another name or remove it with: ply rm {name}',
   PLY_CONTAINER_NOT_FOUND: 'no container named {name}; list them with: ply ps',
-  PLY_DAMAGED:
-    '{what} is damaged: page {page} does not match its checksum; {advice}',
+  PLY_DAMAGED: '{what} is damaged: page {page} does not match its checksum; {advice}',
   PLY_DIGEST_MISMATCH: '{what}: expected {expected} but the bytes hash to {actual}',
   PLY_EXISTS: '{path} exists already and is not empty',
   PLY_IMAGE_NOT_FOUND: 'no image named {name} in {where}; list them with: ply images',
