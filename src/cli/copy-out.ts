@@ -1,6 +1,6 @@
 import { chmod, lchown, link, lstat, lutimes, mkdir, open, rename, symlink, unlink, utimes } from 'node:fs/promises'
 import type { LostAttributes } from './host-attributes.ts'
-import { temporaryBeside, withPath } from './host-files.ts'
+import { temporaryBeside, withoutTemporary, withPath } from './host-files.ts'
 import type { Kind, Library, Operation, Stat, Tree } from './library.ts'
 
 /** What copies out of a tree go with. */
@@ -136,7 +136,7 @@ async function replace(to: string, make: (temporary: string) => Promise<void>): 
     await unlink(bytes(temporary)).catch(ignoreMissing)
   } catch (error) {
     await unlink(bytes(temporary)).catch(ignoreMissing)
-    throw error
+    throw withoutTemporary(error)
   }
 }
 

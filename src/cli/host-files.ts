@@ -25,7 +25,9 @@ export async function writeWhole(
   const direct = existing !== undefined && !existing.isFile() && !existing.isDirectory()
   const target = direct ? path : temporaryBeside(path)
   if (existing?.isDirectory()) throw new library.PlyError('EISDIR', { syscall: 'open', path })
-  const file = await open(target, direct ? 'w' : 'wx', 0o666)
+  const file = await open(target, direct ? 'w' : 'wx', 0o666).catch((error: unknown) => {
+    throw withoutTemporary(error)
+  })
   try {
     try {
       for await (const chunk of content) {
@@ -39,8 +41,18 @@ export async function writeWhole(
     if (!direct) await rename(target, path)
   } catch (error) {
     if (!direct) await unlink(target).catch(() => {})
-    throw withPath(error, path)
+    throw withPath(withoutTemporary(error), path)
   }
+}
+
+/** Errors name the file that was asked for, not the temporary one beside it. */
+export function withoutTemporary(error: unknown): unknown {
+  const failed = error as NodeJS.ErrnoException
+  if (!(error instanceof Error) || failed.syscall === undefined) return error
+  const asked = (text: string) => text.replace(/\.([^/']+)\.[0-9a-f]{12}\.tmp/g, '$1')
+  failed.message = asked(failed.message)
+  if (typeof failed.path === 'string') failed.path = asked(failed.path)
+  return failed
 }
 
 /** Node does not say which file a failed write was to. Answers the same error, with the path in it. */

@@ -110,3 +110,10 @@ test('a copy that fails in the middle leaves directories with the mode they have
   expect(readdirSync(at('half/sub'))).toEqual(['1'])
   expect(statSync(at('half/sub')).mode & 0o7777).toBe(0o755)
 })
+
+test('a file that cannot be made is told by the name that was asked for', async () => {
+  writeFileSync(at('plain'), 'content')
+  await run('cp', at('plain'), 'work:/plain')
+  const { err, code } = await run('cp', 'work:/plain', at('nowhere/plain'))
+  expect([code, err]).toEqual([3, expect.stringContaining(`'${at('nowhere/plain')}'`)])
+})
