@@ -134,12 +134,16 @@ describe('wrong input', () => {
       '--root',
       join(work.path, 'theirs', 'store'),
     ]
-    const told = spawnSync('setpriv', command, { env: { PATH: process.env.PATH ?? '' } })
+    const temporary = join(work.path, 'tmp')
+    mkdirSync(temporary)
+    chmodSync(temporary, 0o777)
+    const told = spawnSync('setpriv', command, { env: { PATH: process.env.PATH ?? '', TMPDIR: temporary } })
     expect(told.status, told.stderr.toString()).toBe(7)
     const { error } = JSON.parse(told.stdout.toString())
     expect(error.code).toBe('EACCES')
     expect(error.message).toContain(join(work.path, 'theirs'))
     expect(readdirSync(join(work.path, 'theirs'))).toEqual([])
+    expect(readdirSync(temporary)).toEqual([])
   })
 
   realTest('a full disk: ENOSPC, and the store as it was', async () => {
@@ -150,8 +154,9 @@ describe('wrong input', () => {
     try {
       run(process.execPath, ply, 'images', '--root', join(small, 'store'))
       const before = contents(join(small, 'store'))
-      const told = spawnSync(process.execPath, [
-        ply,
+      const temporary = join(work.path, 'tmp')
+      mkdirSync(temporary)
+      const load = [
         'load',
         `oci:${join(image(), 'oci')}:latest`,
         '-t',
@@ -159,10 +164,12 @@ describe('wrong input', () => {
         '--json',
         '--root',
         join(small, 'store'),
-      ])
+      ]
+      const told = spawnSync(process.execPath, [ply, ...load], { env: { ...process.env, TMPDIR: temporary } })
       expect(JSON.parse(told.stdout.toString()).error.code).toBe('ENOSPC')
       expect(told.status).toBe(8)
       expect(contents(join(small, 'store'))).toEqual(before)
+      expect(readdirSync(temporary)).toEqual([])
     } finally {
       execFileSync('umount', [small])
     }
