@@ -1,9 +1,11 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
+import { withoutRule } from './test/rules/without-rule.ts'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 export default defineConfig({
+  plugins: [withoutRule(process.env.PLYFS_WITHOUT_RULE)],
   resolve: { alias: { plyfs: here('./src/index.ts') } },
   test: {
     pool: 'forks',

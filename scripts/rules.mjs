@@ -1,0 +1,143 @@
+// Which tests hold which rule of docs/layer-semantics.md.
+//
+//   npm run rules                     every rule with the tests that name it; fails if a finished rule has none
+//   npm run rules -- --mutate 20      and switches 20 random rules off in the code, one after the other: each time a test
+//                                     that names the rule must fail (test/rules says how a rule is switched off)
+//   npm run rules -- --mutate all     all of them
+//   npm run rules -- --rule N-02      the ones given
+//   --seed N repeats a choice, --quiet leaves the list out
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join, relative } from 'node:path'
+import { parseArgs } from 'node:util'
+
+const { values } = parseArgs({
+  options: {
+    mutate: { type: 'string' },
+    rule: { type: 'string', multiple: true, default: [] },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    quiet: { type: 'boolean', default: false },
+  },
+})
+const scratch = mkdtempSync(join(tmpdir(), 'plyfs-rules-'))
+process.on('exit', () => rmSync(scratch, { recursive: true, force: true }))
+
+const rules = rulesOfPage(readFileSync('docs/layer-semantics.md', 'utf8'))
+const tests = testsByName()
+/** Rules of a test's name; `P-01 to P-04` names four. */
+const naming = new Map(rules.map(({ id }) => [id, []]))
+for (const one of tests) for (const id of rulesIn(one.name)) naming.get(id)?.push(one)
+
+const uncovered = []
+for (const { id, text, finished } of rules) {
+  const own = naming.get(id)
+  if (own.length === 0 && finished) uncovered.push(id)
+  if (values.quiet) continue
+  console.log(`${id}  ${text}`)
+  for (const { name, file } of own.slice(0, 4)) console.log(`      ${relative('.', file)}: ${name}`)
+  if (own.length > 4) console.log(`      and ${own.length - 4} more`)
+  if (own.length === 0) console.log(finished ? '      NO TEST' : '      not finished: no test yet')
+}
+const finished = rules.filter((rule) => rule.finished)
+console.log(`${finished.length - uncovered.length} of ${finished.length} finished rules have tests`)
+if (uncovered.length > 0) console.log(`no test names ${uncovered.join(', ')}`)
+
+const survivors = chosen().filter((id) => !isNoticed(id))
+if (survivors.length > 0) console.log(`no test noticed the absence of ${survivors.join(', ')}`)
+process.exitCode = uncovered.length > 0 || survivors.length > 0 ? 1 : 0
+
+function rulesOfPage(page) {
+  let section = 0
+  const found = []
+  for (const line of page.split('\n')) {
+    section = Number(/^## (\d+)\. /.exec(line)?.[1] ?? section)
+    const rule = /^- \[.\] \*\*([A-Z]-\d\d)\*\* (.*)/.exec(line)
+    // As test/rules/page.ts has it.
+    if (rule) found.push({ id: rule[1], text: rule[2], finished: section !== 14 && section !== 15 })
+  }
+  return found
+}
+
+function rulesIn(name) {
+  const ids = new Set(name.match(/\b[A-Z]-\d\d\b/g))
+  for (const [, letter, from, last] of name.matchAll(/\b([A-Z])-(\d\d) to \1-(\d\d)\b/g)) {
+    for (let number = Number(from); number <= Number(last); number++)
+      ids.add(`${letter}-${String(number).padStart(2, '0')}`)
+  }
+  return ids
+}
+
+function testsByName() {
+  const list = join(scratch, 'list.json')
+  const { status, stderr } = vitest(['list', '--project', 'unit', `--json=${list}`])
+  if (status !== 0) throw new Error(`the tests cannot be listed: ${stderr}`)
+  return JSON.parse(readFileSync(list, 'utf8'))
+}
+
+function chosen() {
+  if (values.rule.length > 0) return values.rule
+  if (values.mutate === undefined) return []
+  const ids = finished.map(({ id }) => id)
+  if (values.mutate === 'all') return ids
+  console.log(`seed ${values.seed}`)
+  let state = Number(values.seed) >>> 0
+  const random = () => {
+    state = (state + 0x6d2b79f5) | 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+  }
+  const picked = []
+  while (picked.length < Number(values.mutate) && ids.length > 0)
+    picked.push(...ids.splice(Math.floor(random() * ids.length), 1))
+  return picked
+}
+
+/** Whether a test that names the rule fails without it. */
+function isNoticed(id) {
+  const own = naming.get(id) ?? []
+  const files = [...new Set(own.map(({ file }) => relative('.', file)))]
+  const report = join(scratch, `${id}.json`)
+  const started = Date.now()
+  // Names with a range do not hold the identifier itself.
+  const pattern = own.every(({ name }) => name.includes(id)) ? ['-t', id] : []
+  if (files.length > 0) {
+    vitest(
+      ['run', '--project', 'unit', ...files, ...pattern, '--bail=1', '--reporter=json', `--outputFile=${report}`],
+      {
+        PLYFS_WITHOUT_RULE: id,
+      },
+    )
+  }
+  let failed
+  let broken
+  try {
+    const { testResults } = JSON.parse(readFileSync(report, 'utf8'))
+    failed = testResults
+      .flatMap(({ assertionResults }) => assertionResults)
+      .find(({ status, fullName }) => status === 'failed' && rulesIn(fullName).has(id))
+    broken = testResults.find(
+      ({ status, message, assertionResults }) => status === 'failed' && message && assertionResults.length === 0,
+    )
+  } catch {
+    broken = { message: 'vitest gave no report' }
+  }
+  // A switch that keeps the code from loading shows nothing.
+  const noticed = failed !== undefined && broken === undefined
+  const verdict = noticed
+    ? `noticed by: ${failed.fullName}`
+    : broken
+      ? `BROKEN: ${broken.message.split('\n')[0]}`
+      : 'NOT NOTICED'
+  console.log(`without ${id}: ${verdict} (${((Date.now() - started) / 1000).toFixed(1)} s)`)
+  return noticed
+}
+
+function vitest(words, environment = {}) {
+  return spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', ...words], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+    env: { ...process.env, ...environment, VITEST_MAX_WORKERS: String(availableParallelism()) },
+  })
+}
