@@ -3,8 +3,8 @@
 export type { Added, Aspect, Change, Changeset, Deleted, DiffOptions, Modified } from './diff/index.ts'
 // Trees, changes, the union
 export { diff } from './diff/index.ts'
-export type { ExtractOptions, ExtractReport } from './extract/index.ts'
-export { extractTree } from './extract/index.ts'
+export type { ExtractOptions, ExtractReport, Written } from './extract/index.ts'
+export { decodeWritten, directoryTree, encodeWritten, extractTree, restoredTree } from './extract/index.ts'
 export type { UnionFs } from './fs/index.ts'
 export { fsOf } from './fs/index.ts'
 // Images as values, and the places they come from and go to
@@ -37,9 +37,13 @@ export type {
 export type { Attributes, Kind, Stat, Xattrs } from './model/entry.ts'
 export type { ErrorCode } from './model/errors.ts'
 export { codeOf, errorCodes, PlyError } from './model/errors.ts'
+export type { IdRange } from './model/id-mapping.ts'
+export { IdMapping } from './model/id-mapping.ts'
 export type { Operation, Progress } from './model/operation.ts'
 export type { Reference } from './model/reference.ts'
 export { splitReference } from './model/reference.ts'
+export type { OwnerShift } from './stack/mapped-tree.ts'
+export { mappedTree } from './stack/mapped-tree.ts'
 export type { Tree, TreeEntry } from './stack/tree.ts'
 // The store
 export type { Collected } from './store/collect.ts'

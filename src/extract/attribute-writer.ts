@@ -2,11 +2,13 @@ import { chmodSync, lchownSync, lstatSync } from 'node:fs'
 import type { ByteString } from '../model/bytes.ts'
 import type { Kind, Stat, Xattrs } from '../model/entry.ts'
 import { codeOf } from '../model/errors.ts'
+import { unmappedId } from '../model/id-mapping.ts'
 import { setTimes } from '../sys/times.ts'
 import { setXattr } from '../sys/xattr.ts'
 import { onDisk } from './paths.ts'
 import type { CompromiseCount } from './report.ts'
 import type { Surroundings } from './surroundings.ts'
+import type { Written } from './written.ts'
 
 const setId = 0o6000
 const setUser = 0o4000
@@ -43,17 +45,28 @@ export class AttributeWriter {
 
   /**
    * Owner, xattrs, mode, times, in this order: a change of owner clears set-id bits and capabilities (O-03). Never follows a
-   * symlink. `shown` is the path in the tree, for the report.
+   * symlink. `shown` is the path in the tree, for the report. Answers what stands there that is not what was asked for.
    */
-  write(path: ByteString, shown: ByteString, stat: Stat, xattrs: Xattrs): void {
+  write(path: ByteString, shown: ByteString, stat: Stat, xattrs: Xattrs): Written | undefined {
     const named = onDisk(path)
+    const { fresh } = this.#here
     const kept = this.#writeOwner(named, shown, stat)
-    if (xattrs.size > 0) this.#writeXattrs(path, shown, stat.kind, xattrs)
-    if (stat.kind !== 'symlink') this.#writeMode(named, shown, stat, kept)
+    const missing = xattrs.size > 0 ? this.#writeXattrs(path, shown, stat.kind, xattrs) : []
+    const mode = stat.kind === 'symlink' ? stat.mode : this.#writeMode(named, shown, stat, kept)
     setTimes(path, { atime: stat.mtime, mtime: stat.mtime })
-    if (this.#here.mayAlter(stat.mtime) && lstatSync(named, { bigint: true }).mtimeNs !== stat.mtime) {
-      this.#compromises.note('time', shown)
+    let { mtime } = stat
+    if (this.#here.mayAlter(mtime)) mtime = lstatSync(named, { bigint: true }).mtimeNs
+    if (mtime !== stat.mtime) this.#compromises.note('time', shown)
+    const written: Written = {
+      path: shown,
+      ...((!kept.user || !kept.group) && {
+        owner: [kept.user ? stat.uid : fresh.uid, kept.group ? stat.gid : fresh.gid],
+      }),
+      ...(mode !== stat.mode && { mode }),
+      ...(mtime !== stat.mtime && { mtime }),
+      ...(missing.length > 0 && { xattrs: missing }),
     }
+    return Object.keys(written).length > 1 ? written : undefined
   }
 
   /** Answers which of user and group are those of the tree. */
@@ -61,10 +74,14 @@ export class AttributeWriter {
     const { fresh } = this.#here
     const same = { user: uid === fresh.uid, group: gid === fresh.gid }
     if ((same.user && same.group) || this.#options.owner === 'current') return same
-    if (this.#chown(path, uid, gid)) return { user: true, group: true }
+    const mapped = uid !== unmappedId && gid !== unmappedId
+    if (mapped && this.#chown(path, uid, gid)) return { user: true, group: true }
     this.#compromises.note('owner', shown)
     // A group of one's own may be given away by anybody.
-    return { user: same.user, group: same.group || this.#chown(path, fresh.uid, gid) }
+    return {
+      user: same.user,
+      group: same.group || (gid !== unmappedId && this.#chown(path, fresh.uid, gid)),
+    }
   }
 
   #chown(path: string | Buffer, uid: number, gid: number): boolean {
@@ -81,13 +98,17 @@ export class AttributeWriter {
     }
   }
 
-  #writeXattrs(path: ByteString, shown: ByteString, kind: Kind, xattrs: Xattrs): void {
+  /** Answers the names of those that are left out. */
+  #writeXattrs(path: ByteString, shown: ByteString, kind: Kind, xattrs: Xattrs): ByteString[] {
     const choice = this.#options.xattrs ?? 'usual'
-    if (choice === 'none') return
+    if (choice === 'none') return [...xattrs.keys()]
+    const missing: ByteString[] = []
     for (const [name, value] of xattrs) {
-      if (!reaches(name, kind, choice) || !this.#setXattr(path, name, value))
-        this.#compromises.note('xattr', shown, name)
+      if (reaches(name, kind, choice) && this.#setXattr(path, name, value)) continue
+      this.#compromises.note('xattr', shown, name)
+      missing.push(name)
     }
+    return missing
   }
 
   #setXattr(path: ByteString, name: ByteString, value: Uint8Array): boolean {
@@ -104,12 +125,13 @@ export class AttributeWriter {
     }
   }
 
+  /** Answers the mode that it has then. */
   #writeMode(
     path: string | Buffer,
     shown: ByteString,
     { mode, kind }: Stat,
     kept: { user: boolean; group: boolean },
-  ): void {
+  ): number {
     let possible = mode
     if (kind !== 'directory') {
       // With another owner these bits would lend the rights of somebody who never agreed.
@@ -126,6 +148,7 @@ export class AttributeWriter {
     // The kernel drops the set-group bit without a word where the group is not the writer's.
     if ((possible & setId) !== 0) possible = (possible & ~0o7777) | (lstatSync(path).mode & 0o7777)
     if (((mode ^ possible) & setId) !== 0) this.#compromises.note('set-id', shown)
+    return possible
   }
 }
 

@@ -3,6 +3,7 @@ import { type ByteString, encodeText } from '../model/bytes.ts'
 import { PlyError } from '../model/errors.ts'
 import type { Operation } from '../model/operation.ts'
 import { Pace } from '../model/pace.ts'
+import { mappedTree, type OwnerShift } from '../stack/mapped-tree.ts'
 import type { Tree } from '../stack/tree.ts'
 import { copyRange } from '../sys/copy.ts'
 import { syncFileSystem } from '../sys/sync.ts'
@@ -14,8 +15,17 @@ import { type Plan, planExtraction } from './plan.ts'
 import { CompromiseCount, type ExtractReport } from './report.ts'
 import { Staging } from './staging.ts'
 import { probe, type Surroundings } from './surroundings.ts'
+import type { Written } from './written.ts'
 
-export interface ExtractOptions extends Operation, AttributeOptions {}
+export interface ExtractOptions extends Operation, AttributeOptions {
+  /** How owners are shifted on the way to the disk (layer-semantics O-02). */
+  readonly shift?: OwnerShift | undefined
+  /**
+   * Hears of every path where less stands than the tree says: with that, `restoredTree` reads the directory back as the
+   * tree (layer-semantics O-05).
+   */
+  readonly onWritten?: ((written: Written) => void) | undefined
+}
 
 /** Bytes of a path that a system call takes, without the NUL. */
 const pathMax = 4095
@@ -29,8 +39,13 @@ const pathMax = 4095
  * @param target text, as the user typed it; its parent must exist.
  * @throws PLY_EXISTS, PLY_UNREPRESENTABLE, PLY_NO_NATIVE, PLY_ABORTED; ENOSPC and what else the disk answers
  */
-export async function extractTree(tree: Tree, target: string, options: ExtractOptions = {}): Promise<ExtractReport> {
-  const { signal } = options
+export async function extractTree(
+  original: Tree,
+  target: string,
+  options: ExtractOptions = {},
+): Promise<ExtractReport> {
+  const { signal, shift, onWritten } = options
+  const tree = shift === undefined ? original : mappedTree(original, shift)
   const staging = new Staging(target)
   let plan: Plan | undefined
   try {
@@ -42,7 +57,7 @@ export async function extractTree(tree: Tree, target: string, options: ExtractOp
 
     const compromises = new CompromiseCount()
     const attributes = new AttributeWriter(here, options, compromises)
-    const writer = new ObjectWriter(tree, { attributes, compromises, copy: copyRange }, options)
+    const writer = new ObjectWriter(tree, { attributes, compromises, copy: copyRange, onWritten }, options)
     await writer.fill(encodeText(staging.path), plan)
     staging.settle()
     await writer.finish(encodeText(staging.path), plan)

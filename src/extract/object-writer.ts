@@ -11,6 +11,7 @@ import { ContentCopy } from './content.ts'
 import { onDisk } from './paths.ts'
 import type { Plan, Planned, PlannedLink } from './plan.ts'
 import type { CompromiseCount } from './report.ts'
+import type { Written } from './written.ts'
 
 const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
 
@@ -25,13 +26,21 @@ export class ObjectWriter {
   readonly #contents: ContentCopy
   readonly #pace: Pace
   readonly #onProgress: Operation['onProgress']
+  readonly #onWritten: ((written: Written) => void) | undefined
+  /** Of files that may have more names. */
+  readonly #compromised = new Map<ByteString, Written>()
   /** Devices and fifos that were really made. */
   nodes = 0
   #bytes = 0
 
   constructor(
     tree: Tree,
-    parts: { attributes: AttributeWriter; compromises: CompromiseCount; copy: Disk['copy'] },
+    parts: {
+      attributes: AttributeWriter
+      compromises: CompromiseCount
+      copy: Disk['copy']
+      onWritten: ((written: Written) => void) | undefined
+    },
     operation: Operation,
   ) {
     this.#tree = tree
@@ -40,6 +49,7 @@ export class ObjectWriter {
     this.#contents = new ContentCopy(parts.copy)
     this.#pace = new Pace(operation.signal)
     this.#onProgress = operation.onProgress
+    this.#onWritten = parts.onWritten
   }
 
   /** Everything but the attributes of directories, which stay open to their owner. `root` is there already. */
@@ -103,6 +113,8 @@ export class ObjectWriter {
   async #writeLink(root: ByteString, link: PlannedLink): Promise<void> {
     try {
       linkSync(onDisk(`${root}/${link.to}`), onDisk(`${root}/${link.path}`))
+      const written = this.#compromised.get(link.to)
+      if (written !== undefined) this.#onWritten?.({ ...written, path: link.path })
     } catch (error) {
       if (!isRefusal(error, 'EMLINK')) throw error
       this.#compromises.note('link', link.path)
@@ -124,7 +136,7 @@ export class ObjectWriter {
       if (!isRefusal(error, 'EINVAL')) throw error
       this.#compromises.note(kind === 'fifo' ? 'fifo' : 'device', node.path)
       closeSync(openSync(onDisk(path), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0))
-      this.#writeAttributes(path, node, 0)
+      this.#writeAttributes(path, node, true)
       return
     }
     this.#writeAttributes(path, node)
@@ -136,9 +148,14 @@ export class ObjectWriter {
     this.#writeAttributes(path, symlink)
   }
 
-  #writeAttributes(path: ByteString, { path: shown, ino }: Planned, mode?: number): void {
+  #writeAttributes(path: ByteString, { path: shown, ino }: Planned, placeholder = false): void {
     const stat = this.#tree.stat(ino)
-    this.#attributes.write(path, shown, mode === undefined ? stat : { ...stat, mode }, this.#tree.xattrs(ino))
+    const asked = placeholder ? { ...stat, mode: 0 } : stat
+    let written = this.#attributes.write(path, shown, asked, this.#tree.xattrs(ino))
+    if (placeholder) written = { ...written, path: shown, placeholder }
+    if (written === undefined || this.#onWritten === undefined) return
+    this.#onWritten(written)
+    if (stat.links > 1 && stat.kind !== 'directory') this.#compromised.set(shown, written)
   }
 }
 

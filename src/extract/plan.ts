@@ -74,6 +74,8 @@ export async function planExtraction(tree: Tree, limits: Limits, signal?: AbortS
       if (kind === 'directory') {
         if (seen.has(ino)) throw refusal(path, limits, 'the tree has this directory twice')
         seen.add(ino)
+        // Attributes that cannot be had, such as an owner outside a mapping, are found before anything is written.
+        tree.stat(ino)
         directories.push({ path, ino })
         continue
       }

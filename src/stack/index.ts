@@ -4,6 +4,7 @@
  */
 export { type Fold, fold, type TreeToWrite, writeTree } from './fold.ts'
 export { type FoldedTree, foldedTree } from './folded-tree.ts'
+export { mappedTree, type OwnerShift } from './mapped-tree.ts'
 export { type Before, type Node, type Place, rule } from './rule.ts'
 export { type StackedTree, stackedTree } from './stacked-tree.ts'
 export type { Tree, TreeEntry } from './tree.ts'

@@ -1,35 +1,14 @@
 import { chmodSync, lstatSync, mkdirSync, readFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { directoryTree, extractTree } from '../../src/extract/index.ts'
-import { listXattrs } from '../../src/sys/xattr.ts'
+import { becomeNobody, becomeRoot } from '../support/ability.ts'
 import { plainTree, treeEntries } from '../support/plain-tree.ts'
 import { altered, inside, scratchDirectory } from './scratch.ts'
 
-/**
- * These tests run without privileges: as they are where the suite has none, else with the effective ids of nobody, which
- * take all capabilities away and give them back at the end.
- */
-const nobody = 65534
-const wasRoot = process.geteuid!() === 0
-const groups = process.getgroups!()
-
-beforeAll(() => {
-  if (!wasRoot) return
-  // The library of system calls is loaded while its file may be read: a checkout may be closed to everybody else.
-  listXattrs(tmpdir())
-  process.setgroups!([])
-  process.setegid!(nobody)
-  process.seteuid!(nobody)
-})
-
-afterAll(() => {
-  if (!wasRoot) return
-  process.seteuid!(0)
-  process.setegid!(0)
-  process.setgroups!(groups)
-})
+/** These tests run without privileges. */
+beforeAll(becomeNobody)
+afterAll(becomeRoot)
 
 const mine = () => ({ uid: process.geteuid!(), gid: process.getegid!() })
 

@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process'
+import { tmpdir } from 'node:os'
 import { test } from 'vitest'
+import { listXattrs } from '../../src/sys/xattr.ts'
 
 export const root = process.getuid?.() === 0
 
@@ -16,4 +18,27 @@ export function hasProgram(name: string): boolean {
   } catch {
     return false
   }
+}
+
+const nobody = 65534
+const groups = process.getgroups?.() ?? []
+
+/**
+ * From here on the process has no privileges: where it is root's, the effective ids become nobody's, which takes all
+ * capabilities away until `becomeRoot`.
+ */
+export function becomeNobody(): void {
+  if (!root) return
+  // The library of system calls is loaded while its file may be read: a checkout may be closed to everybody else.
+  listXattrs(tmpdir())
+  process.setgroups!([])
+  process.setegid!(nobody)
+  process.seteuid!(nobody)
+}
+
+export function becomeRoot(): void {
+  if (!root) return
+  process.seteuid!(0)
+  process.setegid!(0)
+  process.setgroups!(groups)
 }

@@ -1,0 +1,145 @@
+import type { ByteString } from '../model/bytes.ts'
+import type { Stat, Xattrs } from '../model/entry.ts'
+import type { Tree, TreeEntry } from '../stack/tree.ts'
+import { join } from './paths.ts'
+import type { Written } from './written.ts'
+
+/** Attributes that lend rights: the kernel takes them from a file that is written to, so they go with its content. */
+const lending = 'security.capability'
+const setId = 0o6000
+
+/**
+ * A directory that `extractTree` has written, read as what it stands for (layer-semantics O-05): wherever the disk still
+ * says what was written, it means what the tree said. What somebody has changed since is as they changed it: an owner,
+ * a mode, an attribute each for itself; a placeholder and what lends rights only while nobody wrote to the file.
+ *
+ * @param disk the directory as it is (`directoryTree`), closed with this one
+ * @param original the tree that was written; stays open, closed by the caller after this one
+ * @param written what `extractTree` told `onWritten`
+ */
+export function restoredTree(disk: Tree, original: Tree, written: Iterable<Written>): Tree {
+  return new RestoredTree(disk, original, written)
+}
+
+interface Stood {
+  readonly written: Written
+  /** The inode in the original. */
+  readonly ino: number
+}
+
+class RestoredTree implements Tree {
+  readonly root: number
+  readonly #disk: Tree
+  readonly #original: Tree
+  readonly #written = new Map<ByteString, Written>()
+  readonly #paths = new Map<number, ByteString>()
+  readonly #stood = new Map<number, Stood | undefined>()
+
+  constructor(disk: Tree, original: Tree, written: Iterable<Written>) {
+    this.root = disk.root
+    this.#disk = disk
+    this.#original = original
+    for (const one of written) this.#written.set(one.path, one)
+    this.#paths.set(disk.root, '')
+  }
+
+  lookup(directory: number, name: ByteString): number | undefined {
+    const ino = this.#disk.lookup(directory, name)
+    if (ino !== undefined) this.#found(directory, name, ino)
+    return ino
+  }
+
+  *list(directory: number): Iterable<TreeEntry> {
+    for (const { name, ino } of this.#disk.list(directory)) {
+      this.#found(directory, name, ino)
+      yield { name, ino, kind: this.stat(ino).kind }
+    }
+  }
+
+  parent(directory: number): number {
+    return this.#disk.parent(directory)
+  }
+
+  stat(ino: number): Stat {
+    const now = this.#disk.stat(ino)
+    const stood = this.#stoodAt(ino)
+    if (stood === undefined) return now
+    const { written } = stood
+    const then = this.#original.stat(stood.ino)
+    const untouched = isUntouched(now, then, written)
+    if (written.placeholder) return untouched ? { ...then, ino, links: now.links } : now
+    const [uid, gid] = written.owner ?? []
+    return {
+      ...now,
+      uid: now.uid === uid ? then.uid : now.uid,
+      gid: now.gid === gid ? then.gid : now.gid,
+      mode: now.mode === written.mode ? (untouched ? then.mode : then.mode & ~setId) : now.mode,
+      mtime: now.mtime === written.mtime ? then.mtime : now.mtime,
+    }
+  }
+
+  readlink(ino: number): ByteString {
+    return this.#disk.readlink(ino)
+  }
+
+  xattrs(ino: number): Xattrs {
+    const now = this.#disk.xattrs(ino)
+    const stood = this.#stoodAt(ino)
+    if (stood?.written.xattrs === undefined) return now
+    const untouched = isUntouched(this.#disk.stat(ino), this.#original.stat(stood.ino), stood.written)
+    if (stood.written.placeholder && !untouched) return now
+    const all = new Map(now)
+    const then = this.#original.xattrs(stood.ino)
+    for (const name of stood.written.xattrs) {
+      const value = then.get(name)
+      if (value !== undefined && !all.has(name) && (untouched || name !== lending)) all.set(name, value)
+    }
+    return new Map([...all].sort(([a], [b]) => (a < b ? -1 : 1)))
+  }
+
+  open(ino: number) {
+    return this.#disk.open(ino)
+  }
+
+  close(): void {
+    this.#disk.close()
+  }
+
+  #found(directory: number, name: ByteString, ino: number): void {
+    if (this.#paths.has(ino)) return
+    this.#paths.set(ino, join(this.#paths.get(directory)!, name))
+  }
+
+  #stoodAt(ino: number): Stood | undefined {
+    if (this.#stood.has(ino)) return this.#stood.get(ino)
+    const path = this.#paths.get(ino)
+    const written = path === undefined ? undefined : this.#written.get(path)
+    const original = written && this.#inOriginal(written.path)
+    const stood = written !== undefined && original !== undefined ? this.#standing(ino, written, original) : undefined
+    this.#stood.set(ino, stood)
+    return stood
+  }
+
+  /** Something of another kind has taken the place of what was written: the record says nothing about it. */
+  #standing(ino: number, written: Written, original: number): Stood | undefined {
+    const { kind } = this.#disk.stat(ino)
+    const expected = written.placeholder ? 'file' : this.#original.stat(original).kind
+    return kind === expected ? { written, ino: original } : undefined
+  }
+
+  #inOriginal(path: ByteString): number | undefined {
+    let ino: number | undefined = this.#original.root
+    for (const name of path === '' ? [] : path.split('/')) {
+      if (ino === undefined || this.#original.stat(ino).kind !== 'directory') return undefined
+      ino = this.#original.lookup(ino, name)
+    }
+    return ino
+  }
+}
+
+/** Whether the content is what was written, as far as size and time tell. */
+function isUntouched(now: Stat, then: Stat, written: Written): boolean {
+  if (now.kind === 'directory') return true
+  if (written.placeholder && now.mode !== (written.mode ?? 0)) return false
+  return now.mtime === (written.mtime ?? then.mtime) && now.size === (written.placeholder ? 0 : then.size)
+}
