@@ -17,6 +17,8 @@ interface Target {
 export class Hardlinks {
   readonly #placement: Placement
   readonly #late: LateLinks
+  /** Whether there are links to what is only below (H-06). */
+  linksBelow = false
   /** By path: inodes in the folder where aufs kept them (W-16). */
   readonly #legacy = new Map<ByteString, number>()
 
@@ -141,6 +143,7 @@ export class Hardlinks {
     const { inode } = this.#find(path, entry)
     if (inode === waiting.placeholder) throw circular(entry)
     if (inode === undefined) {
+      this.linksBelow = true
       for (const { directory, name } of waiting.names) builder.externalLink({ directory, name, path })
     } else if (builder.kind(inode) === 'directory') {
       throw badLayer(entry, 'H-03', 'a hardlink to a directory')

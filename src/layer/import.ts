@@ -8,7 +8,8 @@ import type { ByteSink, ByteStream } from '../stream/bytes.ts'
 import { type Compression, decompressed, type ZstdDecoders } from '../stream/compression.ts'
 import { Tally } from '../stream/hash.ts'
 import { type IndexedLayer, type IndexOptions, LayerIndexer } from './index-tar.ts'
-import { overBudget } from './limits.ts'
+import { defaultLimits, overBudget } from './limits.ts'
+import { wholeArchive } from './report.ts'
 
 /** What is known of a layer before it is read. What is absent is not checked. */
 export interface ExpectedLayer {
@@ -87,18 +88,24 @@ export async function importLayer(
   }
 
   try {
-    const opened = decompressed(received(), { zstd, lenient: options.lenient ?? false, signal })
+    const opened = decompressed(received(), {
+      zstd,
+      lenient: options.lenient ?? false,
+      onTrailing: () => indexer.findings.forgive(wholeArchive, 'Z-02', 'bytes after the last gzip member, left out'),
+      maxWindow: options.limits?.zstdWindow ?? defaultLimits.zstdWindow,
+      signal,
+    })
     const compression = await untilAborted(opened.compression, signal)
-    const tarSink = compression === 'none' ? undefined : await untilAborted(into.openTar(), signal)
     // A blob that is the tar has been hashed as it came.
     const indexer = new LayerIndexer({ ...options, hashing: compression !== 'none' })
     compareMediaType(indexer, mediaType, compression)
+    const tarSink = compression === 'none' ? undefined : await untilAborted(into.openTar(), signal)
     for await (const chunk of opened.stream) {
       await indexed(indexer, chunk, pace)
       if (tarSink === undefined) continue
       await written(tarSink, chunk, signal)
       if (indexer.size > expansionFloor && indexer.size > tally.size * indexer.limits.expansion) {
-        throw overBudget('the whole archive', 'its size after decompression', indexer.limits, 'expansion')
+        throw overBudget(wholeArchive, 'its size after decompression', indexer.limits, 'expansion')
       }
     }
     const digest = tally.digest()
@@ -187,5 +194,5 @@ function compareMediaType(indexer: LayerIndexer, mediaType: string | undefined, 
         : undefined
   if (announced === undefined || announced === actual) return
   const text = `the media type ${mediaType} says ${announced}, the bytes say ${actual}`
-  indexer.findings.warn('the whole archive', 'Z-01', text)
+  indexer.findings.warn(wholeArchive, 'Z-01', text)
 }

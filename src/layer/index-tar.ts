@@ -6,7 +6,7 @@ import { TarReader } from '../tar/index.ts'
 import { LayerTree } from './layer-tree.ts'
 import { defaultLimits, type LayerLimits } from './limits.ts'
 import { PageSums } from './page-sums.ts'
-import { Findings, type ImportReport } from './report.ts'
+import { Findings } from './report.ts'
 
 /** How a layer is read. */
 export interface IndexOptions {
@@ -22,7 +22,13 @@ export interface IndexedLayer {
   readonly diffId: DiffId
   /** Bytes of the tar. */
   readonly tarSize: number
-  readonly report: ImportReport
+  /** Where later findings of the same import go: of what only the layers below show. */
+  readonly findings: Findings
+  /**
+   * Whether what is below decides what some of its names mean: it has directories that no entry describes (N-13), or
+   * hardlinks to files of other layers (H-06). `false` is certain.
+   */
+  readonly refersBelow: boolean
   /**
    * Writes the index: the same tar gives the same bytes, always (layer-semantics I-03). May be called again.
    * @throws PLY_UNREPRESENTABLE for what the format cannot hold, PLY_ABORTED.
@@ -46,8 +52,8 @@ export class LayerIndexer {
   /** With `hashing: false` the caller knows the diffID otherwise, and says it to `finish`. */
   constructor({ limits, strict, lenient = false, hashing = true }: IndexOptions & { readonly hashing?: boolean } = {}) {
     this.limits = { ...defaultLimits, ...limits }
-    this.findings = new Findings(strict)
-    const tree = new LayerTree(this.findings, this.limits, lenient)
+    this.findings = new Findings(strict, lenient)
+    const tree = new LayerTree(this.findings, this.limits)
     this.#tree = tree
     this.#tally = hashing ? new Tally() : undefined
     this.#reader = new TarReader({
@@ -78,7 +84,8 @@ export class LayerIndexer {
     return {
       diffId,
       tarSize,
-      report: this.findings.report(),
+      findings: this.findings,
+      refersBelow: this.#tree.refersBelow,
       writeIndex: (sink, { signal } = {}) =>
         builder.write(sink, { uuidSeed: diffId, devices: [{ diffId, size: tarSize }], tarPages, signal }),
     }

@@ -15,6 +15,6 @@ export { type IndexedLayer, type IndexOptions, LayerIndexer } from './index-tar.
 export { layerView } from './layer-view.ts'
 export { defaultLimits, type LayerLimits } from './limits.ts'
 export { exportedTime, type PackItem, type PackOptions, packLayer } from './pack.ts'
-export type { ImportReport, LayerWarning } from './report.ts'
+export { Findings, type ImportReport, type LayerWarning } from './report.ts'
 export * from './view.ts'
 export { exportedXattrs } from './xattr-rules.ts'

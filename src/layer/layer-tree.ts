@@ -25,16 +25,21 @@ export class LayerTree {
   readonly #markers: Markers
   #logicalSize = 0
 
-  constructor(findings: Findings, limits: LayerLimits, lenient: boolean) {
+  constructor(findings: Findings, limits: LayerLimits) {
     this.#findings = findings
     this.#limits = limits
-    this.#placement = new Placement(findings, limits, lenient)
+    this.#placement = new Placement(findings, limits)
     this.#hardlinks = new Hardlinks(this.#placement)
     this.#markers = new Markers(this.#placement)
   }
 
   get builder(): IndexBuilder {
     return this.#placement.builder
+  }
+
+  /** Whether what is below decides what some of its names mean: it has links to there, or directories without entries. */
+  get refersBelow(): boolean {
+    return this.#placement.implies || this.#hardlinks.linksBelow
   }
 
   add(member: Member): void {
@@ -46,7 +51,7 @@ export class LayerTree {
     if (this.#logicalSize > this.#limits.logicalSize) {
       throw overBudget(name, 'the size of all files', this.#limits, 'logicalSize')
     }
-    for (const { rule, text } of member.warnings) this.#findings.warn(name, rule, text)
+    for (const { rule, text, times } of member.warnings) this.#findings.warn(name, rule, text, times)
 
     const path = cleanName(name, () =>
       this.#findings.warn(name, 'N-03', 'its name has an inner .., which was resolved'),

@@ -17,6 +17,8 @@ export interface LayerLimits {
   readonly xattrsSize: number
   /** Symlinks followed for one name. */
   readonly symlinkSteps: number
+  /** Bytes of memory that a zstd frame may ask for. */
+  readonly zstdWindow: number
 }
 
 export const defaultLimits: LayerLimits = {
@@ -27,6 +29,7 @@ export const defaultLimits: LayerLimits = {
   xattrSize: 65_535,
   xattrsSize: 255 * 1024,
   symlinkSteps: 255,
+  zstdWindow: 128 << 20,
 }
 
 /** The error for an entry that goes over a limit. */

@@ -13,7 +13,8 @@ export class Placement {
   readonly builder = new IndexBuilder()
   readonly findings: Findings
   readonly limits: LayerLimits
-  readonly #lenient: boolean
+  /** Whether directories were made that no entry describes. */
+  implies = false
   /** Directories that a marker made opaque, and all that are. */
   readonly #marked = new Set<number>()
   readonly #opaque: number[] = []
@@ -23,10 +24,9 @@ export class Placement {
   #lastParent: ByteString | undefined
   #lastArrival: Arrival | undefined
 
-  constructor(findings: Findings, limits: LayerLimits, lenient: boolean) {
+  constructor(findings: Findings, limits: LayerLimits) {
     this.findings = findings
     this.limits = limits
-    this.#lenient = lenient
   }
 
   /** The directory at a path, made if it is missing: the way to an entry. */
@@ -127,13 +127,19 @@ export class Placement {
   #making(entry: ByteString, obstacleRule: string): Steps {
     const { builder } = this
     return {
-      missing: (directory, name) => this.#invent(directory, name, { implied: true }),
+      missing: (directory, name) => {
+        this.implies = true
+        return this.#invent(directory, name, { implied: true })
+      },
       whiteout: (directory, name) => {
         this.#overruled.add(keyOf(directory, name))
         return this.#instead(directory, name)
       },
       directory: (inode) => {
-        if (builder.facts(inode).ghost) builder.setFacts(inode, { ghost: false, implied: true })
+        if (builder.facts(inode).ghost) {
+          this.implies = true
+          builder.setFacts(inode, { ghost: false, implied: true })
+        }
         return true
       },
       obstacle: (directory, name, path) => {
@@ -171,8 +177,8 @@ export class Placement {
 
   #obstructed(entry: ByteString, rule: string, path: ByteString): void {
     const text = `${path} is in the way, which the layer has as something other than a directory`
-    if (!this.#lenient || rule !== 'N-14') throw badLayer(entry, rule, text)
-    this.findings.warn(entry, rule, text)
+    if (rule !== 'N-14') throw badLayer(entry, rule, text)
+    this.findings.forgive(entry, rule, text)
   }
 }
 

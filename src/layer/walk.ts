@@ -63,7 +63,10 @@ export function walk(
     let next = builder.child(directory, name)
     const kind = next === undefined ? undefined : builder.kind(next)
     if (next !== undefined && kind === 'symlink') {
-      if (++followed > limits.symlinkSteps) throw badLayer(entry, 'N-11', 'its path goes through a loop of symlinks')
+      if (++followed > limits.symlinkSteps) {
+        const reason = `its path goes through more than ${limits.symlinkSteps} symlinks, or through a loop of them`
+        throw badLayer(entry, 'N-11', reason, 'limits.symlinkSteps')
+      }
       const target = builder.target(next)
       if (target.startsWith('/')) {
         inodes.length = 1

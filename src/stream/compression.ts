@@ -21,19 +21,19 @@ export interface Decompressed {
  * Z-01); no bytes at all are `none` (Z-06). Slow readers slow the source; memory does not grow with the content.
  *
  * `zstd` brings decoders this folder cannot reach by itself; `maxWindow` caps the memory a zstd frame may ask for, in
- * bytes; `lenient` leaves out bytes after the last gzip member instead of refusing them (Z-02).
+ * bytes; `lenient` leaves out bytes after the last gzip member instead of refusing them (Z-02), and tells `onTrailing`.
  *
  * @throws PLY_BAD_COMPRESSION, PLY_ABORTED, from the stream.
  */
 export function decompressed(
   source: ByteStream,
-  { signal, lenient = false, zstd, maxWindow }: DecompressionOptions & Operation = {},
+  { signal, lenient = false, onTrailing, zstd, maxWindow }: DecompressionOptions & Operation = {},
 ): Decompressed {
   const opening = once(() => opened(abortable(source, signal)))
   async function* stream(): ByteStream {
     const { compression, bytes } = await opening()
     yield* compression === 'gzip'
-      ? gunzipped(bytes, { lenient })
+      ? gunzipped(bytes, { lenient, onTrailing })
       : compression === 'zstd'
         ? unzstd(bytes, { zstd, maxWindow })
         : bytes
@@ -53,6 +53,7 @@ export interface DecompressionOptions {
   readonly zstd?: ZstdDecoders | undefined
   readonly maxWindow?: number | undefined
   readonly lenient?: boolean | undefined
+  readonly onTrailing?: (() => void) | undefined
 }
 
 /**

@@ -7,9 +7,11 @@ import { codecOptions, through } from './codec.ts'
  * What a gzip stream holds, and whatever follows its last member left out (layer-semantics Z-02, lenient). zlib throws away
  * what it has decompressed when it runs into such bytes, so this reads member by member; that is slower where members are many.
  *
+ * The source is read to its end all the same; `onTrailing` hears once that something else than NUL bytes was left out.
+ *
  * @throws PLY_BAD_COMPRESSION for damage inside a member.
  */
-export async function* inflatedLeniently(source: ByteStream): ByteStream {
+export async function* inflatedLeniently(source: ByteStream, onTrailing: () => void = () => {}): ByteStream {
   const input = new Input(source)
   try {
     for (let first = true; first || (await input.startsMember()); first = false) {
@@ -32,6 +34,13 @@ export async function* inflatedLeniently(source: ByteStream): ByteStream {
       const trailer = await input.take(8)
       if (trailer.readUInt32LE(0) !== crc || trailer.readUInt32LE(4) !== size)
         throw bad('a member does not match its checksum')
+    }
+    let padding = true
+    for await (const chunk of input.rest()) {
+      if (padding && !chunk.every((byte) => byte === 0)) {
+        padding = false
+        onTrailing()
+      }
     }
   } finally {
     await input.close()

@@ -7,16 +7,16 @@ import { inflatedLeniently } from './gzip-members.ts'
 
 /**
  * What a gzip stream holds: all of its members, one after the other (layer-semantics Z-02). NUL bytes after the last one are
- * padding; any other bytes there are refused, or left out with `lenient`.
+ * padding; any other bytes there are refused, or left out with `lenient`, which `onTrailing` then hears of.
  *
  * @throws PLY_BAD_COMPRESSION at the place of the damage, truncation included (Z-04).
  */
 export async function* gunzipped(
   source: ByteStream,
-  { lenient = false }: { readonly lenient?: boolean } = {},
+  { lenient = false, onTrailing }: { readonly lenient?: boolean; readonly onTrailing?: (() => void) | undefined } = {},
 ): ByteStream {
   if (lenient) {
-    yield* inflatedLeniently(source)
+    yield* inflatedLeniently(source, onTrailing)
     return
   }
   try {
@@ -31,6 +31,8 @@ function refuseAllButPadding(rest: Uint8Array): 'more' {
     if (rest[i] !== 0) {
       throw new PlyError('PLY_BAD_COMPRESSION', {
         reason: 'bytes other than NUL follow the last gzip member (layer-semantics Z-02)',
+        rule: 'Z-02',
+        option: 'lenient',
       })
     }
   }

@@ -169,7 +169,8 @@ export class ZstdFrames {
     else if (length > 0) this.#contentSize = BigInt(held.readUIntLE(sizeAt, length) + (length === 2 ? 256 : 0))
     const window = single ? Number(this.#contentSize) : windowSize(held[0]!)
     if (window > this.#maxWindow) {
-      throw bad(`a frame has a window of ${window} bytes and the cap is ${this.#maxWindow} (layer-semantics Z-03)`)
+      const reason = `a frame has a window of ${window} bytes and the cap is ${this.#maxWindow} (layer-semantics Z-03)`
+      throw bad(reason, { rule: 'Z-03', option: 'limits.zstdWindow' })
     }
     this.#blockLimit = Math.min(window, maxBlock)
   }
@@ -199,6 +200,6 @@ function windowSize(descriptor: number): number {
   return base + (base / 8) * (descriptor & 7)
 }
 
-function bad(reason: string): PlyError {
-  return new PlyError('PLY_BAD_COMPRESSION', { reason: `zstd: ${reason}` })
+function bad(reason: string, more: Readonly<Record<string, string>> = {}): PlyError {
+  return new PlyError('PLY_BAD_COMPRESSION', { reason: `zstd: ${reason}`, ...more })
 }

@@ -223,8 +223,11 @@ export class MemberAssembler {
 
   #note(rule: string, text: string): void {
     this.#warnings ??= []
-    // Extended headers may be repeated without end before one entry.
-    if (this.#warnings.length < 16) this.#warnings.push({ rule, text })
+    // Extended headers may be repeated without end before one entry: then it is one finding, and a number.
+    const same = this.#warnings.findIndex((one) => one.rule === rule)
+    const times = (this.#warnings[same]?.times ?? (same < 0 ? 0 : 1)) + 1
+    if (same < 0) this.#warnings.push({ rule, text })
+    else this.#warnings[same] = { rule, text, times }
   }
 }
 

@@ -36,6 +36,8 @@ export interface MemberFields {
 export interface TarWarning {
   readonly rule: string
   readonly text: string
+  /** How often it was found of the same member; 1 unless said. */
+  readonly times?: number
 }
 
 /** One member of an archive, its long names and extended headers folded in. */
@@ -49,7 +51,10 @@ export interface Member extends MemberFields {
   readonly warnings: readonly TarWarning[]
 }
 
-/** The error for an archive that breaks a rule. `entry` is a byte string, or text for a place without a name. */
-export function badLayer(entry: ByteString, rule: string, reason: string): PlyError {
-  return new PlyError('PLY_BAD_LAYER', { entry: displayText(entry), reason, rule })
+/**
+ * The error for an archive that breaks a rule. `entry` is a byte string, or text for a place without a name; `option` is
+ * what can be set to have it accepted, where there is such a thing.
+ */
+export function badLayer(entry: ByteString, rule: string, reason: string, option?: string): PlyError {
+  return new PlyError('PLY_BAD_LAYER', { entry: displayText(entry), reason, rule, ...(option && { option }) })
 }

@@ -58,7 +58,12 @@ describe('importing a layer', () => {
       diffId,
       tarSize: tar.length,
     })
-    expect(found.layer.report).toEqual({ warnings: [], warningCount: 0, entries: 5 })
+    expect(found.layer.findings.report()).toEqual({
+      warnings: [],
+      warningCount: 0,
+      warningsByRule: {},
+      entries: 5,
+    })
     expect(found.blob.equals(blob)).toBe(true)
     expect(found.tars).toHaveLength(1)
     expect(found.tars[0]!.bytes.equals(tar)).toBe(true)
@@ -126,7 +131,7 @@ describe('importing a layer', () => {
 
   test('Z-01: a media type that says something else than the bytes is a warning', async () => {
     const rules = async (mediaType: string, blob: Buffer) =>
-      (await imported(blob, { mediaType })).layer.report.warnings.map(({ rule }) => rule)
+      (await imported(blob, { mediaType })).layer.findings.report().warnings.map(({ rule }) => rule)
     expect(await rules(mediaTypes.ociLayer, tar)).toEqual([])
     expect(await rules(mediaTypes.ociLayerGzip, gzipSync(tar))).toEqual([])
     expect(await rules(mediaTypes.dockerLayerGzip, gzipSync(tar))).toEqual([])

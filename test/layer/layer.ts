@@ -20,7 +20,7 @@ export async function layerOf(tar: Uint8Array, options: IndexOptions = {}, chunk
   await layer.writeIndex({ write: (chunk) => void chunks.push(chunk) })
   const index = Buffer.concat(chunks)
   const view = layerView(Index.open(memoryBytes(index)), () => memoryBytes(tar))
-  return { view, report: layer.report, index }
+  return { view, report: layer.findings.report(), index }
 }
 
 export function allBytes(bytes: Bytes): Buffer {
