@@ -1,0 +1,315 @@
+import { at, type Inode, inode, join, type Named, namesIn, nothing, split } from './inode.ts'
+import type { Dice } from './seed.ts'
+
+/** One thing that is done to a file system, possible where it comes. */
+export type Edit =
+  | { readonly does: 'make'; readonly path: string; readonly inode: Inode }
+  | { readonly does: 'write'; readonly path: string; readonly content: Buffer; readonly position: number }
+  | { readonly does: 'truncate'; readonly path: string; readonly size: number }
+  | { readonly does: 'mode'; readonly path: string; readonly mode: number }
+  | { readonly does: 'owner'; readonly path: string; readonly uid: number; readonly gid: number }
+  | { readonly does: 'time'; readonly path: string; readonly mtime: bigint }
+  | { readonly does: 'xattr'; readonly path: string; readonly name: string; readonly value: Buffer | undefined }
+  | { readonly does: 'link'; readonly path: string; readonly to: string }
+  /** Over what is there, if it is no directory or an empty one. */
+  | { readonly does: 'rename'; readonly path: string; readonly to: string }
+  /** With everything in it. */
+  | { readonly does: 'remove'; readonly path: string }
+
+/** What a file system takes. A model takes everything. */
+export interface Able {
+  /** Owners, devices, attributes outside of `user.`. */
+  readonly privileged: boolean
+  /** Devices 0:0 and attributes that a kernel does not take, times that disks do not hold, sockets. */
+  readonly anything: boolean
+}
+
+export const ableModel: Able = { privileged: true, anything: true }
+export const ableUnion: Able = { privileged: true, anything: false }
+
+const long = 'n'.repeat(255)
+const names = [
+  ...['a', 'b', 'c', 'a', 'b', 'c', 'd', 'e', 'a.b', 'a-', 'z', 'A', 'wh.a', '.wh', '.x'],
+  ...['\xff\xfe', '\xc3\xa9', 'e\xcc\x81', ' ', 'x y', 'new\nline', '\x01\x7f', '\\', '~', '*', '-r', "it's"],
+  ...[long, `${'n'.repeat(254)}\xff`, 'm'.repeat(99), 'm'.repeat(100), 'm'.repeat(101), 'o'.repeat(155)],
+]
+const oftenNames = names.slice(0, 9)
+
+const second = 1_000_000_000n
+const times = [
+  ...[
+    0n,
+    1n,
+    -1n,
+    second,
+    1_700_000_000n * second,
+    1_700_000_000n * second + 5n,
+    1_700_000_000n * second + 999_999_999n,
+  ],
+  ...[-second, -second - 1n, -second / 2n, -86_400n * second + 123_000_000n, 2n ** 31n * second, -(2n ** 31n) * second],
+]
+const strangeTimes = [2n ** 33n * second - 1n, 2n ** 33n * second, -(2n ** 40n) * second + 7n, 2n ** 60n * second]
+const owners = [0, 0, 1, 1000, 65534, 2097151, 2097152, 4294967294]
+const modes = [0o644, 0o755, 0o600, 0, 0o777, 0o4755, 0o2711, 0o1777, 0o6755, 0o7777]
+const targets = ['a', '../b', '/', '/a/b', '.', 't'.repeat(100), 't'.repeat(101), '\xff/\n', `${long}/${long}`]
+const numbers = [
+  [1, 3],
+  [5, 0],
+  [0, 1],
+  [8, 255],
+  [8, 256],
+  [4095, 1048575],
+] as const
+
+const capability = (revision: number, size: number) => Buffer.from([1, 0, 0, revision, ...Array(size - 4).fill(0x20)])
+const userXattrs = ['user.a', 'user.b', 'user.a', 'user.\xff', `user.${'x'.repeat(200)}`, 'user.overlay.opaque']
+const ruledXattrs = ['trusted.a', 'security.capability', 'security.other', 'trusted.overlay.redirect']
+const foreignXattrs = ['security.selinux', 'user.containers.override_stat', 'user.rootlesscontainers']
+
+const noise = Buffer.alloc(1 << 17)
+for (let i = 0, state = 7; i < noise.length; i++) {
+  state = (Math.imul(state, 1664525) + 1013904223) | 0
+  noise[i] = state >>> 24
+}
+const sizes = [0, 0, 1, 3, 3, 10, 10, 511, 512, 513, 1500]
+
+function someContent(dice: Dice): Buffer {
+  const size = dice.once(150) ? 1 + dice.below(100_000) : dice.pick(sizes)
+  const from = dice.below(4) * 1000
+  return noise.subarray(from, from + size)
+}
+
+function someName(dice: Dice): string {
+  return dice.pick(dice.once(3) ? names : oftenNames)
+}
+
+function someTime(dice: Dice, able: Able): bigint {
+  return dice.pick(able.anything && dice.once(10) ? strangeTimes : times)
+}
+
+function someXattr(dice: Dice, kind: Inode['kind'], able: Able): readonly [name: string, value: Buffer] | undefined {
+  const userAllowed = kind === 'file' || kind === 'directory'
+  const from = [
+    ...(userAllowed || able.anything ? userXattrs : []),
+    ...(able.privileged && !(kind === 'socket') ? ruledXattrs : []),
+    ...(able.anything ? foreignXattrs : []),
+  ]
+  if (from.length === 0) return undefined
+  const name = dice.pick(from)
+  if (name === 'security.capability') {
+    if (kind !== 'file') return undefined
+    return [name, able.anything && dice.once(2) ? capability(3, 24) : capability(2, 20)]
+  }
+  const from0 = dice.below(50)
+  return [name, noise.subarray(from0, from0 + dice.pick([0, 1, 2, 10, 100]))]
+}
+
+function someInode(dice: Dice, able: Able): Inode {
+  const kinds: Inode['kind'][] = ['file', 'file', 'file', 'file', 'directory', 'directory', 'directory', 'symlink']
+  const kind = dice.once(6)
+    ? dice.pick([
+        'fifo' as const,
+        ...(able.privileged ? (['character', 'block'] as const) : []),
+        ...(able.anything ? (['socket'] as const) : []),
+      ])
+    : dice.pick(kinds)
+  const device = kind === 'character' || kind === 'block'
+  const [major, minor] = able.anything && dice.once(8) ? [0, 0] : dice.pick(numbers)
+  const xattr = dice.once(4) ? someXattr(dice, kind, able) : undefined
+  return inode({
+    kind,
+    mode: kind === 'symlink' ? 0o777 : dice.pick(modes),
+    uid: able.privileged ? dice.pick(owners) : process.getuid!(),
+    gid: able.privileged ? dice.pick(owners) : process.getgid!(),
+    mtime: someTime(dice, able),
+    xattrs: new Map(xattr ? [xattr] : []),
+    content: kind === 'file' ? someContent(dice) : nothing,
+    target: kind === 'symlink' ? dice.pick(targets) : '',
+    major: device ? major : 0,
+    minor: device ? minor : 0,
+  })
+}
+
+/** Where something may be put: in any directory that is not too deep, at a name that may be taken. */
+function somewhere(dice: Dice, root: Inode, all: readonly Named[]): string {
+  const directories = all.filter((named) => named.inode.kind === 'directory')
+  const directory = dice.once(3) || directories.length === 0 ? '' : dice.pick(directories).path
+  const deepest = directory.length > 1500 ? '' : directory
+  // Half of the time at a name that another directory has: that is what moves and replacements are about.
+  const [, taken] = all.length > 0 && dice.once(3) ? split(dice.pick(all).path) : ['', '']
+  return join(at(root, deepest) ? deepest : '', taken || someName(dice))
+}
+
+/** What one toss comes to, in a file system as it stands: the edits are to be performed one after the other. */
+export function drawEdits(dice: Dice, root: Inode, able: Able): Edit[] {
+  const all = namesIn(root)
+  const some = (fits: (named: Named) => boolean): Named | undefined => {
+    const fitting = all.filter(fits)
+    return fitting.length > 0 ? dice.pick(fitting) : undefined
+  }
+  const isFile = ({ inode: { kind } }: Named) => kind === 'file'
+  const isDirectory = ({ inode: { kind } }: Named) => kind === 'directory'
+  const any = dice.once(8) || all.length === 0 ? { path: '', inode: root } : dice.pick(all)
+  switch (dice.below(20)) {
+    case 0:
+    case 1: {
+      const file = some(isFile)
+      if (!file) break
+      const content = someContent(dice)
+      if (content.length === 0) return [{ does: 'truncate', path: file.path, size: 0 }]
+      const position = dice.pick([0, 0, file.inode.content.length, file.inode.content.length + 700])
+      return [{ does: 'write', path: file.path, content, position }]
+    }
+    case 2: {
+      const file = some(isFile)
+      if (file) return [{ does: 'truncate', path: file.path, size: dice.pick([0, 1, 512, 600]) }]
+      break
+    }
+    case 3:
+      if (any.inode.kind !== 'symlink') return [{ does: 'mode', path: any.path, mode: dice.pick(modes) }]
+      break
+    case 4:
+      if (able.privileged) return [{ does: 'owner', path: any.path, uid: dice.pick(owners), gid: dice.pick(owners) }]
+      break
+    case 5:
+      return [{ does: 'time', path: any.path, mtime: someTime(dice, able) }]
+    case 6: {
+      const name = dice.once(2) ? dice.pick(['', ...any.inode.xattrs.keys()]) : ''
+      if (name !== '') return [{ does: 'xattr', path: any.path, name, value: undefined }]
+      const xattr = someXattr(dice, any.inode.kind, able)
+      if (xattr) return [{ does: 'xattr', path: any.path, name: xattr[0], value: xattr[1] }]
+      break
+    }
+    case 7:
+    case 8:
+    case 9: {
+      const from = some(() => true)
+      const to = somewhere(dice, root, all)
+      if (from && mayRename(root, from, to)) return [{ does: 'rename', path: from.path, to }]
+      break
+    }
+    case 10:
+    case 11: {
+      const target = some((named) => !isDirectory(named))
+      const path = somewhere(dice, root, all)
+      if (target && !at(root, path)) return [{ does: 'link', path, to: target.path }]
+      break
+    }
+    case 12:
+    case 13: {
+      const gone = some(() => true)
+      if (gone) return [{ does: 'remove', path: gone.path }]
+      break
+    }
+    case 14: {
+      const old = some(() => true)
+      if (old) {
+        return [
+          { does: 'remove', path: old.path },
+          { does: 'make', path: old.path, inode: someInode(dice, able) },
+        ]
+      }
+      break
+    }
+    case 15: {
+      // A directory that is removed and made again, with some of its names.
+      const old = some(isDirectory)
+      if (!old) break
+      const { mode, uid, gid, mtime, xattrs } = dice.once(2) ? old.inode : someInode(dice, able)
+      const plain = new Map([...xattrs].filter(([name]) => name !== 'security.capability'))
+      const again = inode({ kind: 'directory', mode, uid, gid, mtime, xattrs: plain })
+      const kept = [...old.inode.children.keys()].filter(() => dice.once(3))
+      return [
+        { does: 'remove', path: old.path },
+        { does: 'make', path: old.path, inode: again },
+        ...kept.map((name): Edit => ({ does: 'make', path: join(old.path, name), inode: someInode(dice, able) })),
+      ]
+    }
+    default:
+  }
+  const path = somewhere(dice, root, all)
+  const made: Edit = { does: 'make', path, inode: someInode(dice, able) }
+  return at(root, path) ? [{ does: 'remove', path }, made] : [made]
+}
+
+function mayRename(root: Inode, { path, inode: moved }: Named, to: string): boolean {
+  if (to === path || to.startsWith(`${path}/`) || path.startsWith(`${to}/`)) return false
+  const stands = at(root, to)
+  if (!stands) return true
+  if (stands.kind === 'directory') return moved.kind === 'directory' && stands.children.size === 0
+  return moved.kind !== 'directory'
+}
+
+/** Does it to the oracle, as Linux does. `now` is the time that changed directories and written files get. */
+export function perform(root: Inode, edit: Edit, now: bigint): void {
+  const [directory, name] = split(edit.path)
+  const parent = at(root, directory)!
+  const found = at(root, edit.path)!
+  switch (edit.does) {
+    case 'make':
+      parent.children.set(name, { ...edit.inode, xattrs: new Map(edit.inode.xattrs), children: new Map() })
+      parent.mtime = now
+      return
+    case 'write': {
+      const { content, position } = edit
+      const size = Math.max(found.content.length, position + content.length)
+      const whole = Buffer.alloc(size)
+      found.content.copy(whole)
+      content.copy(whole, position)
+      change(found, whole, now)
+      return
+    }
+    case 'truncate': {
+      const whole = Buffer.alloc(edit.size)
+      found.content.copy(whole)
+      change(found, whole, now)
+      return
+    }
+    case 'mode':
+      found.mode = edit.mode
+      return
+    case 'owner':
+      found.uid = edit.uid
+      found.gid = edit.gid
+      if (found.kind !== 'directory' && found.kind !== 'symlink') {
+        found.mode &= found.mode & 0o010 ? ~0o6000 : ~0o4000
+      }
+      found.xattrs.delete('security.capability')
+      return
+    case 'time':
+      found.mtime = edit.mtime
+      return
+    case 'xattr':
+      if (edit.value === undefined) found.xattrs.delete(edit.name)
+      else found.xattrs.set(edit.name, edit.value)
+      return
+    case 'link':
+      parent.children.set(name, at(root, edit.to)!)
+      parent.mtime = now
+      return
+    case 'rename': {
+      const [toDirectory, toName] = split(edit.to)
+      const toParent = at(root, toDirectory)!
+      // Two names of one file stay as they are.
+      if (toParent.children.get(toName) === found) return
+      parent.children.delete(name)
+      toParent.children.set(toName, found)
+      parent.mtime = now
+      toParent.mtime = now
+      return
+    }
+    case 'remove':
+      parent.children.delete(name)
+      parent.mtime = now
+      return
+    default:
+      edit satisfies never
+  }
+}
+
+/** Writing takes capabilities away. */
+function change(file: Inode, content: Buffer, now: bigint): void {
+  file.content = content
+  file.mtime = now
+  file.xattrs.delete('security.capability')
+}

@@ -1,0 +1,83 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { diff, packChanges, packTree } from '../../src/diff/index.ts'
+import { type PackItem, packLayer } from '../../src/layer/index.ts'
+import { stackedTree, type Tree } from '../../src/stack/index.ts'
+import { bytesIn, valuesOf } from '../support/collect.ts'
+import { applyTar } from './apply-tar.ts'
+import { differences } from './differences.ts'
+import { ableModel, drawEdits, perform } from './edits.ts'
+import { exported } from './exported.ts'
+import { at, copied, plainDirectory } from './inode.ts'
+import { oracleTree } from './oracle-tree.ts'
+import { Dice, holds, toss, tosses } from './seed.ts'
+import { foldedBytes, imported, type Layer, openFolded, someArrival } from './stack.ts'
+
+const cases = fc.tuple(toss, tosses({ min: 1, max: 3 }, 12))
+const minutes = 60_000
+
+test(
+  'E-01 to E-15, R-01 to R-05: whatever is done to a file system, its exported changes bring it about on the layers below',
+  async () => {
+    await holds('random edits, exported, imported, stacked', 20_000, cases, async ([how, batches]) => {
+      const dice = new Dice(how)
+      const times = { nanoseconds: dice.once(3), sourceEpoch: dice.once(4) ? 1_000_000_000 : undefined }
+      const directoryTimes = !dice.once(3)
+      let now = 2_000_000_000_500_000_000n
+      let model = plainDirectory()
+      let applied = plainDirectory()
+      const layers: Layer[] = []
+      for (const batch of batches) {
+        const previous = model
+        model = copied(model)
+        for (const one of batch) {
+          for (const edit of drawEdits(new Dice(one), model, ableModel)) perform(model, edit, (now += 1_000_000_000n))
+        }
+        const after = oracleTree(model)
+        const before = dice.once(2) ? oracleTree(previous) : stackedTree(layers.map(({ view }) => view))
+        const whole = layers.length === 0 && dice.once(2)
+        const opaque = dice.once(3)
+        const items = () =>
+          whole
+            ? packTree(after)
+            : packChanges(diff(before, after, { ...times, directoryTimes }), { before, after }, { opaque })
+        const tar = await bytesIn(packLayer(items(), times))
+        if (dice.once(20)) await sameBytes(tar, items, times)
+
+        // First what the archive says, read by a reader of its own; then what the product makes of it.
+        const below = applied
+        applied = applyTar(applied, tar)
+        const stale = (path: string, time: bigint) => !directoryTimes && time === at(below, path)?.mtime
+        expect(differences(oracleTree(applied), exported(model, times), stale)).toEqual([])
+        layers.push(await imported(tar, someArrival(dice), { strict: true }))
+        expect(differences(await merged(layers, dice), applied)).toEqual([])
+      }
+    })
+  },
+  10 * minutes,
+)
+
+/** The layers as one tree: resolved as it is walked, folded, or partly so. */
+async function merged(layers: readonly Layer[], dice: Dice): Promise<Tree> {
+  const prefix = dice.below(layers.length + 1)
+  if (prefix === 0) return stackedTree(layers.map(({ view }) => view))
+  const base = openFolded(await foldedBytes(layers.slice(0, prefix)), layers)
+  return prefix === layers.length
+    ? base
+    : stackedTree(
+        layers.slice(prefix).map(({ view }) => view),
+        base,
+      )
+}
+
+/** E-13: the bytes do not depend on how the items come. */
+async function sameBytes(tar: Buffer, items: () => AsyncIterable<PackItem>, times: object): Promise<void> {
+  expect((await bytesIn(packLayer(await valuesOf(items()), times))).equals(tar)).toBe(true)
+  async function* slowly() {
+    for await (const item of items()) {
+      await new Promise((resolve) => setImmediate(resolve))
+      yield item
+    }
+  }
+  expect((await bytesIn(packLayer(slowly(), times))).equals(tar)).toBe(true)
+}
