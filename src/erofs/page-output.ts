@@ -13,7 +13,8 @@ const capacity = 1 << 20
 export class PageOutput {
   readonly sums: number[] = []
   readonly #sink: ByteSink
-  #buffer = Buffer.alloc(capacity)
+  /** One page at first, since most layers that are written are small. */
+  #buffer = Buffer.alloc(pageSize)
   /** Position in the image of the buffer's first byte; a multiple of the page size. */
   #base = 0
   #used = 0
@@ -55,9 +56,8 @@ export class PageOutput {
     await this.#give(given)
   }
 
-  /** Gives away the last, partial page. */
+  /** Gives away what is left, the last page as short as it is. Nothing may come after it. */
   async end(): Promise<void> {
-    await this.flush()
     await this.#give(this.#buffer.subarray(0, this.#used))
   }
 
