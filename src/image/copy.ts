@@ -1,8 +1,9 @@
 import type { Descriptor } from '../model/documents.ts'
-import { checkAborted, type Operation } from '../model/operation.ts'
+import { checkAborted } from '../model/operation.ts'
 import type { Image, ImageSink, ImageSource } from './image.ts'
+import type { WriteOptions } from './layer-report.ts'
 
-export interface CopyOptions extends Operation {
+export interface CopyOptions extends WriteOptions {
   /** Which of the source's images; default: the one its reference named, or the only one. */
   readonly name?: string | undefined
   /** `os/arch[/variant]`, to choose from an index. */
@@ -22,12 +23,12 @@ export async function copy(
   sink: ImageSink,
   options: CopyOptions = {},
 ): Promise<Descriptor> {
-  const { name, platform, as, signal, onProgress } = options
+  const { name, platform, as, ...writing } = options
+  const { signal, onProgress } = writing
   checkAborted(signal)
-  const operation: Operation = { signal, onProgress }
   const image =
     'rawManifest' in source
       ? source
-      : await source.image(name, { ...operation, ...(platform !== undefined && { platform }) })
-  return sink.write(image, as, operation)
+      : await source.image(name, { signal, onProgress, ...(platform !== undefined && { platform }) })
+  return sink.write(image, as, writing)
 }

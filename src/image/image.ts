@@ -2,6 +2,7 @@ import type { DiffId, Digest } from '../model/digest.ts'
 import type { Descriptor, ImageConfig, Manifest } from '../model/documents.ts'
 import type { Operation } from '../model/operation.ts'
 import type { ByteStream } from '../stream/bytes.ts'
+import type { WriteOptions } from './layer-report.ts'
 
 /** One layer as OCI sees it. */
 export interface Layer {
@@ -52,5 +53,5 @@ export interface ImageSource extends AsyncDisposable {
  * the format can (docker-archive has no manifest digest); the answer is the descriptor of what was written.
  */
 export interface ImageSink extends AsyncDisposable {
-  write(image: Image, name?: string, operation?: Operation): Promise<Descriptor>
+  write(image: Image, name?: string, options?: WriteOptions): Promise<Descriptor>
 }

@@ -1,8 +1,9 @@
 import { dirname } from 'node:path'
 import { DiskDraft } from '../blob/disk-draft.ts'
 import type { Operation } from '../model/operation.ts'
-import type { ByteSink } from '../stream/bytes.ts'
+import type { ByteSink, Bytes } from '../stream/bytes.ts'
 import type { Disk } from '../sys/disk.ts'
+import { fileBytes } from '../sys/file-bytes.ts'
 
 /** A file on its way into a cache. Nothing is visible before `commit`; disposal leaves nothing behind. */
 export interface CacheDraft extends AsyncDisposable {
@@ -10,6 +11,8 @@ export interface CacheDraft extends AsyncDisposable {
   open(): Promise<ByteSink>
   /** Syncs it; nothing can be written after it. */
   finish(operation?: Operation): Promise<void>
+  /** What was written, after `finish`. The caller closes it. */
+  bytes(): Bytes
   /** Gives it its name, in place of what had it, syncing it first where that was not done. */
   commit(path: string, operation?: Operation): Promise<void>
 }
@@ -24,6 +27,7 @@ export function cacheDraft(disk: Disk, directory: string): CacheDraft {
     async finish(operation = {}) {
       await draft!.finish({ durable: true, ...operation })
     },
+    bytes: () => fileBytes(disk, draft!.path),
     async commit(path, operation = {}) {
       await draft!.finish({ durable: true, ...operation })
       disk.fs.chmodSync(draft!.path, 0o444)

@@ -94,6 +94,9 @@ export async function collect(
   }
   const mine = (name: string) => only === undefined || only.has(`sha256:${name.slice(0, 64)}` as Digest)
   sweep(layout.layerCache, (name) => marked.caches.has(name) || !mine(name))
+  // These are no caches: they stay where the blobs do.
+  const accepted = (name: string) => marked.caches.has(name.replace(/json$/, 'erofs')) || marked.unreadable.size > 0
+  sweep(layout.accepted, (name) => accepted(name) || !mine(name))
   if (only !== undefined) return { blobs: removed, files, freed, unreadable: [...marked.unreadable] }
   sweep(layout.treeCache, (name) => marked.caches.has(name))
   sweep(layout.tmp, () => false)
@@ -126,7 +129,7 @@ async function mark(digest: Digest, blobs: BlobStore, marked: Marked): Promise<v
   const config = await readable(async () => parseConfig(await document(manifest.config.digest, blobs)))
   const diffIds = config?.rootfs.diff_ids ?? []
   for (const diffId of diffIds)
-    for (const kind of ['tar', 'erofs', 'sums']) marked.caches.add(`${hexOf(diffId)}.${kind}`)
+    for (const kind of ['tar', 'erofs', 'spill', 'sums']) marked.caches.add(`${hexOf(diffId)}.${kind}`)
   for (const chainId of chainIds(diffIds)) marked.caches.add(`${hexOf(chainId)}.erofs`)
 }
 

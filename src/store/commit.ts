@@ -3,6 +3,7 @@ import { packChanges } from '../diff/index.ts'
 import { append } from '../image/append.ts'
 import { configure } from '../image/configure.ts'
 import type { Image, Layer } from '../image/image.ts'
+import type { LayerReport } from '../image/layer-report.ts'
 import { packLayer } from '../layer/index.ts'
 import { mediaTypes } from '../model/documents.ts'
 import type { Operation } from '../model/operation.ts'
@@ -10,6 +11,12 @@ import type { Arrivals } from './arrivals.ts'
 import type { Container } from './containers.ts'
 import type { Layers } from './layers.ts'
 import type { CommitOptions } from './store.ts'
+
+export interface Committed {
+  readonly image: Image
+  /** Of the layer that was made, if one was. */
+  readonly reports: readonly LayerReport[]
+}
 
 /**
  * A container's changes as one canonical layer on top of its image. Without changes there is no layer, but a step in the
@@ -21,8 +28,10 @@ export async function commitContainer(
   container: Container,
   base: Image,
   { layers, blobs, arrivals }: { readonly layers: Layers; readonly blobs: BlobStore; readonly arrivals: Arrivals },
-  { message, author, epoch = defaultEpoch(), ...operation }: CommitOptions,
-): Promise<Image> {
+  { message, author, epoch = defaultEpoch(), ...writing }: CommitOptions,
+): Promise<Committed> {
+  const { signal, onProgress } = writing
+  const operation = { signal, onProgress }
   container.tree.sync()
   const created = new Date(epoch * 1000).toISOString().replace('.000Z', 'Z')
   const history = {
@@ -31,19 +40,19 @@ export async function commitContainer(
     ...(author !== undefined && { author }),
     ...(message !== undefined && { comment: message }),
   }
-  if (!(await changesAny(container, operation))) return configure(base, { created, history })
+  if (!(await changesAny(container, operation))) return { image: configure(base, { created, history }), reports: [] }
   const tar = packLayer(
     packChanges(container.changes(operation), { before: container.tree.lower, after: container.tree }, operation),
   )
   const docker = base.descriptor.mediaType === mediaTypes.dockerManifest
-  const made = await layers.make(tar, docker ? mediaTypes.dockerLayer : mediaTypes.ociLayer, arrivals, operation)
+  const made = await layers.make(tar, docker ? mediaTypes.dockerLayer : mediaTypes.ociLayer, arrivals, writing)
   const layer: Layer = {
     descriptor: made.descriptor,
     diffId: made.diffId,
     compressed: (options) => blobs.stream(made.descriptor.digest, options),
     uncompressed: (options) => blobs.stream(made.descriptor.digest, options),
   }
-  return append(base, layer, history)
+  return { image: append(base, layer, history), reports: [{ layer: base.layers.length, ...made.report }] }
 }
 
 async function changesAny(container: Container, operation: Operation): Promise<boolean> {

@@ -2,6 +2,7 @@ import type { BlobStore } from '../blob/blob-store.ts'
 import { type Candidate, chooseImage, isImageEntry } from '../image/choose.ts'
 import type { Image } from '../image/image.ts'
 import { type BlobReader, imageFromBlobs, readDocument } from '../image/image-from-blobs.ts'
+import { defaultLimits } from '../layer/index.ts'
 import { type Digest, isDigest } from '../model/digest.ts'
 import { type Descriptor, mediaTypes } from '../model/documents.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
@@ -10,11 +11,21 @@ import { isIndexType, manifestLimit, manifestOrIndex, parseIndex } from '../mode
 import { formatPlatform } from '../model/platform.ts'
 import { normalName, parseName } from '../model/reference.ts'
 import type { ZstdDecoders } from '../stream/compression.ts'
+import type { Acceptances } from './acceptances.ts'
 import type { Names } from './names.ts'
 import type { StoredImage } from './store.ts'
 
 /** How deep indexes may hold indexes. */
 const nesting = 8
+
+export interface ImagesOptions {
+  /** For messages. */
+  readonly root: string
+  readonly blobs: BlobStore
+  readonly names: Names
+  readonly zstd: ZstdDecoders | undefined
+  readonly acceptances: Acceptances
+}
 
 /** The images of a store: names and digests in, `Image` out. */
 export class Images {
@@ -22,13 +33,15 @@ export class Images {
   readonly #blobs: BlobStore
   readonly #names: Names
   readonly #zstd: ZstdDecoders | undefined
+  readonly #acceptances: Acceptances
   readonly #read: BlobReader
 
-  constructor(root: string, blobs: BlobStore, names: Names, zstd: ZstdDecoders | undefined) {
+  constructor({ root, blobs, names, zstd, acceptances }: ImagesOptions) {
     this.#root = root
     this.#blobs = blobs
     this.#names = names
     this.#zstd = zstd
+    this.#acceptances = acceptances
     this.#read = (descriptor, operation) => blobs.stream(descriptor.digest, operation)
   }
 
@@ -54,7 +67,14 @@ export class Images {
     { platform, ...operation }: { readonly platform?: string } & Operation = {},
   ): Promise<Image> {
     const manifest = await this.#manifestOf(descriptor, name, platform, operation, 0)
-    return imageFromBlobs(manifest, this.#read, { ...operation, ...(this.#zstd && { zstd: this.#zstd }) })
+    const options = { ...operation, ...(this.#zstd && { zstd: this.#zstd }) }
+    const image = await imageFromBlobs(manifest, this.#read, options)
+    if (this.#acceptances.none) return image
+    const accepted = image.layers.map(({ diffId }) => this.#acceptances.of(diffId))
+    if (accepted.every(({ lenient, limits }) => lenient === undefined && limits === undefined)) return image
+    const maxWindow = Math.max(...accepted.map(({ limits }) => limits?.zstdWindow ?? defaultLimits.zstdWindow))
+    const lenient = accepted.some((one) => one.lenient === true)
+    return imageFromBlobs(manifest, this.#read, { ...options, lenient, maxWindow })
   }
 
   /** The image of a manifest that something in the store stands on. */

@@ -1,8 +1,9 @@
 import { join } from 'node:path'
 import type { BlobStore } from '../blob/blob-store.ts'
-import type { Index } from '../erofs/index.ts'
+import { type Device, Index } from '../erofs/index.ts'
 import type { Layer } from '../image/image.ts'
-import { type IndexedView, importLayer, layerView, rebuildIndex } from '../layer/index.ts'
+import type { LayerReport, WriteOptions } from '../image/layer-report.ts'
+import { Findings, type IndexedView, importLayer, layerView, rebuildIndex, spillBytes } from '../layer/index.ts'
 import type { DiffId, Digest } from '../model/digest.ts'
 import { hexOf } from '../model/digest.ts'
 import type { Descriptor } from '../model/documents.ts'
@@ -12,13 +13,16 @@ import type { ByteStream, Bytes } from '../stream/bytes.ts'
 import { streamOf } from '../stream/bytes.ts'
 import { checkedBytes } from '../stream/checked-bytes.ts'
 import type { ZstdDecoders } from '../stream/compression.ts'
-import { decompressed } from '../stream/compression.ts'
+import { type Compression, compressionOf, decompressed } from '../stream/compression.ts'
 import type { Disk, Lock } from '../sys/disk.ts'
 import { fileBytes } from '../sys/file-bytes.ts'
+import { type Acceptances, raisedLimits } from './acceptances.ts'
 import type { Arrivals } from './arrivals.ts'
 import { cacheDraft } from './cache-draft.ts'
 import { openIndex } from './cached-index.ts'
+import { type ChainLayer, checkChain } from './chain-check.ts'
 import type { Layout } from './layout.ts'
+import { hasSpill, writeSpill } from './spills.ts'
 
 /** What names a layer inside a store: its tar, and the blob it travels as. */
 export interface LayerId {
@@ -31,8 +35,24 @@ export interface LayersOptions {
   readonly layout: Layout
   readonly blobs: BlobStore
   readonly zstd: ZstdDecoders | undefined
+  readonly acceptances: Acceptances
   /** Whether damaged caches may be removed. */
   readonly writable: boolean
+}
+
+/** Layers that were taken in. */
+export interface Taken {
+  /** Names of blobs and caches that were not here before. */
+  readonly added: readonly Digest[]
+  /** One for each layer of the image, base first. */
+  readonly reports: readonly LayerReport[]
+}
+
+/** What is known of a layer that was read on its way in. */
+interface ReadLayer extends Pick<ChainLayer, 'openIndex' | 'findings'> {
+  readonly refersBelow: boolean
+  readonly tarSize: number
+  readonly compression: Compression
 }
 
 /**
@@ -44,13 +64,15 @@ export class Layers {
   readonly #layout: Layout
   readonly #blobs: BlobStore
   readonly #zstd: ZstdDecoders | undefined
+  readonly #acceptances: Acceptances
   readonly #writable: boolean
 
-  constructor({ disk, layout, blobs, zstd, writable }: LayersOptions) {
+  constructor({ disk, layout, blobs, zstd, acceptances, writable }: LayersOptions) {
     this.#disk = disk
     this.#layout = layout
     this.#blobs = blobs
     this.#zstd = zstd
+    this.#acceptances = acceptances
     this.#writable = writable
   }
 
@@ -59,27 +81,83 @@ export class Layers {
    * not read again. Nothing is visible before `arrivals` are published, and then a layer's caches before its blob.
    *
    * Layers are locked until then, in one order for everybody, so that two imports never wait for each other.
+   *
+   * @throws PLY_BAD_LAYER, PLY_BUDGET and the like for what a layer holds, also for what it refers to below (N-13, H-06)
    */
-  async take(layers: readonly Layer[], arrivals: Arrivals, operation: Operation = {}): Promise<Digest[]> {
+  async take(layers: readonly Layer[], arrivals: Arrivals, options: WriteOptions = {}): Promise<Taken> {
+    const { onReport: _, ...judged } = options
     const added: Digest[] = []
+    const read = new Map<Digest, ReadLayer>()
     const locked = new Set<DiffId>()
     const distinct = new Map(layers.map((layer) => [layer.descriptor.digest, layer]))
     for (const layer of [...distinct.values()].sort((a, b) => (a.diffId < b.diffId ? -1 : 1))) {
       const { diffId, descriptor } = layer
-      if (!locked.has(diffId)) arrivals.hold(await this.#lock(diffId, operation))
+      if (!locked.has(diffId)) arrivals.hold(await this.#lock(diffId, judged))
       locked.add(diffId)
       if (await this.#hasBlob(layer)) {
-        if (!this.isReady(layer)) await this.#rebuild(layer, operation)
+        if (!this.isReady(layer)) await this.#rebuild(layer, judged)
+        if (options.strict) read.set(descriptor.digest, await this.#readAgain(layer, judged))
         continue
       }
-      await this.#import(layer, arrivals, operation)
+      read.set(descriptor.digest, await this.#import(layer, arrivals, judged))
       added.push(descriptor.digest, diffId)
     }
-    return added
+    return { added, reports: await this.#compared(layers, read, judged) }
   }
 
-  /** Takes in a tar that was just made here: it is stored as it is, uncompressed, and its blob is its tar. */
-  async make(tar: ByteStream, mediaType: string, arrivals: Arrivals, operation: Operation = {}): Promise<LayerId> {
+  /** Compares each layer with those below it, and says what there is to say of all of them. */
+  async #compared(
+    layers: readonly Layer[],
+    read: ReadonlyMap<Digest, ReadLayer>,
+    { strict, ...operation }: WriteOptions,
+  ): Promise<LayerReport[]> {
+    const told = new Set<Digest>()
+    const all = layers.map((layer) => {
+      const { digest } = layer.descriptor
+      const fresh = read.get(digest)
+      // A layer that stands in an image twice is read once.
+      const known = fresh === undefined || told.has(digest)
+      told.add(digest)
+      const refers: ChainLayer['refers'] =
+        fresh === undefined ? 'by links' : fresh.refersBelow ? 'in every way' : 'nothing'
+      const findings = known ? new Findings(strict) : fresh.findings
+      return { layer, fresh, known, refers, findings, openIndex: fresh?.openIndex ?? (() => this.#indexOf(layer)) }
+    })
+    await checkChain(all, operation)
+    const reports: LayerReport[] = []
+    for (const [at, { layer, fresh, known, findings }] of all.entries()) {
+      const { digest, size } = layer.descriptor
+      const { tarSize, compression } = fresh ?? (await this.#measure(layer))
+      const about = { layer: at, digest, diffId: layer.diffId, size, tarSize, compression, known }
+      reports.push({ ...about, ...findings.report() })
+    }
+    return reports
+  }
+
+  /** What the report says of a layer that is not read. */
+  async #measure(id: LayerId): Promise<{ readonly tarSize: number; readonly compression: Compression }> {
+    const index = this.#indexOf(id)
+    const blob = await this.#blobs.open(id.descriptor.digest)
+    try {
+      const first = Buffer.alloc(4)
+      const compression = compressionOf(first.subarray(0, blob.read(first, 0)))
+      return { tarSize: index.devices[0]!.size, compression }
+    } finally {
+      blob.close()
+      index.close()
+    }
+  }
+
+  /**
+   * Takes in a canonical tar that was just made here: it is stored as it is, uncompressed, and its blob is its tar. It has
+   * an entry for every directory and every target (layer-semantics E-05, E-09), so nothing of it depends on what is below.
+   */
+  async make(
+    tar: ByteStream,
+    mediaType: string,
+    arrivals: Arrivals,
+    { onReport: _, ...operation }: WriteOptions = {},
+  ): Promise<LayerId & { readonly report: Omit<LayerReport, 'layer'> }> {
     const blob = arrivals.hold(await this.#blobs.draft())
     const index = arrivals.hold(cacheDraft(this.#disk, this.#layout.tmp))
     const made = await rebuildIndex(teeTo(tar, blob), operation)
@@ -88,7 +166,10 @@ export class Layers {
     await blob.finish(operation)
     arrivals.afterwards(() => index.commit(this.#layout.indexOf(made.diffId)))
     arrivals.afterwards(() => blob.commit(made.diffId))
-    return { diffId: made.diffId, descriptor: { mediaType, digest: made.diffId, size: made.tarSize } }
+    const { diffId, tarSize, findings } = made
+    const about = { digest: diffId, diffId, size: tarSize, tarSize, compression: 'none', known: false } as const
+    const descriptor = { mediaType, digest: diffId, size: tarSize }
+    return { diffId, descriptor, report: { ...about, ...findings.report() } }
   }
 
   /** Makes sure that the layer `isReady`; what is gone is built again from the blob. */
@@ -137,6 +218,37 @@ export class Layers {
     }
   }
 
+  /** What a device of a tree over the layer holds: its tar, or its spill, which is read from the tar. As `tar` otherwise. */
+  content(id: LayerId, { spill }: Device): Bytes {
+    if (!spill) return this.tar(id)
+    const content = this.#spillOf(id)
+    if (content === undefined) {
+      throw new PlyError('PLY_BAD_INDEX', { what: `layer ${id.diffId}`, reason: 'it lacks the segments of its spill' })
+    }
+    return content
+  }
+
+  /**
+   * The path of the layer's spill file, for mounts by the kernel; `undefined` if it has none, for it has no sparse files. It is
+   * built if it is missing. The caller holds off collection. @throws PLY_STORE_READ_ONLY if it would have to be built
+   */
+  async spill(id: LayerId, operation: Operation = {}): Promise<string | undefined> {
+    await this.ready(id, operation)
+    const path = this.#layout.spillOf(id.diffId)
+    const content = this.#spillOf(id)
+    if (content === undefined) return undefined
+    try {
+      if (hasSpill(this.#disk, path, content.size)) return path
+      if (!this.#writable) throw new PlyError('PLY_STORE_READ_ONLY', { root: this.#layout.root })
+      using _ = await this.#lock(id.diffId, operation)
+      if (!hasSpill(this.#disk, path, content.size))
+        await writeSpill({ disk: this.#disk, tmp: this.#layout.tmp }, path, content, operation)
+      return path
+    } finally {
+      content.close()
+    }
+  }
+
   /** Whether tar and index are on the disk and fit together. What is inside is checked when it is read. */
   isReady(id: LayerId): boolean {
     const index = this.#openIndex(id.diffId)
@@ -149,6 +261,16 @@ export class Layers {
     }
   }
 
+  #spillOf(id: LayerId): Bytes | undefined {
+    const index = this.#indexOf(id)
+    let content: Bytes | undefined
+    try {
+      return (content = spillBytes(index, () => this.tar(id)))
+    } finally {
+      if (content === undefined) index.close()
+    }
+  }
+
   async #hasBlob({ descriptor }: LayerId): Promise<boolean> {
     return (await this.#blobs.stat(descriptor.digest))?.size === descriptor.size
   }
@@ -157,7 +279,7 @@ export class Layers {
     return descriptor.digest === diffId ? this.#layout.blobOf(diffId) : this.#layout.tarOf(diffId)
   }
 
-  async #import(layer: Layer, arrivals: Arrivals, operation: Operation): Promise<void> {
+  async #import(layer: Layer, arrivals: Arrivals, operation: WriteOptions): Promise<ReadLayer> {
     const { diffId, descriptor } = layer
     const blob = arrivals.hold(await this.#blobs.draft())
     const tar = arrivals.hold(cacheDraft(this.#disk, this.#layout.tmp))
@@ -180,13 +302,38 @@ export class Layers {
       arrivals.afterwards(() => tar.commit(this.#layout.tarOf(diffId)))
     }
     await blob.finish(operation)
+    const { findings, refersBelow, tarSize, compression } = imported
+    const acceptance = {
+      ...(findings.forgiven > 0 && { lenient: true as const }),
+      limits: raisedLimits(operation.limits),
+    }
+    arrivals.afterwards(async () => this.#acceptances.note(diffId, acceptance))
     arrivals.afterwards(() => blob.commit(descriptor.digest))
+    return { findings, refersBelow, tarSize, compression, openIndex: () => Index.open(index.bytes()) }
+  }
+
+  /** Judges a layer that is here as if it came now; nothing is written. */
+  async #readAgain(layer: Layer, operation: WriteOptions): Promise<ReadLayer> {
+    const { diffId, descriptor } = layer
+    const nowhere = { write() {} }
+    const again = await importLayer(
+      this.#blobs.stream(descriptor.digest, operation),
+      { blob: nowhere, openTar: async () => nowhere },
+      {
+        ...operation,
+        mediaType: descriptor.mediaType,
+        expected: { digest: descriptor.digest, size: descriptor.size, diffId },
+        ...(this.#zstd && { zstd: this.#zstd }),
+      },
+    )
+    return { ...again, openIndex: () => this.#indexOf(layer) }
   }
 
   /** Builds the caches from the tar if it is here and good, else from the blob. The layer's lock is held. */
-  async #rebuild(id: LayerId, operation: Operation): Promise<void> {
+  async #rebuild(id: LayerId, { signal, onProgress }: Operation): Promise<void> {
+    const operation = { signal, onProgress }
     const { diffId, descriptor } = id
-    const expected = { expected: { diffId } }
+    const expected = { expected: { diffId }, ...this.#acceptances.of(diffId) }
     await using index = cacheDraft(this.#disk, this.#layout.tmp)
     const path = this.#pathOfTar(id)
     const good = await this.#indexTar(id, path, operation)
@@ -198,6 +345,8 @@ export class Layers {
     await using tar = cacheDraft(this.#disk, this.#layout.tmp)
     const { stream } = decompressed(this.#blobs.stream(descriptor.digest, operation), {
       ...operation,
+      lenient: expected.lenient,
+      maxWindow: expected.limits?.zstdWindow,
       ...(this.#zstd && { zstd: this.#zstd }),
     })
     const rebuilt = await rebuildIndex(teeTo(stream, await tar.open()), { ...operation, ...expected })
@@ -217,7 +366,8 @@ export class Layers {
       throw new PlyError('PLY_BLOB_NOT_FOUND', { digest: diffId, where: this.#layout.root }, { cause: error })
     }
     try {
-      return await rebuildIndex(streamOf(tar), { ...operation, expected: { diffId } })
+      const accepted = this.#acceptances.of(diffId)
+      return await rebuildIndex(streamOf(tar), { ...operation, ...accepted, expected: { diffId } })
     } catch (error) {
       // A damaged cached tar comes back from the blob; a damaged blob does not.
       if (descriptor.digest === diffId || !/^PLY_(BAD_|DIGEST_|UNSUPPORTED|BUDGET)/.test(codeOf(error) ?? ''))

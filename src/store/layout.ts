@@ -14,6 +14,8 @@ export interface Layout {
   readonly names: string
   readonly layerCache: string
   readonly treeCache: string
+  readonly fileSums: string
+  readonly accepted: string
   readonly uppers: string
   readonly containers: string
   readonly locks: string
@@ -21,12 +23,16 @@ export interface Layout {
   blobOf(digest: Digest): string
   tarOf(diffId: DiffId): string
   indexOf(diffId: DiffId): string
+  spillOf(diffId: DiffId): string
+  sumsOf(diffId: DiffId): string
   treeOf(chainId: ChainId): string
+  acceptanceOf(diffId: DiffId): string
 }
 
 export function layoutOf(root: string): Layout {
   const layerCache = join(root, 'cache', 'layers')
   const treeCache = join(root, 'cache', 'trees')
+  const accepted = join(root, 'accepted')
   return {
     root,
     record: join(root, 'ply.json'),
@@ -35,6 +41,8 @@ export function layoutOf(root: string): Layout {
     names: join(root, 'names'),
     layerCache,
     treeCache,
+    fileSums: join(root, 'cache', 'files.sums'),
+    accepted,
     uppers: join(root, 'uppers'),
     containers: join(root, 'containers'),
     locks: join(root, 'locks'),
@@ -42,7 +50,10 @@ export function layoutOf(root: string): Layout {
     blobOf: (digest) => join(root, 'blobs', 'sha256', hexOf(digest)),
     tarOf: (diffId) => join(layerCache, `${hexOf(diffId)}.tar`),
     indexOf: (diffId) => join(layerCache, `${hexOf(diffId)}.erofs`),
+    spillOf: (diffId) => join(layerCache, `${hexOf(diffId)}.spill`),
+    sumsOf: (diffId) => join(layerCache, `${hexOf(diffId)}.sums`),
     treeOf: (chainId) => join(treeCache, `${hexOf(chainId)}.erofs`),
+    acceptanceOf: (diffId) => join(accepted, `${hexOf(diffId)}.json`),
   }
 }
 
@@ -154,6 +165,6 @@ function makeDirectories({ fs }: Disk, layout: Layout): void {
 
 /** The record is among them since another process may have made the store just now. */
 const ours = new Set([
-  ...['blobs', 'names', 'cache', 'uppers', 'containers', 'locks', 'tmp'],
+  ...['blobs', 'names', 'cache', 'accepted', 'uppers', 'containers', 'locks', 'tmp'],
   ...['oci-layout', 'index.json', 'ply.json'],
 ])

@@ -2,6 +2,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { diskBlobStore } from '../blob/disk-blob-store.ts'
 import type { Image } from '../image/image.ts'
+import type { WriteOptions } from '../image/layer-report.ts'
 import { chainIds, type Digest, digestOf } from '../model/digest.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
 import { checkAborted, type Operation } from '../model/operation.ts'
@@ -11,12 +12,15 @@ import type { Disk, Lock } from '../sys/disk.ts'
 import { zstdDecoders } from '../sys/libzstd.ts'
 import { memoryDisk } from '../sys/memory-disk.ts'
 import { nodeDisk } from '../sys/node-disk.ts'
+import { Acceptances } from './acceptances.ts'
 import { Arrivals } from './arrivals.ts'
 import { collect } from './collect.ts'
 import { commitContainer } from './commit.ts'
 import { containersOf } from './containers.ts'
+import { LayerDigests } from './content-digests.ts'
+import { storedFileDigests } from './file-digests.ts'
 import { Images } from './images.ts'
-import type { LayerId } from './layers.ts'
+import type { LayerId, Taken } from './layers.ts'
 import { Layers } from './layers.ts'
 import { openLayout } from './layout.ts'
 import { Names } from './names.ts'
@@ -57,8 +61,9 @@ export async function storeOn(disk: Disk, path: string, options: StoreOptions = 
   const zstd = zstdDecoders()
   const blobs = diskBlobStore({ disk, root: layout.root, tmp: layout.tmp })
   const names = new Names(disk, layout)
-  const images = new Images(root, blobs, names, zstd)
-  const layers = new Layers({ disk, layout, blobs, zstd, writable })
+  const acceptances = new Acceptances(disk, layout)
+  const images = new Images({ root, blobs, names, zstd, acceptances })
+  const layers = new Layers({ disk, layout, blobs, zstd, acceptances, writable })
   const uppers = new Uppers(disk, layout)
 
   const writing = () => {
@@ -69,7 +74,15 @@ export async function storeOn(disk: Disk, path: string, options: StoreOptions = 
     writing()
     return (await disk.lock(join(layout.locks, 'collect'), { shared: true, wait: true, signal }))!
   }
-  const trees = new Trees({ disk, layout, layers, writable, lease })
+  const trees = new Trees({
+    disk,
+    layout,
+    layers,
+    digests: new LayerDigests({ disk, layout, writable }),
+    writable,
+    lease,
+  })
+  const fileDigests = storedFileDigests({ disk, layout, writable })
   const stackOf = (image: Image): LayerId[] => image.layers.map(({ diffId, descriptor }) => ({ diffId, descriptor }))
   const chainOf = (image: Image) => chainIds(image.layers.map(({ diffId }) => diffId)).at(-1) ?? null
   const imageOf = async (name: string, operation: { readonly platform?: string } & Operation = {}) => {
@@ -82,19 +95,20 @@ export async function storeOn(disk: Disk, path: string, options: StoreOptions = 
    */
   const arriving = async (
     as: string | undefined,
-    operation: Operation,
-    make: (arrivals: Arrivals) => Promise<{ readonly image: Image; readonly added: readonly Digest[] }>,
+    { onReport, ...operation }: WriteOptions,
+    make: (arrivals: Arrivals) => Promise<{ readonly image: Image } & Taken>,
   ): Promise<Image> => {
     let unnamed: readonly Digest[] = []
     try {
       using _ = await lease(operation)
       await using arrivals = new Arrivals()
-      const { image, added } = await make(arrivals)
+      const { image, added, reports } = await make(arrivals)
       const documents = await prepareDocuments(image, arrivals, operation)
       checkAborted(operation.signal)
       unnamed = [...added, ...documents]
       await arrivals.publish()
       if (as !== undefined) await names.set(as, image.descriptor)
+      for (const report of reports) onReport?.(report)
       return image
     } catch (error) {
       // What cannot be taken back is litter for the next collection; the error that led here is the one to tell.
@@ -165,6 +179,7 @@ export async function storeOn(disk: Disk, path: string, options: StoreOptions = 
   return {
     root,
     containers,
+    fileDigests,
 
     async *list() {
       for (const { name, descriptor } of names.list()) yield { name, descriptor }
@@ -186,7 +201,7 @@ export async function storeOn(disk: Disk, path: string, options: StoreOptions = 
       checkLayers(image)
       const { descriptor } = await arriving(as, operation, async (arrivals) => ({
         image,
-        added: await layers.take(image.layers, arrivals, operation),
+        ...(await layers.take(image.layers, arrivals, operation)),
       }))
       return descriptor
     },
@@ -209,8 +224,8 @@ export async function storeOn(disk: Disk, path: string, options: StoreOptions = 
       const as = name === undefined ? undefined : normalName(name)
       return arriving(as, operation, async (arrivals) => {
         const base = await images.byDigest(container.manifest, operation)
-        const made = await commitContainer(container, base, { layers, blobs, arrivals }, operation)
-        return { image: made, added: made.layers.length > base.layers.length ? [made.layers.at(-1)!.diffId] : [] }
+        const { image, reports } = await commitContainer(container, base, { layers, blobs, arrivals }, operation)
+        return { image, added: reports.map(({ digest }) => digest), reports }
       })
     },
     async collect(operation = {}) {
@@ -223,7 +238,9 @@ export async function storeOn(disk: Disk, path: string, options: StoreOptions = 
     async usage() {
       return usageOf(disk, layout)
     },
-    async [Symbol.asyncDispose]() {},
+    async [Symbol.asyncDispose]() {
+      fileDigests.flush()
+    },
   }
 }
 

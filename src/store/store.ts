@@ -1,4 +1,6 @@
+import type { FileDigests } from '../extract/file-digests.ts'
 import type { Image, ImageSink, ImageSource } from '../image/image.ts'
+import type { WriteOptions } from '../image/layer-report.ts'
 import type { Digest } from '../model/digest.ts'
 import type { Operation } from '../model/operation.ts'
 import type { Tree } from '../stack/tree.ts'
@@ -23,7 +25,7 @@ export interface StoredImage {
   readonly problem?: string
 }
 
-export interface CommitOptions extends Operation {
+export interface CommitOptions extends WriteOptions {
   /** The comment in the new history entry. */
   readonly message?: string | undefined
   readonly author?: string | undefined
@@ -36,12 +38,15 @@ export interface CommitOptions extends Operation {
  *
  * Many processes may have a store open; readers take no lock. Whatever is written is on the disk before the name that
  * leads to it, so a process that dies leaves the old state or the new. As an `ImageSource` it answers its own names, as
- * an `ImageSink` it takes images in: each layer is read once, verified, indexed and stored before the name is set.
+ * an `ImageSink` it takes images in: each layer is read once, verified, indexed, compared with those below it and stored
+ * before the name is set; `strict`, `lenient` and `limits` say how it is judged, and `onReport` hears what was found.
  */
 export interface Store extends ImageSource, ImageSink {
   /** The directory; `:memory:` for one in memory. */
   readonly root: string
   readonly containers: Containers
+  /** Digests of files outside the store that were read before: what a diff with a directory asks first. */
+  readonly fileDigests: FileDigests
 
   /** Every name, in byte order. A name whose image cannot be read is listed with what is known. */
   images(): Promise<readonly StoredImage[]>

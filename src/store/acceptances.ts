@@ -1,0 +1,56 @@
+import { dirname } from 'node:path'
+import { defaultLimits, type LayerLimits } from '../layer/index.ts'
+import type { DiffId } from '../model/digest.ts'
+import type { Disk } from '../sys/disk.ts'
+import type { Layout } from './layout.ts'
+import { readJson, writeFileAtomically } from './records.ts'
+
+/** What it took to accept a layer. */
+export interface Acceptance {
+  readonly lenient?: true
+  /** Those that were raised. */
+  readonly limits?: Partial<LayerLimits>
+}
+
+/** Those of these limits that are above the defaults. */
+export function raisedLimits(limits: Partial<LayerLimits> = {}): Partial<LayerLimits> {
+  const all = Object.entries(limits) as [keyof LayerLimits, number][]
+  return Object.fromEntries(all.filter(([name, limit]) => limit > defaultLimits[name]))
+}
+
+/**
+ * Layers that were taken in under other conditions than the usual ones: one small file for each, without which its caches
+ * would not come back once they are gone. Written before the layer's blob is visible.
+ */
+export class Acceptances {
+  readonly #disk: Disk
+  readonly #layout: Layout
+
+  constructor(disk: Disk, layout: Layout) {
+    this.#disk = disk
+    this.#layout = layout
+  }
+
+  /** Most stores have none at all. */
+  get none(): boolean {
+    return !this.#disk.fs.existsSync(this.#layout.accepted)
+  }
+
+  /** Nothing for a layer that needed nothing. */
+  of(diffId: DiffId): Acceptance {
+    return readJson<Acceptance>(this.#disk, this.#layout.acceptanceOf(diffId)) ?? {}
+  }
+
+  /** Adds to what it took before, if anything is to be noted. */
+  note(diffId: DiffId, { lenient, limits = {} }: Acceptance): void {
+    if (lenient === undefined && Object.keys(limits).length === 0) return
+    const before = this.of(diffId)
+    const noted: Acceptance = {
+      ...((lenient ?? before.lenient) && { lenient: true }),
+      limits: { ...before.limits, ...limits },
+    }
+    const path = this.#layout.acceptanceOf(diffId)
+    this.#disk.fs.mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    writeFileAtomically({ disk: this.#disk, tmp: this.#layout.tmp }, path, `${JSON.stringify(noted)}\n`)
+  }
+}
