@@ -1,5 +1,6 @@
-import type { ContentPlace } from '../layer/view.ts'
+import { createHash, type Hash } from 'node:crypto'
 import { type ByteString, displayText } from '../model/bytes.ts'
+import type { Digest } from '../model/digest.ts'
 import { PlyError } from '../model/errors.ts'
 import type { Pace } from '../model/pace.ts'
 import type { Tree } from '../stack/tree.ts'
@@ -7,18 +8,18 @@ import type { Bytes } from '../stream/bytes.ts'
 
 const chunk = 1 << 18
 
-/** A tree that can say where in which layer a content lies. */
-type Placing = Tree & { place(ino: number): ContentPlace | undefined }
-
-function places(tree: Tree): tree is Placing {
-  return 'place' in tree && typeof tree.place === 'function'
-}
-
-/** Tells whether contents of equal size are equal: by where they lie if that proves it, else byte by byte (E-02). */
+/**
+ * Tells whether contents of equal size are equal (layer-semantics E-02): by where they lie if that proves it, by their
+ * digests where both are known, else byte by byte.
+ *
+ * Reading both and comparing costs less than hashing either, and ends at the first difference. So nothing is hashed to
+ * compare it. But what is read anyway is hashed on the way where that pays at the next diff: of a directory on the disk
+ * whose digests are kept. What is equal to a content with a known digest has that digest.
+ */
 export class ContentComparison {
   readonly #before: Tree
   readonly #after: Tree
-  readonly #placed: readonly [Placing, Placing] | undefined
+  readonly #eager: boolean
   #buffers: readonly [Buffer, Buffer] | undefined
   /** Bytes compared so far, of one side. */
   compared = 0
@@ -26,16 +27,39 @@ export class ContentComparison {
   constructor(before: Tree, after: Tree) {
     this.#before = before
     this.#after = after
-    this.#placed = places(before) && places(after) ? [before, after] : undefined
+    this.#eager = before.digests?.eager === true || after.digests?.eager === true
   }
 
   async same(b: number, a: number, size: number, path: ByteString, pace: Pace): Promise<boolean> {
     if (size === 0 || this.#sharePlace(b, a)) return true
+    const left = this.#before.digests?.known(b)
+    const right = this.#after.digests?.known(a)
+    if (left !== undefined && right !== undefined) return left === right
+    const known = left ?? right
+    const hash = known === undefined && this.#eager ? createHash('sha256') : undefined
+    const since = Date.now()
+    if (!(await this.#sameBytes(b, a, size, path, pace, hash))) return false
+    const digest = known ?? (hash && (`sha256:${hash.digest('hex')}` as Digest))
+    if (digest !== undefined) {
+      if (left === undefined) this.#before.digests?.learn(b, digest, since)
+      if (right === undefined) this.#after.digests?.learn(a, digest, since)
+    }
+    return true
+  }
+
+  async #sameBytes(
+    b: number,
+    a: number,
+    size: number,
+    path: ByteString,
+    pace: Pace,
+    hash: Hash | undefined,
+  ): Promise<boolean> {
     const x = this.#before.open(b)
     try {
       const y = this.#after.open(a)
       try {
-        if (sameRun(x, y)) return true
+        if (hash === undefined && sameRun(x, y)) return true
         const [left, right] = (this.#buffers ??= [Buffer.allocUnsafe(chunk), Buffer.allocUnsafe(chunk)])
         for (let position = 0; position < size; ) {
           const length = Math.min(chunk, size - position)
@@ -46,6 +70,7 @@ export class ContentComparison {
           }
           this.compared += length
           if (!l.equals(r)) return false
+          hash?.update(l)
           position += length
           if (pace.due(16)) await pace.rest()
         }
@@ -59,10 +84,15 @@ export class ContentComparison {
   }
 
   #sharePlace(b: number, a: number): boolean {
-    if (!this.#placed) return false
-    const x = this.#placed[0].place(b)
-    const y = this.#placed[1].place(a)
-    return x !== undefined && y !== undefined && x.layer === y.layer && x.offset === y.offset
+    const x = this.#before.place?.(b)
+    const y = x && this.#after.place?.(a)
+    return (
+      x !== undefined &&
+      y !== undefined &&
+      x.layer === y.layer &&
+      x.offset === y.offset &&
+      (x.spill ?? false) === (y.spill ?? false)
+    )
   }
 }
 

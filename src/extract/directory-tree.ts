@@ -1,17 +1,23 @@
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync, realpathSync, statSync } from 'node:fs'
+import type { FileIdentity } from '../layer/content-sums.ts'
 import { isForeign } from '../layer/xattr-rules.ts'
 import { type ByteString, compareBytes, displayText, encodeText } from '../model/bytes.ts'
 import { kindOf, noXattrs, type Stat, type Xattrs } from '../model/entry.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
+import type { ContentDigests } from '../stack/content-digests.ts'
 import type { Tree, TreeEntry } from '../stack/tree.ts'
 import type { Bytes } from '../stream/bytes.ts'
 import { readXattrs } from '../sys/xattr.ts'
+import { directoryDigests } from './directory-digests.ts'
+import { type FileDigests, memoryFileDigests } from './file-digests.ts'
 import { onDisk } from './paths.ts'
 import { changedWhileRead, openSteady, type Seen } from './steady-file.ts'
 
 export interface DirectoryTreeOptions {
   /** Directories on other file systems are shown empty. */
   readonly oneFileSystem?: boolean | undefined
+  /** What is known of files that were read before; by default the tree remembers what it reads itself. */
+  readonly digests?: FileDigests | undefined
 }
 
 /** What was seen of an inode when its name was first listed. */
@@ -45,8 +51,10 @@ export function directoryTree(path: string, options: DirectoryTreeOptions = {}):
 
 class DirectoryTree implements Tree {
   readonly root = 1
+  readonly digests: ContentDigests
   readonly #prefix: ByteString
   readonly #options: DirectoryTreeOptions
+  readonly #memory: FileDigests
   /** Inode `n` is at `n - 1`. */
   readonly #nodes: Node[] = []
   /** Inodes with more than one name on the disk, by device and number. */
@@ -57,6 +65,8 @@ class DirectoryTree implements Tree {
   constructor(prefix: ByteString, seen: BigIntStats, options: DirectoryTreeOptions) {
     this.#prefix = prefix === '/' ? '' : prefix
     this.#options = options
+    this.#memory = options.digests ?? memoryFileDigests()
+    this.digests = directoryDigests(this, this.#memory, (ino) => this.#identity(ino))
     this.#add('', 1, seen)
   }
 
@@ -118,7 +128,16 @@ class DirectoryTree implements Tree {
     return openSteady(this.#onDisk(path), seen, stat.size, `/${displayText(path)}`)
   }
 
-  close(): void {}
+  close(): void {
+    this.#memory.flush()
+  }
+
+  /** What tells a file from what it becomes; `undefined` for one of size 0, and for what is no file. */
+  #identity(ino: number): FileIdentity | undefined {
+    const { stat, seen } = this.#node(ino)
+    if (stat.kind !== 'file' || stat.size === 0) return undefined
+    return { device: seen.device, number: seen.number, changed: seen.changed, size: stat.size }
+  }
 
   #node(ino: number): Node {
     const node = this.#nodes[ino - 1]

@@ -79,8 +79,10 @@ export interface Provenance {
 /** Where a file's content lies. */
 export interface ContentPlace {
   readonly layer: DiffId
-  /** Byte offset in the layer's tar. */
+  /** Byte offset in the layer's tar, or in its spill file. */
   readonly offset: number
+  /** Whether it lies in the layer's spill file, not in its tar. */
+  readonly spill?: boolean | undefined
 }
 
 /** A view whose content lies in tars: what the fold can write into an index. */

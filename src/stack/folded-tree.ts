@@ -1,10 +1,10 @@
 import type { Device, Extent, Index } from '../erofs/index.ts'
 import type { ContentPlace, Provenance } from '../layer/view.ts'
 import type { ByteString } from '../model/bytes.ts'
-import type { DiffId } from '../model/digest.ts'
 import type { Kind, Stat, Xattrs } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
-import { type Bytes, memoryBytes, slice } from '../stream/bytes.ts'
+import { type Bytes, memoryBytes, slice, zeroBytes } from '../stream/bytes.ts'
+import { type ContentDigests, type DigestMemory, placedDigests } from './content-digests.ts'
 import type { Tree, TreeEntry } from './tree.ts'
 
 /**
@@ -19,15 +19,19 @@ export class FoldedTree implements Tree {
   /** The tars, base first. */
   readonly devices: readonly Device[]
   readonly index: Index
-  readonly #openDevice: (diffId: DiffId) => Bytes
+  readonly digests: ContentDigests | undefined
+  readonly #openDevice: (device: Device) => Bytes
+  readonly #memory: DigestMemory | undefined
   readonly #opened: (Bytes | undefined)[] = []
   #closed = false
 
-  constructor(index: Index, openDevice: (diffId: DiffId) => Bytes) {
+  constructor(index: Index, openDevice: (device: Device) => Bytes, memory?: DigestMemory) {
     this.root = index.root
     this.devices = index.devices
     this.index = index
     this.#openDevice = openDevice
+    this.#memory = memory
+    this.digests = memory && placedDigests(this, memory)
   }
 
   lookup(directory: number, name: ByteString): number | undefined {
@@ -85,7 +89,7 @@ export class FoldedTree implements Tree {
 
   #device({ device }: Extent): Bytes {
     if (this.#closed) throw new PlyError('EBADF', { syscall: 'read' })
-    return (this.#opened[device] ??= this.#openDevice(this.#diffId(device)))
+    return (this.#opened[device] ??= this.#openDevice(this.#device(device)))
   }
 
   #diffId(device: number): DiffId {
@@ -96,8 +100,8 @@ export class FoldedTree implements Tree {
   }
 }
 
-/** A tree over a folded index. `openDevice` answers with the tar of a layer; it is called at most once for each. */
-export function foldedTree(index: Index, openDevice: (diffId: DiffId) => Bytes): FoldedTree {
+/** A tree over a folded index. `openDevice` answers with the tar or the spill of a layer; it is called at most once for each. */
+export function foldedTree(index: Index, openDevice: (device: Device) => Bytes): FoldedTree {
   return new FoldedTree(index, openDevice)
 }
 

@@ -2,6 +2,7 @@
  * Stacking: the rule for one name and one layer, and what is made with it. `stackedTree` resolves a stack while it is
  * walked; `writeTree` folds one into an index that `foldedTree` reads.
  */
+export { type ContentDigests, completeContents, contentDigest, type DigestMemory, filesOf } from './content-digests.ts'
 export { type Fold, fold, type TreeToWrite, writeTree } from './fold.ts'
 export { type FoldedTree, foldedTree } from './folded-tree.ts'
 export { mappedTree, type OwnerShift } from './mapped-tree.ts'

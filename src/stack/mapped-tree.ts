@@ -1,4 +1,3 @@
-import type { ContentPlace } from '../layer/view.ts'
 import { type ByteString, displayText } from '../model/bytes.ts'
 import type { Stat, Xattrs } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
@@ -33,13 +32,15 @@ const aclGroup = 0x08
 
 class MappedTree implements Tree {
   readonly root: number
-  readonly place: ((ino: number) => ContentPlace | undefined) | undefined
-  readonly #tree: Tree & { place?(ino: number): ContentPlace | undefined }
+  readonly place: Tree['place']
+  readonly digests: Tree['digests']
+  readonly #tree: Tree
   readonly #shift: OwnerShift
 
-  constructor(tree: Tree & { place?(ino: number): ContentPlace | undefined }, shift: OwnerShift) {
+  constructor(tree: Tree, shift: OwnerShift) {
     this.root = tree.root
     this.place = tree.place && ((ino) => tree.place!(ino))
+    this.digests = tree.digests
     this.#tree = tree
     this.#shift = shift
   }

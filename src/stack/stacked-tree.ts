@@ -1,8 +1,9 @@
-import type { LayerView } from '../layer/view.ts'
+import type { ContentPlace, LayerView } from '../layer/view.ts'
 import { type ByteString, displayText } from '../model/bytes.ts'
 import type { Stat, Xattrs } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
+import { type ContentDigests, type DigestMemory, placedDigests } from './content-digests.ts'
 import { emptyView } from './empty-view.ts'
 import { numberOf, ownNumber, sideOf } from './inode-numbers.ts'
 import { mergedVerdicts, verdictsOf } from './merged-verdicts.ts'
@@ -30,12 +31,14 @@ interface Directory {
  * The tree takes its sides over: closing it closes them. A verdict that refers to what is not there (a hardlink to
  * nothing, H-06) throws PLY_BAD_LAYER when its name is looked up or listed.
  */
-export function stackedTree(views: readonly LayerView[], base?: Tree): StackedTree {
-  return new StackedTree(views, base)
+export function stackedTree(views: readonly LayerView[], base?: Tree, memory?: DigestMemory): StackedTree {
+  return new StackedTree(views, base, memory)
 }
 
 export class StackedTree implements Tree {
   readonly root: number
+  readonly digests: ContentDigests | undefined
+  readonly #memory: DigestMemory | undefined
   readonly #base: Tree | undefined
   /** By side; the base, which is no view, has none. */
   readonly #views: readonly (LayerView | undefined)[]
@@ -47,8 +50,10 @@ export class StackedTree implements Tree {
   readonly #linksBelow: boolean
   #names: ReadonlyMap<number, number> | undefined
 
-  constructor(views: readonly LayerView[], base: Tree | undefined) {
+  constructor(views: readonly LayerView[], base: Tree | undefined, memory?: DigestMemory) {
     this.#base = base
+    this.#memory = memory
+    this.digests = memory && placedDigests(this, memory)
     this.#views = base !== undefined ? [undefined, ...views] : views.length > 0 ? views : [emptyView]
     this.#linksBelow = views.some((view) => view.linksBelow === true)
     this.#before = this.#views.map((_, side) => (path: ByteString) => this.#find(side, path))
@@ -104,9 +109,15 @@ export class StackedTree implements Tree {
     return this.#side(sideOf(ino)).open(ownNumber(ino))
   }
 
+  place(ino: number): ContentPlace | undefined {
+    const side = this.#side(sideOf(ino)) as LayerView & Pick<Tree, 'place'>
+    return side.place?.(ownNumber(ino))
+  }
+
   close(): void {
     this.#base?.close()
     for (const view of this.#views) view?.close()
+    this.#memory?.close()
   }
 
   /** Which side an inode comes from, and its number there. */

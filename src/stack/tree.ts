@@ -1,6 +1,7 @@
-import type { Inodes } from '../layer/view.ts'
+import type { ContentPlace, Inodes } from '../layer/view.ts'
 import type { ByteString } from '../model/bytes.ts'
 import type { Kind } from '../model/entry.ts'
+import type { ContentDigests } from './content-digests.ts'
 
 /** One name in a merged directory. */
 export interface TreeEntry {
@@ -23,6 +24,13 @@ export interface Tree extends Inodes {
   list(directory: number): Iterable<TreeEntry>
   /** The directory that holds this directory; the root holds itself. */
   parent(directory: number): number
+  /**
+   * Where in which layer a file's content lies; `undefined` where it lies in none. Two files with one place have one
+   * content. Absent: the tree has no layers.
+   */
+  readonly place?: ((ino: number) => ContentPlace | undefined) | undefined
+  /** Digests of contents, where the tree can remember them. Absent: `contentDigest` reads the file each time. */
+  readonly digests?: ContentDigests | undefined
   /** Safe to call twice. */
   close(): void
 }

@@ -41,7 +41,7 @@ export async function openTree(
       return container.tree
     }
     case 'rootfs':
-      return directoryTree(details)
+      return directoryTree(details, { ...(store && { digests: store.fileDigests }) })
     default:
       return passingTree(reference, platform, operation)
   }
@@ -78,6 +78,8 @@ function closing(tree: Tree, after: () => void): Tree {
     readlink: (ino) => tree.readlink(ino),
     xattrs: (ino) => tree.xattrs(ino),
     open: (ino) => tree.open(ino),
+    place: tree.place && ((ino) => tree.place!(ino)),
+    digests: tree.digests,
     close() {
       tree.close()
       after()

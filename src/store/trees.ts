@@ -12,6 +12,7 @@ import type { Disk, Lock } from '../sys/disk.ts'
 import { cacheDraft } from './cache-draft.ts'
 import { openIndex } from './cached-index.ts'
 import type { LayerId, Layers } from './layers.ts'
+import type { LayerDigests } from './content-digests.ts'
 import type { Layout } from './layout.ts'
 
 /** More unfolded layers than this on a cached prefix are folded before they are read. */
@@ -25,6 +26,7 @@ export interface TreesOptions {
   readonly layout: Layout
   readonly layers: Layers
   readonly writable: boolean
+  readonly digests: LayerDigests
   /** Holds off collection while caches are written. @throws PLY_STORE_READ_ONLY */
   lease(operation: Operation): Promise<Lock>
 }
@@ -42,13 +44,15 @@ export class Trees {
   readonly #layout: Layout
   readonly #layers: Layers
   readonly #writable: boolean
+  readonly #digests: LayerDigests
   readonly #lease: TreesOptions['lease']
 
-  constructor({ disk, layout, layers, writable, lease }: TreesOptions) {
+  constructor({ disk, layout, layers, digests, writable, lease }: TreesOptions) {
     this.#disk = disk
     this.#layout = layout
     this.#layers = layers
     this.#writable = writable
+    this.#digests = digests
     this.#lease = lease
   }
 
@@ -80,7 +84,7 @@ export class Trees {
     const rest = stack.slice(prefix?.length ?? 0)
     if (stack.length === 0 || (!folded && (rest.length <= unfoldedLimit || !this.#writable))) {
       const views = this.#views(rest)
-      if (views !== undefined) return new StackedTree(views, prefix?.tree)
+      if (views !== undefined) return new StackedTree(views, prefix?.tree, this.#digests.memory())
     }
     prefix?.tree.close()
     return undefined
@@ -131,6 +135,8 @@ export class Trees {
 
   #openFolded(stack: readonly LayerId[], chainId: ChainId): FoldedTree | undefined {
     const index = openIndex(this.#disk, this.#layout.treeOf(chainId), `tree ${chainId}`, this.#writable)
-    return index && new FoldedTree(index, (diffId) => this.#layers.tar(stack.find((id) => id.diffId === diffId)!))
+    const openDevice = (device: Device) =>
+      this.#layers.content(stack.find(({ diffId }) => diffId === device.diffId)!, device)
+    return index && new FoldedTree(index, openDevice, this.#digests.memory())
   }
 }

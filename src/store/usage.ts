@@ -15,6 +15,8 @@ export interface Usage {
   readonly blobs: UsagePart
   readonly layerCaches: UsagePart
   readonly treeCaches: UsagePart
+  /** Digests of files outside the store. Those of layers are among the layer caches. */
+  readonly fileDigests: UsagePart
   readonly uppers: UsagePart
   readonly total: UsagePart
 }
@@ -25,6 +27,7 @@ export function usageOf(disk: Disk, layout: Layout): Usage {
     blobs: measure(disk, join(layout.root, 'blobs')),
     layerCaches: measure(disk, layout.layerCache),
     treeCaches: measure(disk, layout.treeCache),
+    fileDigests: measure(disk, layout.fileSums),
     uppers: measure(disk, layout.uppers),
     total,
   }

@@ -11,6 +11,7 @@ import { CopyUp } from './copy-up.ts'
 import { emptyTree } from './empty-tree.ts'
 import { type Contents, Handles } from './handles.ts'
 import { LinkGroups } from './link-groups.ts'
+import { lowerDigests } from './lower-digests.ts'
 import { checkName, checkXattrName } from './names.ts'
 import { Removal } from './removal.ts'
 import { type RenameFlags, Renaming } from './rename.ts'
@@ -46,6 +47,8 @@ class Union implements WritableUnion, Contents {
   readonly lower: Tree
   readonly upper: Upper
   readonly root: number
+  readonly place: Tree['place']
+  readonly digests: Tree['digests']
   readonly #now: Clock
   readonly #sides: Sides
   readonly #groups: LinkGroups
@@ -61,6 +64,8 @@ class Union implements WritableUnion, Contents {
     this.lower = lower
     this.upper = upper
     this.root = lower.root
+    this.place = lower.place && ((ino) => (this.#isFromLower(ino) ? lower.place!(ino) : undefined))
+    this.digests = lower.digests && lowerDigests(this, lower.digests, (ino) => this.#isFromLower(ino))
     this.#now = now
     this.#sides = new Sides(lower, upper)
     this.#groups = new LinkGroups(this.#sides)
@@ -110,10 +115,7 @@ class Union implements WritableUnion, Contents {
   open(ino: number): Bytes {
     this.#present(ino, 'open')
     if (this.#sides.isDirectory(ino)) throw new PlyError('EISDIR', { syscall: 'open' })
-    const side =
-      this.#sides.inUpper(ino) && (this.upper.stat(ino).kind !== 'file' || this.upper.hasContent(ino))
-        ? this.upper
-        : this.lower
+    const side = this.#isFromLower(ino) ? this.lower : this.upper
     return this.#handles.reader(ino, side.open(ino))
   }
 
@@ -255,6 +257,11 @@ class Union implements WritableUnion, Contents {
   #sideOf(ino: number, syscall: string): Tree | Upper {
     this.#present(ino, syscall)
     return this.#sides.inUpper(ino) ? this.upper : this.lower
+  }
+
+  /** Whether what an inode holds is what it holds in the lower tree. */
+  #isFromLower(ino: number): boolean {
+    return !this.#sides.inUpper(ino) || (this.upper.stat(ino).kind === 'file' && !this.upper.hasContent(ino))
   }
 
   #nothingInUpper(): boolean {

@@ -15,6 +15,7 @@ export class Df extends StoreCommand {
       ['blobs', usage.blobs],
       ['layer caches', usage.layerCaches],
       ['tree caches', usage.treeCaches],
+      ['file digests', usage.fileDigests],
       ['uppers', usage.uppers],
       ['total', usage.total],
     ] as const

@@ -19,7 +19,7 @@ export class Stat extends StoreCommand {
     const { args } = await this.parse(Stat)
     const library = await this.library()
     const { tree, path: asked } = await this.placeIn(args.tree, args.path)
-    const { displayText } = library
+    const { displayText, contentDigest } = library
     const place = locate(tree, library.encodeText(asked), library, { stay: true })
     const { ino } = place
     const path = pathIn(tree, place)
@@ -39,7 +39,9 @@ export class Stat extends StoreCommand {
     for (const [name, value] of tree.xattrs(ino)) {
       facts.push(['xattr', `${displayText(name)}=${displayText(Buffer.from(value).toString('latin1'))}`])
     }
+    const digest = stat.kind === 'file' ? await contentDigest(tree, ino, this.operation) : undefined
+    if (digest !== undefined) facts.push(['digest', digest])
     await this.printAll(aligned(facts, () => false, '  '))
-    return fileValue(tree, ino, path, library)
+    return { ...fileValue(tree, ino, path, library), ...(digest !== undefined && { digest }) }
   }
 }
