@@ -29,17 +29,20 @@ export async function* gunzipped(
 function refuseAllButPadding(rest: Uint8Array): 'more' {
   for (let i = 0; i < rest.length; i++) {
     if (rest[i] !== 0) {
-      throw new PlyError('PLY_BAD_COMPRESSION', {
-        reason: 'bytes other than NUL follow the last gzip member (layer-semantics Z-02)',
-        rule: 'Z-02',
-        option: 'lenient',
-      })
+      throw followed()
     }
   }
   return 'more'
 }
 
+function followed(cause?: unknown): PlyError {
+  const reason = 'bytes other than NUL follow the last gzip member (layer-semantics Z-02)'
+  return new PlyError('PLY_BAD_COMPRESSION', { reason, rule: 'Z-02', option: 'lenient' }, { cause })
+}
+
 function damaged(error: unknown): PlyError {
+  // The first header was looked at before this was taken for gzip: it is what comes after a member.
+  if ((error as Error).message === 'incorrect header check') return followed(error)
   return new PlyError(
     'PLY_BAD_COMPRESSION',
     { reason: `gzip: ${(error as Error).message} (layer-semantics Z-04)` },
