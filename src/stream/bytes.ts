@@ -13,6 +13,17 @@ export interface Bytes {
   close(): void
   /** Where these bytes lie on a disk, if they are one run of a file: for copies inside the kernel. */
   readonly extent?: { readonly fd: number; readonly offset: number } | undefined
+  /**
+   * The first run from `position` on that may hold something other than zeros; `undefined` if only zeros are left. Absent where
+   * nobody knows, and everything may.
+   */
+  nextData?(position: number): Run | undefined
+}
+
+/** A run of bytes: from `start` up to `end`, which is not in it. */
+export interface Run {
+  readonly start: number
+  readonly end: number
 }
 
 /** Something bytes are written to, in order. A promise asks the writer to wait. */
@@ -46,7 +57,51 @@ export function slice(whole: Bytes, offset: number, size: number): Bytes {
     },
     close() {},
     ...(extent && { extent: { fd: extent.fd, offset: extent.offset + offset } }),
+    ...(whole.nextData && {
+      nextData(position: number) {
+        const run = position < size ? whole.nextData!(offset + position) : undefined
+        if (run === undefined || run.start >= offset + size) return undefined
+        return { start: run.start - offset, end: Math.min(run.end - offset, size) }
+      },
+    }),
   }
+}
+
+/** Zeros, which nobody stores. */
+export function zeroBytes(size: number): Bytes {
+  return {
+    size,
+    read(into, position) {
+      const length = Math.max(0, Math.min(into.length, size - position))
+      into.fill(0, 0, length)
+      return length
+    },
+    nextData: () => undefined,
+    close() {},
+  }
+}
+
+/**
+ * The runs of content that may hold something other than zeros, in order, widened to whole steps (the last one ends with the
+ * content); runs that touch then are one.
+ */
+export function* dataRuns(content: Bytes, step: number): Generator<Run, void, undefined> {
+  const { size } = content
+  if (content.nextData === undefined) {
+    if (size > 0) yield { start: 0, end: size }
+    return
+  }
+  let start = 0
+  let end = 0
+  for (let run = content.nextData(0); run !== undefined; run = end < size ? content.nextData(end) : undefined) {
+    const from = run.start - (run.start % step)
+    if (from > end) {
+      if (end > start) yield { start, end }
+      start = from
+    }
+    end = Math.min(size, Math.ceil(run.end / step) * step)
+  }
+  if (end > start) yield { start, end }
 }
 
 /** Bytes at rest, set in motion. `chunkSize` is in bytes. Each chunk is a buffer of its own. */

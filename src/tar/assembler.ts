@@ -1,14 +1,17 @@
 import { type ByteString, displayText } from '../model/bytes.ts'
 import { noXattrs } from '../model/entry.ts'
-import { PlyError } from '../model/errors.ts'
-import { checksumOf, fields, highBytes, type Layout, layoutOf, sumOf, textOf } from './header.ts'
+import { blockSize, checksumOf, fields, headerName, highBytes, layoutOf, sumOf, textOf } from './header.ts'
 import { deviceOf, modeOf, ownerOf, sizeOf } from './header-values.ts'
 import { badLayer, type Member, type MemberType, type TarWarning } from './member.ts'
 import { parseNumber, parseTime } from './numbers.ts'
-import { type Extended, parseExtended, xattrsOf } from './pax.ts'
+import { type Extended, parseExtended, saysSparse, xattrsOf } from './pax.ts'
+import { oldSparse, recordedSparse, type SparseMember } from './sparse.ts'
+import { defaultSparseEntries } from './sparse-map.ts'
 
 /** Long names, link texts and extended headers are limited to this many bytes each (layer-semantics P-09). */
 const extendedLimit = 1 << 20
+
+const oldSparseFlag = 0x53
 
 const noWarnings: readonly TarWarning[] = []
 
@@ -23,7 +26,8 @@ export type Taken = 'member' | 'extended' | 'skip' | 'end'
 
 /**
  * The rules of headers, apart from how the blocks are come by: given each header block and each extended payload in
- * order, it folds them into members (layer-semantics sections 3 and 7). It never looks at content.
+ * order, it folds them into members (layer-semantics sections 3, 7 and 8). A sparse member is complete with the last
+ * block of its map; of content it sees nothing else.
  */
 export class MemberAssembler {
   /** After `member` and `extended`: bytes that follow, without their padding. */
@@ -31,6 +35,9 @@ export class MemberAssembler {
   /** After `member`. */
   member: Member | undefined
   readonly #warn: (entry: ByteString, warning: TarWarning) => void
+  readonly #sparseEntries: number
+  /** The member is sparse, and its map is not complete. */
+  #sparse: SparseMember | undefined
   #zeroBlocks = 0
   #collecting = ''
   #groupStart: number | undefined
@@ -41,13 +48,19 @@ export class MemberAssembler {
   #seconds: number | undefined
   #mtime = 0n
 
-  /** `warn` hears of what belongs to no member. */
-  constructor(warn: (entry: ByteString, warning: TarWarning) => void) {
+  /** `warn` hears of what belongs to no member; a sparse map may have `sparseEntries` entries. */
+  constructor(warn: (entry: ByteString, warning: TarWarning) => void, sparseEntries = defaultSparseEntries) {
     this.#warn = warn
+    this.#sparseEntries = sparseEntries
   }
 
-  /** Takes the header block at `at` in the buffer, which is byte `position` of the archive. */
+  /** Takes the header block at `at` in the buffer, or one of a sparse map, which is byte `position` of the archive. */
   block(buffer: Buffer, at: number, position: number): Taken {
+    if (this.#sparse !== undefined) {
+      this.#sparse.block(buffer, at)
+      if (this.#sparse.counted) this.payload -= blockSize
+      return this.#mapped(this.#sparse, position + blockSize)
+    }
     const sum = sumOf(buffer, at)
     if (sum === 0) return ++this.#zeroBlocks === 2 ? 'end' : 'skip'
     if (this.#zeroBlocks > 0) throw badLayer(place(position), 'Q-02', 'a header after a block of zeros')
@@ -64,11 +77,8 @@ export class MemberAssembler {
         this.#warn(textOf(buffer, at, 100), { rule: 'T-05', text: 'volume header ignored' })
         this.#forget()
         return 'skip'
-      case 0x53: // S
-        throw this.#sparse(this.#longName ?? this.#extended?.path ?? textOf(buffer, at, 100))
     }
-    this.#assemble(buffer, at, position, flag)
-    return 'member'
+    return this.#assemble(buffer, at, position, flag)
   }
 
   /** Takes the payload that an `extended` block announced. */
@@ -94,6 +104,9 @@ export class MemberAssembler {
 
   /** The archive ends here. */
   end(position: number): void {
+    if (this.#sparse !== undefined) {
+      throw badLayer(place(position), 'Z-04', 'the archive ends inside the map of a sparse entry')
+    }
     if (this.#groupStart !== undefined) {
       throw badLayer(place(position), 'P-10', 'the archive ends after an extended header')
     }
@@ -111,12 +124,12 @@ export class MemberAssembler {
     return 'extended'
   }
 
-  #assemble(buffer: Buffer, at: number, position: number, flag: number): void {
+  #assemble(buffer: Buffer, at: number, position: number, flag: number): Taken {
     const layout = layoutOf(buffer, at)
     const extended = this.#extended
-    const name = this.#longName || extended?.path || headerName(buffer, at, layout)
+    const records = saysSparse(extended?.sparse) ? extended.sparse : undefined
+    const name = this.#longName || records?.name || extended?.path || headerName(buffer, at, layout)
     if (name.includes('\0')) throw badLayer(name, 'N-06', 'a NUL inside the name')
-    if (extended?.sparse) throw this.#sparse(name)
     const type = this.#typeOf(flag, name)
     const linkName =
       type === '1' || type === '2' ? this.#longLink || extended?.linkpath || textOf(buffer, at + 157, 100) : ''
@@ -126,6 +139,12 @@ export class MemberAssembler {
     if (type !== '0' && size !== 0) this.#note('T-06', `size ${size} on an entry without content`)
     const device = type === '3' || type === '4'
 
+    let sparse: SparseMember | undefined
+    if (flag === oldSparseFlag) sparse = oldSparse(buffer, at, layout, records, name, this.#sparseEntries)
+    else if (records !== undefined) {
+      if (type !== '0') throw badLayer(name, 'S-01', 'a sparse map on an entry that is no file')
+      sparse = recordedSparse(records, name, this.#sparseEntries)
+    }
     this.payload = type === '0' ? size : 0
     this.member = {
       type,
@@ -134,7 +153,7 @@ export class MemberAssembler {
       mode: modeOf(buffer, at, name),
       uid: ownerOf(buffer, at, name, 'uid', extended?.uid),
       gid: ownerOf(buffer, at, name, 'gid', extended?.gid),
-      size: this.payload,
+      size: sparse === undefined ? this.payload : sparse.size,
       mtime: this.#time(buffer, at, name, extended?.mtime),
       major: device ? deviceOf(buffer, at, name, layout, 'major') : 0,
       minor: device ? deviceOf(buffer, at, name, layout, 'minor') : 0,
@@ -144,10 +163,27 @@ export class MemberAssembler {
       windows: extended?.windows ?? false,
       warnings: this.#warnings ?? noWarnings,
     }
+    if (sparse !== undefined) return this.#mapped(sparse, position + blockSize)
     this.#forget()
+    return 'member'
+  }
+
+  /** The sparse member is complete before `position`, or the block there belongs to its map. */
+  #mapped(sparse: SparseMember, position: number): Taken {
+    if (sparse.unfinished) {
+      if (sparse.counted && this.payload < blockSize) {
+        throw badLayer(this.member!.name, 'S-03', 'its map is longer than its content')
+      }
+      this.#sparse = sparse
+      return 'skip'
+    }
+    this.member = { ...this.member!, data: position, sparse: sparse.finish(position, this.payload) }
+    this.#forget()
+    return 'member'
   }
 
   #forget(): void {
+    this.#sparse = undefined
     this.#groupStart = undefined
     this.#longName = undefined
     this.#longLink = undefined
@@ -169,6 +205,7 @@ export class MemberAssembler {
         return name.endsWith('/') ? '5' : '0'
       case 0x30:
       case 0x37:
+      case oldSparseFlag:
         if (name.endsWith('/')) this.#note('T-02', 'a regular file whose name ends with a slash')
         return '0'
       case 0x31:
@@ -207,15 +244,6 @@ export class MemberAssembler {
     return Number(value)
   }
 
-  #sparse(entry: ByteString): PlyError {
-    return new PlyError('PLY_UNSUPPORTED', {
-      what: `sparse layer entry ${displayText(entry)}`,
-      reason: 'sparse members are not read yet (S-01)',
-      entry: displayText(entry),
-      rule: 'S-01',
-    })
-  }
-
   #replacing<T>(before: T | undefined, now: T): T {
     if (before !== undefined) this.#note('P-05', 'a second extended header replaces the first')
     return now
@@ -229,12 +257,6 @@ export class MemberAssembler {
     if (same < 0) this.#warnings.push({ rule, text })
     else this.#warnings[same] = { rule, text, times }
   }
-}
-
-function headerName(buffer: Buffer, at: number, layout: Layout): ByteString {
-  const name = textOf(buffer, at, 100)
-  if (layout === 'v7' || layout === 'gnu' || buffer[at + fields.prefix.at] === 0) return name
-  return `${textOf(buffer, at + fields.prefix.at, layout === 'star' ? 131 : fields.prefix.size)}/${name}`
 }
 
 /** The text of a GNU long name or link: NULs end it, and nothing may follow them. */

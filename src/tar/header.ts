@@ -95,3 +95,10 @@ export function textOf(buffer: Buffer, start: number, size: number): ByteString 
   while (end < limit && buffer[end] !== 0) end++
   return end === start ? '' : buffer.toString('latin1', start, end)
 }
+
+/** The name that the header has, without what an extended header says. */
+export function headerName(buffer: Buffer, at: number, layout: Layout): ByteString {
+  const name = textOf(buffer, at, 100)
+  if (layout === 'v7' || layout === 'gnu' || buffer[at + fields.prefix.at] === 0) return name
+  return `${textOf(buffer, at + fields.prefix.at, layout === 'star' ? 131 : fields.prefix.size)}/${name}`
+}

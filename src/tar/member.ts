@@ -2,6 +2,7 @@ import type { ByteString } from '../model/bytes.ts'
 import { displayText } from '../model/bytes.ts'
 import type { Xattrs } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
+import type { SparseMap } from './sparse-map.ts'
 
 /**
  * What a member is, by its type flag in the archive: `0` file, `1` hardlink, `2` symlink, `3` character device,
@@ -44,8 +45,10 @@ export interface TarWarning {
 export interface Member extends MemberFields {
   /** Byte offset of the first header block, extended headers included. */
   readonly header: number
-  /** Byte offset of the content, a multiple of 512 from the start of the archive. */
+  /** Byte offset of the content, a multiple of 512 from the start of the archive; of a sparse member: of what is stored of it. */
   readonly data: number
+  /** Sparse members: which parts of the content are stored, and where. `size` is that of the file (layer-semantics S-02). */
+  readonly sparse?: SparseMap | undefined
   /** The archive carries Windows attributes for this member (layer-semantics T-10). */
   readonly windows: boolean
   readonly warnings: readonly TarWarning[]

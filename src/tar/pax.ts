@@ -12,12 +12,28 @@ export interface Extended {
   mtime: string | undefined
   schilyXattrs: Map<ByteString, Uint8Array> | undefined
   libarchiveXattrs: Map<ByteString, Uint8Array> | undefined
-  sparse: boolean
+  sparse: SparseRecords | undefined
   windows: boolean
   /** A key that would have had an effect on an entry: for the warning about global headers. */
   known: ByteString | undefined
 }
 
+/** The records `GNU.sparse.*`, as texts: what they mean together is for whoever meets the entry (layer-semantics S-01). */
+export interface SparseRecords {
+  major: string | undefined
+  minor: string | undefined
+  name: ByteString | undefined
+  size: string | undefined
+  realsize: string | undefined
+  numblocks: string | undefined
+  map: string | undefined
+  /** Offset and numbytes, again and again: the one key of which every record counts. */
+  pairs: string[] | undefined
+  /** They do not come in turns. */
+  disordered: boolean
+}
+
+const gnuSparse = 'GNU.sparse.'
 const schily = 'SCHILY.xattr.'
 const libarchive = 'LIBARCHIVE.xattr.'
 
@@ -37,7 +53,7 @@ export function parseExtended(bytes: Buffer, entry: ByteString): Extended {
     mtime: undefined,
     schilyXattrs: undefined,
     libarchiveXattrs: undefined,
-    sparse: false,
+    sparse: undefined,
     windows: false,
     known: undefined,
   }
@@ -85,12 +101,54 @@ function record(found: Extended, key: ByteString, bytes: Buffer, start: number, 
   } else if (key.startsWith(libarchive)) {
     found.libarchiveXattrs = withXattr(found.libarchiveXattrs, key.slice(libarchive.length), bytes, start, end)
     found.known = key
-  } else if (key.startsWith('GNU.sparse.')) {
-    found.sparse = true
+  } else if (key.startsWith(gnuSparse)) {
+    sparseRecord((found.sparse ??= noRecords()), key.slice(gnuSparse.length), bytes.toString('latin1', start, end))
     found.known = key
   } else if (key.startsWith('MSWINDOWS.')) {
     found.windows = true
   }
+}
+
+function noRecords(): SparseRecords {
+  return {
+    major: undefined,
+    minor: undefined,
+    name: undefined,
+    size: undefined,
+    realsize: undefined,
+    numblocks: undefined,
+    map: undefined,
+    pairs: undefined,
+    disordered: false,
+  }
+}
+
+function sparseRecord(records: SparseRecords, key: ByteString, value: ByteString): void {
+  switch (key) {
+    case 'major':
+    case 'minor':
+    case 'name':
+    case 'size':
+    case 'realsize':
+    case 'numblocks':
+    case 'map':
+      records[key] = value === '' ? undefined : value
+      return
+    case 'offset':
+    case 'numbytes': {
+      records.pairs ??= []
+      const turn = records.pairs.length % 2 === 0 ? 'offset' : 'numbytes'
+      if (key !== turn) records.disordered = true
+      records.pairs.push(value)
+    }
+  }
+}
+
+/** Whether the records say anything: an empty value takes back what was said (layer-semantics P-03). */
+export function saysSparse(records: SparseRecords | undefined): records is SparseRecords {
+  if (records === undefined) return false
+  const { pairs, disordered, ...texts } = records
+  return pairs !== undefined || Object.values(texts).some((text) => text !== undefined)
 }
 
 function withXattr(

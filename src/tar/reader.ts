@@ -10,12 +10,18 @@ export interface TarListener {
   warning?(entry: ByteString, warning: TarWarning): void
 }
 
+export interface TarOptions {
+  /** Entries in the map of one sparse member, above which it is refused with PLY_BUDGET; a million unless told. */
+  readonly sparseEntries?: number | undefined
+}
+
 /**
  * Reads an archive that is pushed at it in chunks of any size, and tells of each member as soon as its headers are
- * complete. Content is passed over, never copied. Nothing is kept of a chunk after `push` returns.
+ * complete, which for some sparse members is after a part of their payload. Content is passed over, never copied. Nothing
+ * is kept of a chunk after `push` returns.
  *
- * Both calls throw PLY_BAD_LAYER with the rule that is broken (layer-semantics sections 3, 7 and 12), and
- * PLY_UNSUPPORTED for sparse members; after an error the reader must not be used again.
+ * Both calls throw PLY_BAD_LAYER with the rule that is broken (layer-semantics sections 3, 7, 8 and 12), and
+ * PLY_BUDGET for sparse maps that are too long; after an error the reader must not be used again.
  */
 export class TarReader {
   readonly #listener: TarListener
@@ -33,9 +39,9 @@ export class TarReader {
   #ended = false
   #trailing = false
 
-  constructor(listener: TarListener) {
+  constructor(listener: TarListener, { sparseEntries }: TarOptions = {}) {
     this.#listener = listener
-    this.#assembler = new MemberAssembler((entry, warning) => listener.warning?.(entry, warning))
+    this.#assembler = new MemberAssembler((entry, warning) => listener.warning?.(entry, warning), sparseEntries)
   }
 
   /** Bytes pushed so far. */

@@ -1,6 +1,7 @@
 import { MemberAssembler, place } from './assembler.ts'
 import { blockSize, padded } from './header.ts'
 import { badLayer, type Member } from './member.ts'
+import type { TarOptions } from './reader.ts'
 
 /** Archives of small members are read in runs; over large ones only their headers are. */
 const windowSize = 1 << 14
@@ -16,10 +17,13 @@ export interface ArchiveBytes {
  * The members of an archive at rest, in order, seeking over their content. What comes after the end marker is not
  * looked at. Stopping early reads no further.
  *
- * @throws PLY_BAD_LAYER with the rule that is broken, PLY_UNSUPPORTED for sparse members.
+ * @throws PLY_BAD_LAYER with the rule that is broken, PLY_BUDGET for sparse maps that are too long.
  */
-export function* scanTar(archive: ArchiveBytes): Generator<Member, void, undefined> {
-  const assembler = new MemberAssembler(() => {})
+export function* scanTar(
+  archive: ArchiveBytes,
+  { sparseEntries }: TarOptions = {},
+): Generator<Member, void, undefined> {
+  const assembler = new MemberAssembler(() => {}, sparseEntries)
   const window = new Window(archive)
   let position = 0
   while (position + blockSize <= archive.size) {

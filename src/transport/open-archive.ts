@@ -4,14 +4,17 @@ import type { Operation } from '../model/operation.ts'
 import { Pace } from '../model/pace.ts'
 import { type ByteStream, type Bytes, slice } from '../stream/bytes.ts'
 import { compressionOf, decompressed } from '../stream/compression.ts'
+import { segmentsOf, sparseBytes } from '../stream/sparse-bytes.ts'
 import { zstdDecoders } from '../sys/libzstd.ts'
-import { type Member, scanTar } from '../tar/index.ts'
+import { type Member, type SparseMap, scanTar } from '../tar/index.ts'
 import { kindAt, openFile, pacedStream } from './file.ts'
 import { type SourceOptions, standardStream, temporaryDirectoryOf } from './options.ts'
 import { spooled } from './spool.ts'
 
 /** More members than any image archive has: one for a layer, a config, a manifest. */
 const mostMembers = 200_000
+/** More runs than the sparse files of any have: they are kept in memory. */
+const mostRuns = 1_000_000
 
 /** The files of an outer archive, by name, without unpacking it. Names are text, cleaned of `./`. */
 export interface Archive extends Disposable {
@@ -77,6 +80,7 @@ async function* uncompressed(stream: ByteStream, { signal }: Operation): ByteStr
 interface Place {
   readonly data: number
   readonly size: number
+  readonly sparse?: SparseMap | undefined
   /** Where a link leads: a name in the archive. */
   readonly link?: string
 }
@@ -84,9 +88,12 @@ interface Place {
 async function membersOf(bytes: Bytes, where: string, { signal }: Operation): Promise<Map<string, Place>> {
   const places = new Map<string, Place>()
   const pace = new Pace(signal)
+  let runs = 0
   try {
     for (const member of scanTar(bytes)) {
       if (places.size >= mostMembers) throw badArchive(where, `it has more than ${mostMembers} files`)
+      runs += member.sparse?.count ?? 0
+      if (runs > mostRuns) throw badArchive(where, `its sparse files have more than ${mostRuns} runs`)
       const name = cleaned(textOf(member.name))
       // What stands later in an archive replaces what stood earlier.
       if (name !== '') places.set(name, placeOf(member, name))
@@ -101,9 +108,9 @@ async function membersOf(bytes: Bytes, where: string, { signal }: Operation): Pr
 }
 
 function placeOf(member: Member, name: string): Place {
-  const { data, size } = member
+  const { data, size, sparse } = member
   if (member.type === '1') return { data, size: 0, link: cleaned(textOf(member.linkName)) }
-  if (member.type !== '2') return { data, size }
+  if (member.type !== '2') return { data, size, sparse }
   const target = textOf(member.linkName)
   return { data, size: 0, link: cleaned(target.startsWith('/') ? target : posix.join(posix.dirname(name), target)) }
 }
@@ -117,11 +124,18 @@ function archiveOf(where: string, bytes: Bytes, places: ReadonlyMap<string, Plac
       let place = places.get(cleaned(name))
       // Links may lead in a circle.
       for (let steps = 0; place?.link !== undefined && steps < 32; steps++) place = places.get(place.link)
-      return place === undefined || place.link !== undefined ? undefined : slice(bytes, place.data, place.size)
+      return place === undefined || place.link !== undefined ? undefined : contentAt(bytes, place)
     },
     close,
     [Symbol.dispose]: close,
   }
+}
+
+function contentAt(bytes: Bytes, { data, size, sparse }: Place): Bytes {
+  if (sparse === undefined) return slice(bytes, data, size)
+  const { count, logical: start, length, stored } = sparse
+  const content = sparseBytes(bytes, size, segmentsOf(count, { start, length, stored }))
+  return slice(content, 0, size)
 }
 
 function cleaned(name: string): string {

@@ -58,23 +58,6 @@ describe('entry types', () => {
     expect(refusal(archive(member({ type: '4', minor: base256(-1n, 8) })))).toBe('T-07')
     expect(refusal(archive(member({ type: '5', major: 4096 })))).toBeUndefined()
   })
-
-  test('S-01: sparse members of every form are refused for now, by name', () => {
-    const forms = [
-      archive(member({ type: 'S', name: 'holes', magic: gnu })),
-      archive(pax({ 'GNU.sparse.major': '1', 'GNU.sparse.minor': '0' }), member({ name: 'holes' })),
-      archive(pax({ 'GNU.sparse.numblocks': '0' }), member({ name: 'holes' })),
-    ]
-    for (const bytes of forms) {
-      try {
-        readAll(bytes)
-        expect.unreachable()
-      } catch (error) {
-        expect(codeOf(error)).toBe('PLY_UNSUPPORTED')
-        expect(error).toMatchObject({ details: { entry: 'holes', rule: 'S-01' } })
-      }
-    }
-  })
 })
 
 describe('numbers', () => {
