@@ -3,7 +3,7 @@ import type { Digest } from '../model/digest.ts'
 import { type Attributes, defaultDirectory, type Kind, noXattrs, type Xattrs } from '../model/entry.ts'
 import type { ByteSink } from '../stream/bytes.ts'
 import { InodeColumns } from './columns.ts'
-import type { Device, ExternalLink, InodeFacts, NewInode } from './format.ts'
+import type { Device, ExternalLink, InodeFacts, NewInode, SpillSegments } from './format.ts'
 import { unrepresentable } from './refusal.ts'
 import { writeIndex } from './writer.ts'
 import { XattrSets } from './xattr-sets.ts'
@@ -15,6 +15,8 @@ export interface WriteOptions {
   readonly devices: readonly Device[]
   /** zlib's CRC-32 of each 64 KiB page of device 0, for the index of a layer. */
   readonly tarPages?: Uint32Array
+  /** What of device 1, the layer's spill, is in device 0. Only beside `tarPages`. */
+  readonly segments?: SpillSegments | undefined
   readonly signal?: AbortSignal | undefined
 }
 

@@ -2,7 +2,7 @@ import type { ByteString } from '../model/bytes.ts'
 import type { Digest } from '../model/digest.ts'
 import type { Attributes, Kind, Xattrs } from '../model/entry.ts'
 
-/** Where the content of a file lies: a run of bytes in one of the tars that the index points into. */
+/** Where the content of a file lies: a run of bytes in one of the devices that the index points into. */
 export interface Extent {
   /** Number of the device, 0-based, in the order of `Index.devices`. */
   readonly device: number
@@ -23,7 +23,7 @@ export interface InodeFacts {
   readonly ghost: boolean
   readonly opaque: boolean
   readonly whiteout: boolean
-  /** Number of the device (= layer) that the inode's attributes come from, 0-based. */
+  /** Number of the device (a tar) of the layer that the inode's attributes come from, 0-based. */
   readonly layer: number
   /** Byte offset of the entry's first header block in that layer's tar; `undefined` where no entry describes it. */
   readonly header: number | undefined
@@ -56,10 +56,25 @@ export interface IndexEntry {
   readonly kind: Kind
 }
 
-/** One tar that an index points into. */
+/** What an index points into: a layer's tar, or its spill. */
 export interface Device {
-  /** The diffID of the tar. */
+  /** The diffID of the layer. */
   readonly diffId: Digest
-  /** Bytes of the tar. */
+  /** Bytes of the tar, or of the spill. */
   readonly size: number
+  /** The layer's spill: the logical content of its sparse files, which the layer's own index maps to the tar. */
+  readonly spill?: true
+}
+
+/**
+ * What of a spill is stored in the tar: rows in order of `spill`, none empty, none overlapping; everything else is zeros.
+ * Columns, with room for at least `count` rows; all numbers are bytes.
+ */
+export interface SpillSegments {
+  readonly count: number
+  /** Where in the spill the row begins. */
+  readonly spill: Float64Array
+  /** Where in the tar its bytes begin. */
+  readonly tar: Float64Array
+  readonly length: Float64Array
 }

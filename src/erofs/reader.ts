@@ -3,6 +3,7 @@ import { type ByteString, byteString } from '../model/bytes.ts'
 import type { Kind, Stat, Xattrs } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
+import type { Segments } from '../stream/sparse-bytes.ts'
 import { Directories } from './directories.ts'
 import { FactTable } from './fact-table.ts'
 import type { Device, Extent, ExternalLink, IndexEntry, InodeFacts } from './format.ts'
@@ -12,8 +13,9 @@ import type { OverlayData } from './overlay-data.ts'
 import { pageSize } from './page-output.ts'
 import { Pages } from './pages.ts'
 import type { Fail } from './refusal.ts'
+import { SegmentTable } from './segment-table.ts'
 import { blockSize, decodeSuperblock, deviceSlotSize, deviceTableAt, inodesStart, superblockAt } from './superblock.ts'
-import { decodeFooter, type Footer, footerSize, linkHeaderSize } from './trailer.ts'
+import { decodeFooter, type Footer, footerSize, linkHeaderSize, segmentSize } from './trailer.ts'
 
 export interface IndexOptions {
   /** Whose index it is, for error messages. */
@@ -72,10 +74,10 @@ export class Index {
     if (end + slots.length * 8 !== footer.facts || inodes !== footer.factCount)
       fail('its image and its trailer do not fit together')
     const sizes = this.#pages.copy(end, slots.length * 8)
-    this.devices = slots.map(({ diffId, blocks: length }, number) => {
+    this.devices = slots.map(({ diffId, blocks: length, spill }, number) => {
       const size = Number(sizes.readBigUInt64LE(number * 8))
       if (Math.ceil(size / blockSize) !== length) fail(`the sizes of device ${number} disagree`)
-      return { diffId, size }
+      return spill ? { diffId, size, spill } : { diffId, size }
     })
     this.root = rootNid
     this.inodes = inodes
@@ -154,9 +156,32 @@ export class Index {
   tarPages(): Uint32Array | undefined {
     const { tarPages, pages } = this.#footer
     if (tarPages === pages) return undefined
-    const size = this.devices[0]?.size ?? 0
-    if ((pages - tarPages) / 4 !== Math.ceil(size / pageSize)) this.#fail('it has checksums for another tar')
-    return numbers(this.#pages.copy(tarPages, pages - tarPages))
+    return numbers(this.#pages.copy(tarPages, this.#segmentsAt() - tarPages))
+  }
+
+  /**
+   * The layer's spill, which is its device 1: what of it is stored in device 0. `undefined` if it has none; a folded tree has
+   * spills only as devices.
+   */
+  spillSegments(): (Segments & { readonly size: number }) | undefined {
+    const [tar, spill] = this.devices
+    const { tarPages, pages } = this.#footer
+    if (tar === undefined || tarPages === pages) return undefined
+    const at = this.#segmentsAt()
+    const count = (pages - at) / segmentSize
+    if (count === 0 && spill === undefined) return undefined
+    if (count === 0 || spill?.spill !== true || spill.diffId !== tar.diffId || this.devices.length > 2) {
+      return this.#fail('its segments do not fit its devices')
+    }
+    return new SegmentTable(this.#pages, at, count, { spill: spill.size, tar: tar.size }, this.#fail)
+  }
+
+  /** Behind the checksums of the tar. */
+  #segmentsAt(): number {
+    const { tarPages, pages } = this.#footer
+    const at = tarPages + Math.ceil((this.devices[0]?.size ?? 0) / pageSize) * 4
+    if (at > pages || (pages - at) % segmentSize !== 0) this.#fail('it has checksums for another tar')
+    return at
   }
 
   /** Safe to call twice. */

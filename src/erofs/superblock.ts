@@ -28,7 +28,12 @@ export interface Superblock {
 export interface DeviceSlot {
   readonly diffId: Digest
   readonly blocks: number
+  readonly spill: boolean
 }
+
+/** In a slot behind the diffID, where a tar has zeros. */
+const spillTag = Buffer.from('spill'.padEnd(32, '\0'), 'latin1')
+const tarTag = Buffer.alloc(32)
 
 /** The file system's uuid: kernel overlays name lower inodes by it, so it must differ from index to index. */
 export function indexUuid(seed: Digest): Buffer {
@@ -54,11 +59,18 @@ export function encodeSuperblock({ rootNid, inodes, blocks, uuid, devices }: Sup
   head.writeUInt16LE(devices.length, superblockAt + 86)
   head.writeUInt16LE(deviceTableAt / deviceSlotSize, superblockAt + 88)
   let address = blocks
-  devices.forEach(({ diffId, size }, number) => {
+  devices.forEach(({ diffId, size, spill }, number) => {
     const at = deviceTableAt + deviceSlotSize * number
     const length = Math.ceil(size / blockSize)
-    if (address + length >= 2 ** 32) throw unrepresentable(diffId, 'an index and its tars have at most 2 TiB together')
     head.write(hexOf(diffId), at, 'hex')
+    if (spill) {
+      if (length >= 2 ** 32) throw unrepresentable(diffId, 'the sparse files of a layer have at most 2 TiB together')
+      spillTag.copy(head, at + 32)
+      head.writeUInt32LE(length, at + 64)
+      // No place in the address space: a spill is mostly holes, and would use it up.
+      return
+    }
+    if (address + length >= 2 ** 32) throw unrepresentable(diffId, 'an index and its tars have at most 2 TiB together')
     // Where the tar stands in one address space of blocks behind the image: what mounts of image and tars in one file use.
     head.writeUInt32LE(length, at + 64)
     head.writeUInt32LE(address, at + 68)
@@ -88,7 +100,10 @@ export function decodeSuperblock(
   const slots: DeviceSlot[] = []
   for (let number = 0; number < count; number++) {
     const slot = head.subarray(deviceTableAt + deviceSlotSize * number, deviceTableAt + deviceSlotSize * (number + 1))
-    slots.push({ diffId: `sha256:${slot.toString('hex', 0, 32)}` as Digest, blocks: slot.readUInt32LE(64) })
+    const tag = slot.subarray(32, 64)
+    const spill = tag.equals(spillTag)
+    if (!spill && !tag.equals(tarTag)) fail(`device ${number} is of an unknown kind`)
+    slots.push({ diffId: `sha256:${slot.toString('hex', 0, 32)}` as Digest, blocks: slot.readUInt32LE(64), spill })
   }
   return {
     rootNid: field.readUInt16LE(14),

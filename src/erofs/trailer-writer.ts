@@ -3,11 +3,11 @@ import type { Pace } from '../model/pace.ts'
 import type { ByteSink } from '../stream/bytes.ts'
 import type { WriteOptions } from './builder.ts'
 import type { IndexContent } from './content.ts'
-import type { Device } from './format.ts'
+import type { Device, SpillSegments } from './format.ts'
 import { type Layout, roundUp } from './layout.ts'
 import { findOverlayData } from './overlay-data.ts'
 import type { PageOutput } from './page-output.ts'
-import { encodeFooter, factSize, linkHeaderSize } from './trailer.ts'
+import { encodeFooter, factSize, linkHeaderSize, segmentSize } from './trailer.ts'
 import type { Walk } from './walk.ts'
 import { put } from './writer.ts'
 
@@ -18,7 +18,7 @@ export async function writeTrailer(
   layout: Layout,
   output: PageOutput,
   sink: ByteSink,
-  { devices, tarPages }: WriteOptions,
+  { devices, tarPages, segments }: WriteOptions,
   pace: Pace,
 ): Promise<void> {
   await writeSizes(output, devices)
@@ -28,6 +28,7 @@ export async function writeTrailer(
   const linkCount = await writeLinks(content, walk, layout, output)
   const tarAt = output.position
   await writeNumbers(output, tarPages ?? new Uint32Array(0))
+  if (segments !== undefined) await writeSegments(output, segments, pace)
   const pages = output.position
   await output.end()
   const sums = Buffer.alloc(output.sums.length * 4)
@@ -93,4 +94,25 @@ async function writeNumbers(output: PageOutput, numbers: Uint32Array): Promise<v
       for (let i = 0; i < part.length; i++) buffer.writeUInt32LE(part[i]!, at + i * 4)
     })
   }
+}
+
+async function writeSegments(
+  output: PageOutput,
+  { count, spill, tar, length }: SpillSegments,
+  pace: Pace,
+): Promise<void> {
+  for (let row = 0; row < count; row++) {
+    const start = output.position
+    if (!output.fits(start + segmentSize)) await output.flush(start + segmentSize)
+    const at = output.take(start, start + segmentSize)
+    writeU64(output.buffer, spill[row]!, at)
+    writeU64(output.buffer, tar[row]!, at + 8)
+    writeU64(output.buffer, length[row]!, at + 16)
+    if (pace.due()) await pace.rest()
+  }
+}
+
+function writeU64(buffer: Buffer, value: number, at: number): void {
+  buffer.writeUInt32LE(value % 2 ** 32, at)
+  buffer.writeUInt32LE(Math.floor(value / 2 ** 32), at + 4)
 }

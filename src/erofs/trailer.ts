@@ -5,6 +5,7 @@ import type { Fail } from './refusal.ts'
 export const factSize = 16
 export const footerSize = 64
 export const linkHeaderSize = 12
+export const segmentSize = 24
 
 const magic = 'plyfsidx'
 /** The version of the format, in every footer and in every record that remembers inode numbers. */
@@ -17,6 +18,7 @@ export interface Footer {
   readonly factCount: number
   readonly links: number
   readonly linkCount: number
+  /** The segments of the spill stand behind as many sums as the tar has pages. */
   readonly tarPages: number
   /** Sums of the pages of everything before this offset. */
   readonly pages: number

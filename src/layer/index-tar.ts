@@ -38,8 +38,8 @@ export interface IndexedLayer {
 
 /**
  * Reads a layer's tar as it is pushed, in chunks of any size, and collects its index. Memory grows with the number of
- * entries, never with their size. `push` and `finish` throw PLY_BAD_LAYER with the rule that is broken, PLY_BUDGET
- * and PLY_UNSUPPORTED.
+ * entries, and with the runs of sparse files, never with their size. `push` and `finish` throw PLY_BAD_LAYER with the
+ * rule that is broken, and PLY_BUDGET.
  */
 export class LayerIndexer {
   readonly findings: Findings
@@ -56,10 +56,13 @@ export class LayerIndexer {
     const tree = new LayerTree(this.findings, this.limits)
     this.#tree = tree
     this.#tally = hashing ? new Tally() : undefined
-    this.#reader = new TarReader({
-      member: (member) => tree.add(member),
-      warning: (entry, { rule, text }) => this.findings.warn(entry, rule, text),
-    })
+    this.#reader = new TarReader(
+      {
+        member: (member) => tree.add(member),
+        warning: (entry, { rule, text }) => this.findings.warn(entry, rule, text),
+      },
+      { sparseEntries: this.limits.sparseEntries },
+    )
   }
 
   /** Bytes of tar so far. */
@@ -78,16 +81,23 @@ export class LayerIndexer {
     if (diffId === undefined) throw new TypeError('an indexer that does not hash must be told the diffID')
     this.#reader.end()
     this.#tree.finish()
-    const { builder } = this.#tree
+    const { builder, spill } = this.#tree
     const tarSize = this.#reader.position
     const tarPages = this.#pages.finish()
+    const tar = { diffId, size: tarSize }
+    const written = {
+      uuidSeed: diffId,
+      tarPages,
+      ...(spill.count === 0
+        ? { devices: [tar] }
+        : { devices: [tar, { diffId, size: spill.size, spill: true } as const], segments: spill }),
+    }
     return {
       diffId,
       tarSize,
       findings: this.findings,
       refersBelow: this.#tree.refersBelow,
-      writeIndex: (sink, { signal } = {}) =>
-        builder.write(sink, { uuidSeed: diffId, devices: [{ diffId, size: tarSize }], tarPages, signal }),
+      writeIndex: (sink, { signal } = {}) => builder.write(sink, { ...written, signal }),
     }
   }
 }

@@ -8,6 +8,7 @@ import { Markers } from './markers.ts'
 import { cleanName, legacyLinks, whiteoutPrefix } from './names.ts'
 import { Placement } from './placement.ts'
 import type { Findings } from './report.ts'
+import { Spill } from './spill.ts'
 import type { Arrival } from './walk.ts'
 
 /**
@@ -18,6 +19,8 @@ import type { Arrival } from './walk.ts'
  * Everything throws PLY_BAD_LAYER with the rule that is broken, and PLY_BUDGET.
  */
 export class LayerTree {
+  /** The content of sparse files. */
+  readonly spill: Spill
   readonly #findings: Findings
   readonly #limits: LayerLimits
   readonly #placement: Placement
@@ -28,6 +31,7 @@ export class LayerTree {
   constructor(findings: Findings, limits: LayerLimits) {
     this.#findings = findings
     this.#limits = limits
+    this.spill = new Spill(limits)
     this.#placement = new Placement(findings, limits)
     this.#hardlinks = new Hardlinks(this.#placement)
     this.#markers = new Markers(this.#placement)
@@ -110,6 +114,7 @@ export class LayerTree {
   }
 
   #fresh(member: Member, opaque: boolean) {
-    return freshInode(member, opaque, this.#limits, (rule, text) => this.#findings.warn(member.name, rule, text))
+    const warn = (rule: string, text: string) => this.#findings.warn(member.name, rule, text)
+    return freshInode(member, opaque, this.#limits, this.spill, warn)
   }
 }

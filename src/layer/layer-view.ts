@@ -2,7 +2,8 @@ import { type Device, factBits, type Index } from '../erofs/index.ts'
 import { type ByteString, compareBytes } from '../model/bytes.ts'
 import type { Kind, Stat, Xattrs } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
-import { type Bytes, memoryBytes, slice } from '../stream/bytes.ts'
+import { type Bytes, memoryBytes, slice, zeroBytes } from '../stream/bytes.ts'
+import { spillBytes } from './spill.ts'
 import {
   type ContentPlace,
   type IndexedView,
@@ -32,6 +33,7 @@ class IndexView implements IndexedView {
   readonly #index: Index
   readonly #openTar: () => Bytes
   #tar: Bytes | undefined
+  #spill: Bytes | undefined
   #closed = false
   /** By directory, in byte order of the names. */
   #links: ReadonlyMap<number, ReadonlyMap<ByteString, Verdict>> | undefined
@@ -81,13 +83,13 @@ class IndexView implements IndexedView {
   open(ino: number): Bytes {
     const extent = this.#index.extent(ino)
     const { size } = this.#index.stat(ino)
-    if (extent === undefined) return size === 0 ? memoryBytes(new Uint8Array(0)) : hole(size)
+    if (extent === undefined) return size === 0 ? memoryBytes(new Uint8Array(0)) : zeroBytes(size)
     if (this.#closed) throw new PlyError('EBADF', { syscall: 'open' })
-    const tar = (this.#tar ??= this.#openTar())
-    if (extent.offset + size > tar.size) {
+    const device = this.devices[extent.device]?.spill ? this.#openSpill() : this.#openedTar()
+    if (extent.offset + size > device.size) {
       throw new PlyError('EIO', { syscall: 'open' }, { cause: new Error('the tar is shorter than its index says') })
     }
-    return slice(tar, extent.offset, size)
+    return slice(device, extent.offset, size)
   }
 
   provenance(ino: number): Provenance {
@@ -97,7 +99,9 @@ class IndexView implements IndexedView {
   place(ino: number): ContentPlace | undefined {
     if (this.#index.kind(ino) !== 'file') return undefined
     const extent = this.#index.extent(ino)
-    return extent && { layer: this.#layer(extent.device), offset: extent.offset }
+    if (extent === undefined) return undefined
+    const { diffId: layer, spill } = this.devices[extent.device]!
+    return spill ? { layer, offset: extent.offset, spill } : { layer, offset: extent.offset }
   }
 
   close(): void {
@@ -111,6 +115,17 @@ class IndexView implements IndexedView {
     if (flags & factBits.whiteout) return whiteout
     if (flags & factBits.ghost) return { says: 'ghost', ino }
     return placed(ino, flags, kind)
+  }
+
+  #openedTar(): Bytes {
+    return (this.#tar ??= this.#openTar())
+  }
+
+  /** It reads the tar and the index, which this view closes. */
+  #openSpill(): Bytes {
+    const spill = (this.#spill ??= spillBytes(this.#index, () => this.#openedTar()))
+    if (spill === undefined) throw new PlyError('PLY_BAD_INDEX', { what: 'a layer', reason: 'it lacks its segments' })
+    return spill
   }
 
   #layer(device: number) {
@@ -142,18 +157,5 @@ function placed(ino: number, flags: number, kind: Kind): Placed {
     kind,
     implied: (flags & factBits.implied) !== 0,
     opaque: (flags & factBits.opaque) !== 0,
-  }
-}
-
-/** Content that no device holds: zeros. */
-function hole(size: number): Bytes {
-  return {
-    size,
-    read(into, position) {
-      const length = Math.max(0, Math.min(into.length, size - position))
-      into.fill(0, 0, length)
-      return length
-    },
-    close() {},
   }
 }

@@ -17,6 +17,8 @@ export interface LayerLimits {
   readonly xattrsSize: number
   /** Symlinks followed for one name. */
   readonly symlinkSteps: number
+  /** Entries in the map of one sparse file. */
+  readonly sparseEntries: number
   /** Bytes of memory that a zstd frame may ask for. */
   readonly zstdWindow: number
 }
@@ -29,6 +31,7 @@ export const defaultLimits: LayerLimits = {
   xattrSize: 65_535,
   xattrsSize: 255 * 1024,
   symlinkSteps: 255,
+  sparseEntries: 1_000_000,
   zstdWindow: 128 << 20,
 }
 

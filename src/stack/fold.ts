@@ -12,7 +12,7 @@ import { StackedTree } from './stacked-tree.ts'
 /** A merged index in the making: no whiteouts are left in it. */
 export interface Fold {
   readonly builder: IndexBuilder
-  /** The tars it points into: a layer's once, however often it is in the stack, base first. */
+  /** The tars and spills it points into: a layer's once, however often it is in the stack, base first. */
   readonly devices: readonly Device[]
 }
 
@@ -26,7 +26,7 @@ interface Origin {
  * Stacks views over a folded tree into one index. Folding a stack at once, or its layers one after another, gives the
  * same index byte for byte (layer-semantics A-02). Views and base stay open.
  *
- * Every inode keeps where it comes from: the layer (as the number of its device) and the offset of its header.
+ * Every inode keeps where it comes from: the layer (as the number of its tar) and the offset of its header.
  * @throws PLY_BAD_LAYER if a layer refers to what is not below it, PLY_ABORTED.
  */
 export async function fold(
@@ -38,7 +38,7 @@ export async function fold(
   const tree = new StackedTree(views, base)
   const origins: readonly Origin[] = base === undefined ? views : [base, ...views]
   const devices = distinct([...(base?.devices ?? []), ...views.flatMap((view) => view.devices)])
-  const numbers = new Map(devices.map(({ diffId }, number) => [diffId, number]))
+  const numbers = new DeviceNumbers(devices)
   const builder = new IndexBuilder()
   /** Files that may have more than one name, and what they are in the builder. */
   const linked = new Map<number, number>()
@@ -79,7 +79,7 @@ export interface TreeToWrite extends Operation {
 }
 
 /**
- * Writes the folded index of a stack, as `foldedTree` reads it and the kernel mounts it: one device a layer, in the
+ * Writes the folded index of a stack, as `foldedTree` reads it and the kernel mounts it: one device a layer, or two, in the
  * order of `Fold.devices`. @throws as `fold` does.
  */
 export async function writeTree(into: ByteSink, { chainId, views, base, signal }: TreeToWrite): Promise<void> {
@@ -93,17 +93,17 @@ function newInode(
   stat: Stat,
   origin: Origin,
   own: number,
-  numbers: ReadonlyMap<DiffId, number>,
+  numbers: DeviceNumbers,
 ): NewInode {
   const { layer, header } = origin.provenance(own)
   const { kind, mode, uid, gid, mtime, size, major, minor } = stat
-  const facts = { layer: deviceOf(layer, numbers), header, implied: kind === 'directory' && header === undefined }
+  const facts = { layer: numbers.of(layer), header, implied: kind === 'directory' && header === undefined }
   const common = { mode, uid, gid, mtime, xattrs: tree.xattrs(ino), facts }
   switch (kind) {
     case 'file': {
       const place = origin.place(own)
       if (place === undefined) return { kind, ...common, size }
-      return { kind, ...common, size, extent: { device: deviceOf(place.layer, numbers), offset: place.offset } }
+      return { kind, ...common, size, extent: { device: numbers.of(place.layer, place.spill), offset: place.offset } }
     }
     case 'symlink':
       return { kind, ...common, target: tree.readlink(ino) }
@@ -119,14 +119,24 @@ function newInode(
   }
 }
 
-function deviceOf(layer: DiffId, numbers: ReadonlyMap<DiffId, number>): number {
-  const number = numbers.get(layer)
-  if (number === undefined)
-    throw new PlyError('PLY_BAD_INDEX', { what: layer, reason: 'it points into a tar it does not name' })
-  return number
+/** The numbers of devices, by the layer they are of. */
+class DeviceNumbers {
+  readonly #tars = new Map<DiffId, number>()
+  readonly #spills = new Map<DiffId, number>()
+
+  constructor(devices: readonly Device[]) {
+    for (const [number, { diffId, spill }] of devices.entries()) (spill ? this.#spills : this.#tars).set(diffId, number)
+  }
+
+  of(layer: DiffId, spill = false): number {
+    const number = (spill ? this.#spills : this.#tars).get(layer)
+    if (number === undefined)
+      throw new PlyError('PLY_BAD_INDEX', { what: layer, reason: 'it points into a device it does not name' })
+    return number
+  }
 }
 
 /** A layer can be in a stack twice. */
 function distinct(devices: readonly Device[]): readonly Device[] {
-  return [...new Map(devices.map((device) => [device.diffId, device])).values()]
+  return [...new Map(devices.map((device) => [`${device.diffId} ${device.spill}`, device])).values()]
 }

@@ -11,12 +11,12 @@ import type { Tree, TreeEntry } from './tree.ts'
  * A stack of layers folded into one index (see `writeTree`): its inode numbers are the index's, which stay for as long
  * as the store format does.
  *
- * The tars are opened one by one when content is first read, each once, and closed with the tree. What comes from a
+ * The devices (tars and spills) are opened one by one when content is first read, each once, and closed with the tree. What comes from a
  * damaged index throws PLY_BAD_INDEX.
  */
 export class FoldedTree implements Tree {
   readonly root: number
-  /** The tars, base first. */
+  /** The tars, base first, each followed by the spill of its layer where it has one. */
   readonly devices: readonly Device[]
   readonly index: Index
   readonly digests: ContentDigests | undefined
@@ -65,19 +65,21 @@ export class FoldedTree implements Tree {
   open(ino: number): Bytes {
     const extent = this.index.extent(ino)
     const { size } = this.index.stat(ino)
-    if (extent === undefined) return size === 0 ? memoryBytes(new Uint8Array(0)) : zeros(size)
-    return slice(this.#device(extent), extent.offset, size)
+    if (extent === undefined) return size === 0 ? memoryBytes(new Uint8Array(0)) : zeroBytes(size)
+    return slice(this.#opening(extent), extent.offset, size)
   }
 
   /** Which layer the inode's attributes come from. */
   provenance(ino: number): Provenance {
-    return { layer: this.#diffId(this.index.layer(ino)), header: this.index.header(ino) }
+    return { layer: this.#device(this.index.layer(ino)).diffId, header: this.index.header(ino) }
   }
 
-  /** Where a file's content lies; `undefined` where it has no bytes in a tar. @throws EISDIR, EINVAL */
+  /** Where a file's content lies; `undefined` where it has no bytes in a device. @throws EISDIR, EINVAL */
   place(ino: number): ContentPlace | undefined {
     const extent = this.index.extent(ino)
-    return extent && { layer: this.#diffId(extent.device), offset: extent.offset }
+    if (extent === undefined) return undefined
+    const { diffId: layer, spill } = this.#device(extent.device)
+    return spill ? { layer, offset: extent.offset, spill } : { layer, offset: extent.offset }
   }
 
   close(): void {
@@ -85,35 +87,23 @@ export class FoldedTree implements Tree {
     for (const device of this.#opened) device?.close()
     this.#opened.length = 0
     this.index.close()
+    this.#memory?.close()
   }
 
-  #device({ device }: Extent): Bytes {
+  #opening({ device }: Extent): Bytes {
     if (this.#closed) throw new PlyError('EBADF', { syscall: 'read' })
     return (this.#opened[device] ??= this.#openDevice(this.#device(device)))
   }
 
-  #diffId(device: number): DiffId {
-    const found = this.devices[device]
+  #device(number: number): Device {
+    const found = this.devices[number]
     if (found === undefined)
-      throw new PlyError('PLY_BAD_INDEX', { what: 'a tree', reason: `there is no layer ${device}` })
-    return found.diffId
+      throw new PlyError('PLY_BAD_INDEX', { what: 'a tree', reason: `there is no layer ${number}` })
+    return found
   }
 }
 
 /** A tree over a folded index. `openDevice` answers with the tar or the spill of a layer; it is called at most once for each. */
 export function foldedTree(index: Index, openDevice: (device: Device) => Bytes): FoldedTree {
   return new FoldedTree(index, openDevice)
-}
-
-/** A file that is nothing but a hole. */
-function zeros(size: number): Bytes {
-  return {
-    size,
-    read(into, position) {
-      const length = Math.max(0, Math.min(into.length, size - position))
-      into.fill(0, 0, length)
-      return length
-    },
-    close() {},
-  }
 }

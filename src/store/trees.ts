@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { Device } from '../erofs/index.ts'
 import type { IndexedView } from '../layer/index.ts'
 import type { ChainId } from '../model/digest.ts'
 import { chainIds, hexOf } from '../model/digest.ts'
@@ -11,8 +12,8 @@ import type { Tree } from '../stack/tree.ts'
 import type { Disk, Lock } from '../sys/disk.ts'
 import { cacheDraft } from './cache-draft.ts'
 import { openIndex } from './cached-index.ts'
-import type { LayerId, Layers } from './layers.ts'
 import type { LayerDigests } from './content-digests.ts'
+import type { LayerId, Layers } from './layers.ts'
 import type { Layout } from './layout.ts'
 
 /** More unfolded layers than this on a cached prefix are folded before they are read. */
@@ -25,8 +26,8 @@ export interface TreesOptions {
   readonly disk: Disk
   readonly layout: Layout
   readonly layers: Layers
-  readonly writable: boolean
   readonly digests: LayerDigests
+  readonly writable: boolean
   /** Holds off collection while caches are written. @throws PLY_STORE_READ_ONLY */
   lease(operation: Operation): Promise<Lock>
 }
@@ -43,16 +44,16 @@ export class Trees {
   readonly #disk: Disk
   readonly #layout: Layout
   readonly #layers: Layers
-  readonly #writable: boolean
   readonly #digests: LayerDigests
+  readonly #writable: boolean
   readonly #lease: TreesOptions['lease']
 
   constructor({ disk, layout, layers, digests, writable, lease }: TreesOptions) {
     this.#disk = disk
     this.#layout = layout
     this.#layers = layers
-    this.#writable = writable
     this.#digests = digests
+    this.#writable = writable
     this.#lease = lease
   }
 

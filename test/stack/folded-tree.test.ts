@@ -22,7 +22,7 @@ test('tars are opened when content is read, each once, and closed with the tree'
   const opened: DiffId[] = []
   const closed: DiffId[] = []
   const own = views()
-  const tree = foldedTree(Index.open(memoryBytes(await foldedBytes(own))), (diffId) => {
+  const tree = foldedTree(Index.open(memoryBytes(await foldedBytes(own))), ({ diffId }) => {
     opened.push(diffId)
     return { ...tarOf(own, diffId), close: () => void closed.push(diffId) }
   })

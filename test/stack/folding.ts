@@ -17,7 +17,7 @@ export async function foldedBytes(views: readonly IndexedView[], base?: FoldedTr
 /** A folded tree over views of models; `all` are those whose tars it may read, when a base brings some. */
 export async function folded(views: readonly IndexedView[], base?: FoldedTree, all = views): Promise<FoldedTree> {
   const bytes = await foldedBytes(views, base)
-  return foldedTree(Index.open(memoryBytes(bytes)), (diffId) => tarOf(all, diffId))
+  return foldedTree(Index.open(memoryBytes(bytes)), ({ diffId }) => tarOf(all, diffId))
 }
 
 /** The tar of one of these views. */
