@@ -12,7 +12,7 @@ import type { BlobPlace } from './blob-place.ts'
 import { onDisk } from './disk-errors.ts'
 import { kindAt, openFile, readNames } from './file.ts'
 import { describeDocument, layoutSource } from './layout-source.ts'
-import type { SinkOptions, SourceOptions } from './options.ts'
+import { decompressionOf, type SinkOptions, type SourceOptions } from './options.ts'
 import { blobsOf, makeDirectories, removeIfEmpty, StagedBlobs } from './staged-blobs.ts'
 import { syncDirectory, writeWhole } from './staged-file.ts'
 
@@ -54,7 +54,7 @@ export async function dirSource(details: string, options: SourceOptions): Promis
     },
   }
   const index = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [descriptor] } as const
-  return layoutSource(place, index, { platform: options.platform }, () => {})
+  return layoutSource(place, index, { platform: options.platform, decompression: decompressionOf(options) }, () => {})
 }
 
 /**

@@ -1,7 +1,7 @@
 import { imageOf, readDocuments } from '../image/assemble.ts'
 import type { Image, ImageSource, Layer, Listed } from '../image/image.ts'
 import { imageFromBlobs, layerFromBlob } from '../image/image-from-blobs.ts'
-import { type DiffId, digestOf, isDigest } from '../model/digest.ts'
+import { type DiffId, type Digest, digestOf, isDigest } from '../model/digest.ts'
 import { type Descriptor, mediaTypes } from '../model/documents.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { Operation } from '../model/operation.ts'
@@ -9,17 +9,16 @@ import { type ArchivedImage, configLimit, parseArchiveManifest, parseConfig } fr
 import { fitness, formatPlatform, parsePlatform } from '../model/platform.ts'
 import { normalName } from '../model/reference.ts'
 import type { ByteStream, Bytes } from '../stream/bytes.ts'
-import { type Compression, compressionOf, decompressed } from '../stream/compression.ts'
+import { type Compression, compressionOf, type DecompressionOptions, decompressed } from '../stream/compression.ts'
 import { counted, drain, Tally } from '../stream/hash.ts'
 import { verified } from '../stream/verify.ts'
-import { zstdDecoders } from '../sys/libzstd.ts'
 import { dockerDetails } from './details.ts'
 import { layoutManifest } from './docker-archive-layout.ts'
 import { synthesised } from './docker-archive-manifest.ts'
 import { pacedStream } from './file.ts'
 import { readMember } from './oci-archive.ts'
 import { type Archive, badArchive, openArchive } from './open-archive.ts'
-import type { SourceOptions } from './options.ts'
+import { decompressionOf, type SourceOptions } from './options.ts'
 
 /**
  * Images of what `docker save` and `podman save` write, read in place: `docker-archive:FILE[:NAME[:TAG]][@INDEX]`; `-` is
@@ -41,7 +40,7 @@ export async function dockerArchiveSource(details: string, options: SourceOption
     const images = parseArchiveManifest(raw, `manifest.json in ${archive.where}`)
     const made = new Map<ArchivedImage, Promise<Image>>()
     const imageAt = (one: ArchivedImage, operation: Operation): Promise<Image> => {
-      const known = made.get(one) ?? readImage(archive, one, operation)
+      const known = made.get(one) ?? readImage(archive, one, options, operation)
       made.set(one, known)
       // One that failed, or was stopped, may succeed the next time.
       known.catch(() => made.delete(one))
@@ -104,12 +103,18 @@ function normalOrSame(tag: string): string {
   }
 }
 
-async function readImage(archive: Archive, one: ArchivedImage, operation: Operation): Promise<Image> {
+async function readImage(
+  archive: Archive,
+  one: ArchivedImage,
+  options: SourceOptions,
+  operation: Operation,
+): Promise<Image> {
+  const decompression = decompressionOf(options)
   const rawConfig = await readMember(archive, one.config, configLimit)
   if (rawConfig === undefined) throw badArchive(archive.where, `manifest.json names ${one.config}, which is not there`)
   checkName(one.config, rawConfig)
   const kept = await layoutManifest(archive, digestOf(rawConfig), operation)
-  if (kept !== undefined) return imageFromBlobs(kept.descriptor, kept.read, { ...operation, zstd: zstdDecoders() })
+  if (kept !== undefined) return imageFromBlobs(kept.descriptor, kept.read, { ...operation, ...decompression })
 
   const config = parseConfig(rawConfig, `${one.config} in ${archive.where}`)
   const diffIds = config.rootfs.diff_ids
@@ -120,7 +125,8 @@ async function readImage(archive: Archive, one: ArchivedImage, operation: Operat
     )
   }
   const layers: Layer[] = []
-  for (const [i, name] of one.layers.entries()) layers.push(await layerAt(archive, name, diffIds[i]!, operation))
+  for (const [i, name] of one.layers.entries())
+    layers.push(await layerAt(archive, name, diffIds[i]!, decompression, operation))
   return imageOf(
     readDocuments(
       synthesised(
@@ -132,7 +138,13 @@ async function readImage(archive: Archive, one: ArchivedImage, operation: Operat
   )
 }
 
-async function layerAt(archive: Archive, name: string, diffId: DiffId, operation: Operation): Promise<Layer> {
+async function layerAt(
+  archive: Archive,
+  name: string,
+  diffId: DiffId,
+  decompression: DecompressionOptions,
+  operation: Operation,
+): Promise<Layer> {
   const open = (): Bytes => {
     const bytes = archive.open(name)
     if (bytes === undefined)
@@ -144,13 +156,11 @@ async function layerAt(archive: Archive, name: string, diffId: DiffId, operation
   const compression = compressionOf(first.subarray(0, bytes.read(first, 0)))
   const digest = digestInPath(name)
   if (compression !== 'none' && digest !== undefined)
-    return compressedLayer(open, digest, bytes.size, compression, diffId)
+    return compressedLayer(open, { digest, size: bytes.size, compression, diffId }, decompression)
 
   const plain = (options: Operation = {}): ByteStream => {
     const stream = pacedStream(open, options)
-    return compression === 'none'
-      ? stream
-      : decompressed(stream, { signal: options.signal, zstd: zstdDecoders() }).stream
+    return compression === 'none' ? stream : decompressed(stream, { signal: options.signal, ...decompression }).stream
   }
   const size = compression === 'none' ? bytes.size : await sizeOf(plain(operation), diffId, operation)
   const read = (_: Descriptor, options?: Operation) =>
@@ -161,15 +171,23 @@ async function layerAt(archive: Archive, name: string, diffId: DiffId, operation
 /** A layer that lies in the archive compressed, under the digest of its blob: as the newer `docker save` writes it. */
 function compressedLayer(
   open: () => Bytes,
-  digest: DiffId,
-  size: number,
-  compression: Compression,
-  diffId: DiffId,
+  {
+    digest,
+    size,
+    compression,
+    diffId,
+  }: {
+    readonly digest: Digest
+    readonly size: number
+    readonly compression: Compression
+    readonly diffId: DiffId
+  },
+  decompression: DecompressionOptions,
 ): Layer {
   const mediaType = compression === 'gzip' ? mediaTypes.ociLayerGzip : mediaTypes.ociLayerZstd
   const read = (_: Descriptor, options?: Operation) =>
     verified(pacedStream(open, options), { digest, what: `blob ${digest}` })
-  return layerFromBlob({ mediaType, digest, size }, diffId, read, { zstd: zstdDecoders() })
+  return layerFromBlob({ mediaType, digest, size }, diffId, read, decompression)
 }
 
 /** The size of a layer that has to be decompressed to know it. */

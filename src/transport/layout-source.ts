@@ -18,7 +18,7 @@ import {
 import { fitness, formatPlatform, parsePlatform } from '../model/platform.ts'
 import { normalName } from '../model/reference.ts'
 import { collect } from '../stream/collect.ts'
-import { zstdDecoders } from '../sys/libzstd.ts'
+import type { DecompressionOptions } from '../stream/compression.ts'
 import { type BlobPlace, blobsIn } from './blob-place.ts'
 import { pacedStream } from './file.ts'
 
@@ -35,6 +35,7 @@ export interface Wanted {
   readonly name?: string | undefined
   readonly digest?: Digest | undefined
   readonly platform?: string | undefined
+  readonly decompression: DecompressionOptions
 }
 
 /**
@@ -57,7 +58,7 @@ export function layoutSource(place: BlobPlace, index: ImageIndex, wanted: Wanted
           : named(place, index, name ?? wanted.name)
       const label = name ?? wanted.name ?? place.where
       const descriptor = await choose(read, entries, label, platform, operation)
-      const image = await imageFromBlobs(descriptor, read, { ...operation, zstd: zstdDecoders() })
+      const image = await imageFromBlobs(descriptor, read, { ...operation, ...wanted.decompression })
       return platform === undefined ? image : checkPlatform(image, label, platform)
     },
     async [Symbol.asyncDispose]() {

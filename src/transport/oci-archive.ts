@@ -12,7 +12,7 @@ import { layoutDetails } from './details.ts'
 import { checkLayoutVersion, indexWith, layoutFile } from './index-json.ts'
 import { layoutSource } from './layout-source.ts'
 import { type Archive, badArchive, openArchive } from './open-archive.ts'
-import type { SinkOptions, SourceOptions } from './options.ts'
+import { decompressionOf, type SinkOptions, type SourceOptions } from './options.ts'
 import { isPoured, writeFile } from './output.ts'
 import { blobsOf } from './staged-blobs.ts'
 
@@ -34,8 +34,11 @@ export async function ociArchiveSource(details: string, options: SourceOptions):
     const marker = await readMember(archive, 'oci-layout', manifestLimit)
     if (marker !== undefined) checkLayoutVersion(marker, `oci-layout in ${archive.where}`)
     const index = parseIndex(raw, `index.json in ${archive.where}`)
-    return layoutSource(archivePlace(archive), index, { name, digest, platform: options.platform }, () =>
-      archive.close(),
+    return layoutSource(
+      archivePlace(archive),
+      index,
+      { name, digest, platform: options.platform, decompression: decompressionOf(options) },
+      () => archive.close(),
     )
   } catch (error) {
     archive.close()

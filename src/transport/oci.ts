@@ -15,7 +15,7 @@ import { kindAt, openFile, readNames } from './file.ts'
 import { checkLayoutVersion, indexWith, layoutFile } from './index-json.ts'
 import { layoutSource } from './layout-source.ts'
 import { withLock } from './lock.ts'
-import type { SinkOptions, SourceOptions } from './options.ts'
+import { decompressionOf, type SinkOptions, type SourceOptions } from './options.ts'
 import { blobsOf, makeDirectories, removeIfEmpty, StagedBlobs } from './staged-blobs.ts'
 import { syncDirectory, writeOnce, writeWhole } from './staged-file.ts'
 
@@ -30,7 +30,12 @@ export async function ociSource(details: string, options: SourceOptions): Promis
   if (index === undefined) {
     throw new PlyError('PLY_BAD_ARCHIVE', { reason: `${path} has no index.json: it is no OCI layout` })
   }
-  return layoutSource(directoryPlace(path), index, { name, digest, platform: options.platform }, () => {})
+  return layoutSource(
+    directoryPlace(path),
+    index,
+    { name, digest, platform: options.platform, decompression: decompressionOf(options) },
+    () => {},
+  )
 }
 
 /**

@@ -1,9 +1,12 @@
 import { tmpdir } from 'node:os'
 import type { ExtractReport } from '../extract/index.ts'
 import type { Image } from '../image/image.ts'
+import type { ImportJudgement } from '../image/layer-report.ts'
 import type { Operation } from '../model/operation.ts'
 import type { Tree } from '../stack/tree.ts'
 import type { ByteSink, ByteStream } from '../stream/bytes.ts'
+import type { DecompressionOptions } from '../stream/compression.ts'
+import { zstdDecoders } from '../sys/libzstd.ts'
 
 /** What every transport takes. The signal and the listener serve the opening; later calls take their own. */
 export interface TransportOptions extends Operation {
@@ -13,7 +16,8 @@ export interface TransportOptions extends Operation {
   readonly temporaryDirectory?: string | undefined
 }
 
-export interface SourceOptions extends TransportOptions {
+/** `lenient` and `limits` are for layers that have to be decompressed to know what they are (layer-semantics Z-02, Z-03). */
+export interface SourceOptions extends TransportOptions, Pick<ImportJudgement, 'lenient' | 'limits'> {
   /** What `-` reads; default: standard input. */
   readonly input?: ByteStream | undefined
 }
@@ -29,6 +33,10 @@ export interface SinkOptions extends TransportOptions {
 
 export function temporaryDirectoryOf(options: TransportOptions): string {
   return options.temporaryDirectory ?? tmpdir()
+}
+
+export function decompressionOf({ lenient, limits }: SourceOptions): DecompressionOptions {
+  return { zstd: zstdDecoders(), lenient, maxWindow: limits?.zstdWindow }
 }
 
 /** The details that mean standard input or output. */

@@ -9,11 +9,16 @@ import { type ByteStream, type Bytes, slice } from '../stream/bytes.ts'
 import { type Compression, decompressed } from '../stream/compression.ts'
 import { counted, Tally, tee } from '../stream/hash.ts'
 import { verified } from '../stream/verify.ts'
-import { zstdDecoders } from '../sys/libzstd.ts'
 import { TarReader } from '../tar/index.ts'
 import { kindAt, openFile, pacedStream } from './file.ts'
 import { badArchive } from './open-archive.ts'
-import { type SinkOptions, type SourceOptions, standardStream, temporaryDirectoryOf } from './options.ts'
+import {
+  decompressionOf,
+  type SinkOptions,
+  type SourceOptions,
+  standardStream,
+  temporaryDirectoryOf,
+} from './options.ts'
 import { writeFile } from './output.ts'
 import { singleLayerSource } from './single-layer.ts'
 import { spooled } from './spool.ts'
@@ -38,7 +43,7 @@ export async function tarSource(details: string, options: SourceOptions): Promis
     where,
     'ply import',
     options.platform,
-    (operation) => layerOf(bytes, where, operation),
+    (operation) => layerOf(bytes, where, options, operation),
     () => bytes.close(),
   )
 }
@@ -56,11 +61,17 @@ async function openWhole(path: string, options: SourceOptions): Promise<Bytes> {
 }
 
 /** One pass over the bytes: both digests, and whether it is a tar at all. */
-async function layerOf(bytes: Bytes, where: string, { signal, onProgress }: Operation): Promise<Layer> {
+async function layerOf(
+  bytes: Bytes,
+  where: string,
+  options: SourceOptions,
+  { signal, onProgress }: Operation,
+): Promise<Layer> {
+  const decompression = decompressionOf(options)
   const stream = (operation: Operation = {}) => pacedStream(() => slice(bytes, 0, bytes.size), operation)
   const blob = new Tally()
   const reported = counted(stream({ signal }), (done) => onProgress?.({ what: where, done, total: bytes.size }))
-  const opened = decompressed(tee(reported, blob), { signal, zstd: zstdDecoders() })
+  const opened = decompressed(tee(reported, blob), { signal, ...decompression })
   const tar = await drainTar(opened.stream, where)
   const compression = await opened.compression
   const read: BlobReader = (_, operation) =>
@@ -70,7 +81,7 @@ async function layerOf(bytes: Bytes, where: string, { signal, onProgress }: Oper
       what: `${where}, which changed while it was read`,
     })
   const descriptor = { mediaType: layerTypes[compression], digest: blob.digest(), size: blob.size }
-  return layerFromBlob(descriptor, tar.digest(), read, { zstd: zstdDecoders() })
+  return layerFromBlob(descriptor, tar.digest(), read, decompression)
 }
 
 /** Looks at every header on the way: a text or half an archive is refused before anything is made of it. */
