@@ -30,6 +30,9 @@ export interface ContentDigests {
   readonly eager: boolean
 }
 
+/** Bytes between two reports of progress. */
+const progressStep = 1 << 20
+
 /** Digests by the place of the content, of all layers of a store. */
 export interface DigestMemory {
   known(place: ContentPlace, size: number): Digest | undefined
@@ -103,6 +106,7 @@ export async function completeContents(
   }
   const hash = new ContentHash()
   let done = 0
+  let told = 0
   for (const { inos, offsets } of layers.values()) {
     let last = -1
     for (const number of await inOrder(offsets, pace)) {
@@ -117,10 +121,8 @@ export async function completeContents(
         content.close()
       }
       done += content.size
-      if (pace.due()) {
-        onProgress?.({ what: 'contents', done, total })
-        await pace.rest()
-      }
+      if (done >= told + progressStep) onProgress?.({ what: 'contents', done: (told = done), total })
+      if (pace.due()) await pace.rest()
     }
   }
 }
