@@ -23,6 +23,7 @@ const { values } = parseArgs({
 const scratch = mkdtempSync(join(tmpdir(), 'plyfs-rules-'))
 process.on('exit', () => rmSync(scratch, { recursive: true, force: true }))
 
+const ranges = /\b([A-Z])-(\d\d) to \1-(\d\d)\b/g
 const rules = rulesOfPage(readFileSync('docs/layer-semantics.md', 'utf8'))
 const tests = testsByName()
 /** Rules of a test's name; `P-01 to P-04` names four. */
@@ -61,7 +62,7 @@ function rulesOfPage(page) {
 
 function rulesIn(name) {
   const ids = new Set(name.match(/\b[A-Z]-\d\d\b/g))
-  for (const [, letter, from, last] of name.matchAll(/\b([A-Z])-(\d\d) to \1-(\d\d)\b/g)) {
+  for (const [, letter, from, last] of name.matchAll(ranges)) {
     for (let number = Number(from); number <= Number(last); number++)
       ids.add(`${letter}-${String(number).padStart(2, '0')}`)
   }
@@ -72,7 +73,8 @@ function testsByName() {
   const list = join(scratch, 'list.json')
   const { status, stderr } = vitest(['list', '--project', 'unit', `--json=${list}`])
   if (status !== 0) throw new Error(`the tests cannot be listed: ${stderr}`)
-  return JSON.parse(readFileSync(list, 'utf8'))
+  // The tests of the switches name rules too, and hold none.
+  return JSON.parse(readFileSync(list, 'utf8')).filter(({ file }) => !relative('.', file).startsWith('test/rules/'))
 }
 
 function chosen() {
@@ -94,44 +96,54 @@ function chosen() {
   return picked
 }
 
-/** Whether a test that names the rule fails without it. */
+/** Whether a test that names the rule fails without it. Those that try everything at random come last. */
 function isNoticed(id) {
-  const own = naming.get(id) ?? []
-  const files = [...new Set(own.map(({ file }) => relative('.', file)))]
-  const report = join(scratch, `${id}.json`)
   const started = Date.now()
-  // Names with a range do not hold the identifier itself.
-  const pattern = own.every(({ name }) => name.includes(id)) ? ['-t', id] : []
-  if (files.length > 0) {
-    vitest(
-      ['run', '--project', 'unit', ...files, ...pattern, '--bail=1', '--reporter=json', `--outputFile=${report}`],
-      {
-        PLYFS_WITHOUT_RULE: id,
-      },
-    )
+  const own = naming.get(id) ?? []
+  const atRandom = own.filter(
+    ({ name, file }) => !name.includes(id) || /^test\/(properties|fuzz)\//.test(relative('.', file)),
+  )
+  let verdict = { text: 'NOT NOTICED', noticed: false, final: false }
+  for (const tests of [own.filter((one) => !atRandom.includes(one)), atRandom]) {
+    if (tests.length > 0 && !verdict.final) verdict = without(id, tests)
   }
-  let failed
-  let broken
+  console.log(`without ${id}: ${verdict.text} (${((Date.now() - started) / 1000).toFixed(1)} s)`)
+  return verdict.noticed
+}
+
+function without(id, tests) {
+  const files = [...new Set(tests.map(({ file }) => relative('.', file)))]
+  // What else fails must not end the run before these tests had their turn.
+  const pattern = [...new Set(tests.map(({ name }) => (name.includes(id) ? id : rangeWith(id, name))))].join('|')
+  const report = join(scratch, `${id}.json`)
+  rmSync(report, { force: true })
+  vitest(
+    ['run', '--project', 'unit', ...files, '-t', pattern, '--bail=1', '--reporter=json', `--outputFile=${report}`],
+    {
+      PLYFS_WITHOUT_RULE: id,
+    },
+  )
+  let testResults
   try {
-    const { testResults } = JSON.parse(readFileSync(report, 'utf8'))
-    failed = testResults
-      .flatMap(({ assertionResults }) => assertionResults)
-      .find(({ status, fullName }) => status === 'failed' && rulesIn(fullName).has(id))
-    broken = testResults.find(
-      ({ status, message, assertionResults }) => status === 'failed' && message && assertionResults.length === 0,
-    )
+    ;({ testResults } = JSON.parse(readFileSync(report, 'utf8')))
   } catch {
-    broken = { message: 'vitest gave no report' }
+    return { text: 'BROKEN: vitest gave no report', noticed: false, final: true }
   }
   // A switch that keeps the code from loading shows nothing.
-  const noticed = failed !== undefined && broken === undefined
-  const verdict = noticed
-    ? `noticed by: ${failed.fullName}`
-    : broken
-      ? `BROKEN: ${broken.message.split('\n')[0]}`
-      : 'NOT NOTICED'
-  console.log(`without ${id}: ${verdict} (${((Date.now() - started) / 1000).toFixed(1)} s)`)
-  return noticed
+  const broken = testResults.find(
+    ({ status, message, assertionResults }) => status === 'failed' && message && assertionResults.length === 0,
+  )
+  if (broken) return { text: `BROKEN: ${broken.message.split('\n')[0]}`, noticed: false, final: true }
+  const failed = testResults
+    .flatMap(({ assertionResults }) => assertionResults)
+    .find(({ status, fullName }) => status === 'failed' && rulesIn(fullName).has(id))
+  if (!failed) return { text: 'NOT NOTICED', noticed: false, final: false }
+  return { text: `noticed by: ${failed.fullName}`, noticed: true, final: true }
+}
+
+/** The words in a name that stand for this rule among others. */
+function rangeWith(id, name) {
+  return name.match(ranges)?.find((range) => rulesIn(range).has(id)) ?? id
 }
 
 function vitest(words, environment = {}) {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { codeOf } from '../../src/model/errors.ts'
-import { archive, long, member, pax } from '../tar/raw.ts'
+import { archive, header, long, member, pax } from '../tar/raw.ts'
 import { layerOf, sayings } from './layer.ts'
 import { dir, file, gone, link, named, opaque, symlink, withXattrs } from './parts.ts'
 
@@ -122,6 +122,11 @@ const cases: readonly Case[] = [
   },
   { is: 'T-10: a directory called Files is none', parts: [dir('Files')], says: { 'Files/': 'directory' } },
   {
+    is: 'O-07: sticky and set-id bits of directories are kept',
+    parts: [dir('d', { mode: 0o7750 }), dir('t', { mode: 0o1777 })],
+    says: { 'd/': 'directory 7750 0', 't/': 'directory 1777 0' },
+  },
+  {
     is: 'O-06, F-08: symlinks keep their text',
     parts: [symlink('l', './/a/../b/')],
     says: { l: 'symlink to .//a/../b/' },
@@ -134,10 +139,25 @@ const cases: readonly Case[] = [
     says: { 'd/': 'directory', 'd/x': 'whiteout' },
   },
   {
+    is: 'A-01: a directory that a marker met leaves no trace of it in an opaque one, whatever came first',
+    parts: [gone('d/e'), dir('d/e'), opaque('d')],
+    says: { 'd/': 'opaque implied directory', 'd/e/': 'directory' },
+  },
+  {
+    is: 'A-01: nor where the opaque marker came first',
+    parts: [opaque('d'), gone('d/e'), dir('d/e')],
+    says: { 'd/': 'opaque implied directory', 'd/e/': 'directory' },
+  },
+  {
     is: 'W-02: a marker of any other kind is one, with a warning',
     parts: [file('.wh.a', 'text'), dir('.wh.b'), link('.wh.c', 'nowhere')],
     says: { a: 'whiteout', b: 'whiteout', c: 'whiteout' },
     warns: ['W-02', 'W-02', 'W-02'],
+  },
+  {
+    is: 'W-03: what the layer itself has under a removed name stays, before the marker and after it',
+    parts: [dir('d'), x('d/a'), gone('d'), x('d/b'), x('c'), gone('c')],
+    says: { c: 'file "x"', 'd/': 'opaque directory', 'd/a': 'file "x"', 'd/b': 'file "x"' },
   },
   { is: 'W-04: a file wins over a whiteout before it', parts: [gone('a'), x('a')], says: { a: 'file "x"' } },
   { is: 'W-04: and after it', parts: [x('a'), gone('a')], says: { a: 'file "x"' } },
@@ -188,6 +208,11 @@ const cases: readonly Case[] = [
     is: 'W-09: nor marker last, at any depth',
     parts: [gone('d/a'), x('d/e/f'), gone('d/e/b'), gone('d/g/h'), opaque('d')],
     says: { 'd/': 'opaque implied directory', 'd/e/': 'implied directory', 'd/e/f': 'file "x"' },
+  },
+  {
+    is: 'W-10: a marker with the name of a symlink means the symlink, not where it leads',
+    parts: [dir('t'), x('t/f'), symlink('l', 't'), gone('l')],
+    says: { l: 'symlink to t', 't/': 'directory', 't/f': 'file "x"' },
   },
   { is: 'W-11: .wh. with nothing after it is refused', parts: [file('.wh.')], refused: 'W-11' },
   { is: 'W-11: .wh.. is refused', parts: [file('d/.wh..')], refused: 'W-11' },
@@ -277,6 +302,12 @@ const cases: readonly Case[] = [
   { is: 'H-03: nor links that point at each other', parts: [link('a', 'b'), link('b', 'a')], refused: 'H-03' },
   { is: 'H-03: nor three of them', parts: [link('a', 'b'), link('b', 'c'), link('c', 'a')], refused: 'H-03' },
   {
+    is: 'H-04: a link binds to what its target is at that point of the archive',
+    parts: [file('a', 'one'), link('b', 'a'), file('a', 'two'), link('c', 'a'), file('a', 'three')],
+    says: { a: 'file "three"', b: 'file "one"', c: 'file "two"' },
+    warns: ['N-12', 'N-12'],
+  },
+  {
     is: 'H-05: a target that comes later is bound to',
     parts: [link('b', 'a'), x('a')],
     says: { a: 'file "x"', b: 'same as a' },
@@ -337,6 +368,12 @@ const cases: readonly Case[] = [
     parts: [file('u/f', 'x', { uid: 5 }), link('f', 'u/f', { uid: 9 })],
     says: { f: 'file "x" of 5', 'u/': 'implied directory', 'u/f': 'same as f' },
     warns: ['H-07'],
+  },
+  {
+    is: 'H-08: what a link says of its size is not content',
+    parts: [x('a'), header({ name: 'b', type: '1', linkName: 'a', size: 512 }), x('c')],
+    says: { a: 'file "x"', b: 'same as a', c: 'file "x"' },
+    warns: ['T-06'],
   },
   {
     is: 'H-09: replacing one name leaves the other the old inode',
@@ -476,6 +513,53 @@ describe('attributes', () => {
       mtime: -1000000001n,
       links: 1,
     })
+  })
+
+  test('O-06: modes of symlinks are ignored', async () => {
+    const parts = [0o777, 0o644, 0].map((mode) => member({ name: `l${mode}`, type: '2', linkName: 't', mode }))
+    const { view } = await layerOf(archive(...parts))
+    const modes = [...view.list(view.root.ino)].map(({ verdict }) => {
+      if (verdict.says !== 'entry') throw new Error('they are entries')
+      return view.stat(verdict.ino).mode
+    })
+    expect(modes).toEqual([0o777, 0o777, 0o777])
+  })
+
+  test('X-08: user attributes of anything stay in the index', async () => {
+    const parts = [symlink('l', 't'), member({ name: 'p', type: '6' }), member({ name: 'c', type: '3' })]
+    const { view, report } = await layerOf(archive(...parts.map((part) => withXattrs({ 'user.a': 'v' }, part))))
+    expect(report.warnings).toEqual([])
+    for (const { name, verdict } of view.list(view.root.ino)) {
+      if (verdict.says !== 'entry') throw new Error('they are entries')
+      expect([...view.xattrs(verdict.ino)], name).toEqual([['user.a', new Uint8Array(Buffer.from('v'))]])
+    }
+  })
+
+  test('M-03: access and change times leave no trace in the index', async () => {
+    const times = { atime: '1234567890', ctime: '1234567890' }
+    const { view, index } = await layerOf(archive(pax(times), file('f', 'x', { mtime: 5 })))
+    const verdict = view.lookup(view.root.ino, 'f')
+    if (verdict.says !== 'entry') throw new Error('it is an entry')
+    expect(view.stat(verdict.ino).mtime).toBe(5_000_000_000n)
+    expect(view.xattrs(verdict.ino).size).toBe(0)
+    const little = Buffer.alloc(8)
+    little.writeBigInt64LE(1234567890n)
+    expect(index.includes(little)).toBe(false)
+    expect(index.includes('1234567890')).toBe(false)
+  })
+
+  test('M-06: a directory that no entry describes has the time 0, whatever the clock says', async () => {
+    const made = async () => (await layerOf(archive(x('d/e/f'), gone('g/h'), x('i'), gone('j'), x('j/k')))).view
+    const timesIn = (view: Awaited<ReturnType<typeof made>>, directory: number): [string, bigint][] =>
+      [...view.list(directory)].flatMap(({ name, verdict }) => {
+        if (verdict.says !== 'entry' && verdict.says !== 'ghost') return []
+        const { kind, mtime } = view.stat(verdict.ino)
+        const own: [string, bigint][] = [[name, mtime]]
+        return kind === 'directory' ? [...own, ...timesIn(view, verdict.ino)] : own
+      })
+    const view = await made()
+    expect(timesIn(view, view.root.ino)).toEqual(['d', 'e', 'f', 'g', 'i', 'j', 'k'].map((name) => [name, 0n]))
+    expect(view.stat(view.root.ino).mtime).toBe(0n)
   })
 
   test('content, header and place of a file are found again', async () => {

@@ -52,6 +52,11 @@ const examples: [rule: string, layers: string[][], view: string[]][] = [
   ['W-04: a whiteout and a file of one name', [['a'], ['a', '.wh.a']], ['a file 0 layer 1 a 1']],
   ['W-08: a whiteout creates no directories', [[], ['q/.wh.z']], []],
   [
+    'W-07: a whiteout of what is not there',
+    [['a', 'd/'], ['.wh.b', 'd/.wh.c', '.wh.e', 'e/'], ['.wh.b']],
+    ['a file 0 layer 0 a 1', 'd/ 0', 'e/ 0'],
+  ],
+  [
     'N-13: below, symlinks are not followed',
     [['l->t', 't/', 't/x'], ['l/y']],
     ['l/ 0', 'l/y file 0 layer 1 l/y 1', 't/ 0', 't/x file 0 layer 0 t/x 1'],

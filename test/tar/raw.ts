@@ -14,6 +14,9 @@ export interface RawHeader {
   readonly linkName?: string
   /** Magic and version, 8 bytes; empty for v7. */
   readonly magic?: string
+  /** Names of owner and group. */
+  readonly userName?: string
+  readonly groupName?: string
   readonly major?: string | number
   readonly minor?: string | number
   readonly prefix?: string
@@ -44,6 +47,8 @@ export function header(fields: RawHeader = {}): Buffer {
   put(157, 100, fields.linkName, '')
   put(257, 8, fields.magic, posix)
   if (fields.magic !== '') {
+    put(265, 32, fields.userName, '')
+    put(297, 32, fields.groupName, '')
     put(329, 8, fields.major, 0)
     put(337, 8, fields.minor, 0)
   }

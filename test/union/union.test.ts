@@ -246,6 +246,20 @@ describe('removing', () => {
     expect(tree.create(tree.root, 'a', file)).toBeGreaterThanOrEqual(firstNewInode)
   })
 
+  test('R-05: no number is used again, and what is linked to the old one keeps its content', () => {
+    const tree = make({})
+    const old = tree.create(tree.root, 'a', file)
+    write(tree, 'a', 'old')
+    tree.link(tree.root, 'b', old)
+    tree.unlink(tree.root, 'a')
+    const next = tree.create(tree.root, 'a', file)
+    tree.unlink(tree.root, 'a')
+    const last = tree.create(tree.root, 'a', file)
+    write(tree, 'a', 'new')
+    expect(new Set([old, next, last]).size).toBe(3)
+    expect(['a', 'b'].map((path) => contentAt(tree, path))).toEqual(['new', 'old'])
+  })
+
   test.each(['below', 'above'])('a file from %s that is open without a name reads, writes and has no links', (side) => {
     const tree = make({ a: 'below' })
     if (side === 'above') write(tree, 'a', 'above')

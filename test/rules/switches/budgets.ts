@@ -1,0 +1,16 @@
+import type { Switches } from '../switch.ts'
+
+/** Section 17: budgets. */
+export const budgets: Switches = {
+  'B-01': {
+    file: 'src/layer/index-tar.ts',
+    find: 'this.#reader.push(chunk)',
+    put: `;((this as { all?: Uint8Array[] }).all ??= []).push(Uint8Array.from(chunk))
+    this.#reader.push(chunk)`,
+  },
+  'B-02': {
+    file: 'src/extract/extract-tree.ts',
+    find: 'await checkRoom(tree, plan, here, staging.target, signal)',
+    put: '',
+  },
+}

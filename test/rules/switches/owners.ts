@@ -1,0 +1,47 @@
+import type { Switches } from '../switch.ts'
+
+/** Section 10: owners, modes, special files. */
+export const owners: Switches = {
+  'O-01': {
+    file: 'src/layer/fresh-inode.ts',
+    find: 'const common = { uid, gid,',
+    put: 'const common = { uid: uid & 0xffff, gid: gid & 0xffff,',
+  },
+  'O-03': [
+    {
+      file: 'src/extract/attribute-writer.ts',
+      find: 'const kept = this.#writeOwner(named, shown, stat)',
+      put: `const kept = { user: true, group: true }
+    const mode = stat.kind === 'symlink' ? stat.mode : this.#writeMode(named, shown, stat, kept)
+    this.#writeOwner(named, shown, stat)`,
+    },
+    {
+      file: 'src/extract/attribute-writer.ts',
+      find: `    const mode = stat.kind === 'symlink' ? stat.mode : this.#writeMode(named, shown, stat, kept)
+    setTimes`,
+      put: '    setTimes',
+    },
+  ],
+  'O-04': {
+    file: 'src/extract/object-writer.ts',
+    find: `if (!isRefusal(error, 'EINVAL')) throw error`,
+    put: 'throw error',
+  },
+  'O-06': [
+    {
+      file: 'src/layer/fresh-inode.ts',
+      find: `{ kind: 'symlink', mode: 0o777, target`,
+      put: `{ kind: 'symlink', mode, target`,
+    },
+    {
+      file: 'src/erofs/columns.ts',
+      find: `(kind === 'symlink' ? 0o777 : fresh.mode & 0o7777)`,
+      put: '(fresh.mode & 0o7777)',
+    },
+  ],
+  'O-07': {
+    file: 'src/layer/fresh-inode.ts',
+    find: `{ kind: 'directory', mode, ...common }`,
+    put: `{ kind: 'directory', mode: mode & 0o777, ...common }`,
+  },
+}
