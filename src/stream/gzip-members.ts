@@ -29,7 +29,7 @@ export async function* inflatedLeniently(source: ByteStream, onTrailing: () => v
         }
       } catch (error) {
         if (!codeOf(error)?.startsWith('Z_')) throw error
-        throw new PlyError('PLY_BAD_COMPRESSION', { reason: `gzip: ${(error as Error).message}` }, { cause: error })
+        throw bad((error as Error).message, error)
       }
       const trailer = await input.take(8)
       if (trailer.readUInt32LE(0) !== crc || trailer.readUInt32LE(4) !== size)
@@ -58,8 +58,9 @@ async function skipHeader(input: Input): Promise<void> {
   if (flags & 2) await input.take(2)
 }
 
-function bad(reason: string): PlyError {
-  return new PlyError('PLY_BAD_COMPRESSION', { reason: `gzip: ${reason}` })
+function bad(reason: string, cause?: unknown): PlyError {
+  const details = { reason: `gzip: ${reason} (layer-semantics Z-04)`, rule: 'Z-04' }
+  return new PlyError('PLY_BAD_COMPRESSION', details, { cause })
 }
 
 /** A stream that a few bytes can be taken from, and given back to. */

@@ -1,6 +1,7 @@
 import { promisify } from 'node:util'
 import { constants, crc32, createGunzip, deflateRaw } from 'node:zlib'
 import { codeOf, PlyError } from '../model/errors.ts'
+import { inBlocks } from './blocks.ts'
 import type { ByteStream } from './bytes.ts'
 import { codecOptions, through } from './codec.ts'
 import { inflatedLeniently } from './gzip-members.ts'
@@ -43,11 +44,8 @@ function followed(cause?: unknown): PlyError {
 function damaged(error: unknown): PlyError {
   // The first header was looked at before this was taken for gzip: it is what comes after a member.
   if ((error as Error).message === 'incorrect header check') return followed(error)
-  return new PlyError(
-    'PLY_BAD_COMPRESSION',
-    { reason: `gzip: ${(error as Error).message} (layer-semantics Z-04)` },
-    { cause: error },
-  )
+  const reason = `gzip: ${(error as Error).message} (layer-semantics Z-04)`
+  return new PlyError('PLY_BAD_COMPRESSION', { reason, rule: 'Z-04' }, { cause: error })
 }
 
 /**
@@ -66,20 +64,31 @@ export const gzipSettings = {
 /** No flags, no name, no time, system 255 (unknown): nothing that differs from one machine to the next (RFC 1952, 2.3). */
 const header = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255)
 const history = 32 << 10
-const inFlight = 3
+/** Blocks that are compressed at the same time, unless somebody says otherwise. */
+const usualWorkers = 3
 const deflateBlock = promisify<Uint8Array, object, Buffer>(deflateRaw)
 
+/** What can be asked of a compressor. What is left out is as it is pinned here. */
+export interface CompressorOptions {
+  readonly level?: number | undefined
+  /** How much is compressed at the same time. It makes no difference to the bytes (layer-semantics E-13). */
+  readonly workers?: number | undefined
+}
+
 /**
- * The bytes as one gzip member, made block by block on the thread pool. At most three blocks are in memory.
+ * The bytes as one gzip member, made block by block on the thread pool. At most `workers` blocks are in memory.
  */
-export async function* gzipped(source: ByteStream): ByteStream {
+export async function* gzipped(
+  source: ByteStream,
+  { level = gzipSettings.level, workers = usualWorkers }: CompressorOptions = {},
+): ByteStream {
   yield header
   const pending: Promise<Buffer>[] = []
   let dictionary: Buffer | undefined
   let crc = 0
   let size = 0
   try {
-    for await (const { block, last } of blocksOf(source, gzipSettings.block)) {
+    for await (const { block, last } of inBlocks(source, gzipSettings.block)) {
       crc = crc32(block, crc)
       size += block.length
       const { block: _, ...settings } = gzipSettings
@@ -87,13 +96,14 @@ export async function* gzipped(source: ByteStream): ByteStream {
       pending.push(
         deflateBlock(block, {
           ...settings,
+          level,
           finishFlush,
           ...(dictionary && { dictionary }),
           chunkSize: codecOptions.chunkSize,
         }),
       )
       dictionary = block.subarray(Math.max(0, block.length - history))
-      if (pending.length === inFlight) yield await pending.shift()!
+      if (pending.length >= workers) yield await pending.shift()!
     }
     while (pending.length > 0) yield await pending.shift()!
   } finally {
@@ -104,27 +114,4 @@ export async function* gzipped(source: ByteStream): ByteStream {
   trailer.writeUInt32LE(crc, 0)
   trailer.writeUInt32LE(size % 2 ** 32, 4)
   yield trailer
-}
-
-/** Cuts a stream into blocks of one size; the last one is shorter, or empty where there is nothing at all. */
-async function* blocksOf(
-  source: ByteStream,
-  blockSize: number,
-): AsyncGenerator<{ readonly block: Buffer; readonly last: boolean }> {
-  let block = Buffer.allocUnsafeSlow(blockSize)
-  let filled = 0
-  for await (const chunk of source) {
-    for (let at = 0; at < chunk.length; ) {
-      if (filled === blockSize) {
-        yield { block, last: false }
-        block = Buffer.allocUnsafeSlow(blockSize)
-        filled = 0
-      }
-      const part = chunk.subarray(at, at + blockSize - filled)
-      block.set(part, filled)
-      filled += part.length
-      at += part.length
-    }
-  }
-  yield { block: block.subarray(0, filled), last: true }
 }

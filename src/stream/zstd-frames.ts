@@ -161,7 +161,7 @@ export class ZstdFrames {
     const dictionaryAt = windowBytes(this.#descriptor)
     const sizeAt = dictionaryAt + dictionaryBytes(this.#descriptor)
     for (let i = dictionaryAt; i < sizeAt; i++) {
-      if (held[i] !== 0) throw bad('a frame needs a dictionary (layer-semantics Z-03)')
+      if (held[i] !== 0) throw bad('a frame needs a dictionary', { rule: 'Z-03' })
     }
     const length = sizeBytes(this.#descriptor)
     this.#contentSize = undefined
@@ -169,7 +169,7 @@ export class ZstdFrames {
     else if (length > 0) this.#contentSize = BigInt(held.readUIntLE(sizeAt, length) + (length === 2 ? 256 : 0))
     const window = single ? Number(this.#contentSize) : windowSize(held[0]!)
     if (window > this.#maxWindow) {
-      const reason = `a frame has a window of ${window} bytes and the cap is ${this.#maxWindow} (layer-semantics Z-03)`
+      const reason = `a frame has a window of ${window} bytes and the cap is ${this.#maxWindow}`
       throw bad(reason, { rule: 'Z-03', option: 'limits.zstdWindow' })
     }
     this.#blockLimit = Math.min(window, maxBlock)
@@ -200,6 +200,9 @@ function windowSize(descriptor: number): number {
   return base + (base / 8) * (descriptor & 7)
 }
 
-function bad(reason: string, more: Readonly<Record<string, string>> = {}): PlyError {
-  return new PlyError('PLY_BAD_COMPRESSION', { reason: `zstd: ${reason}`, ...more })
+function bad(
+  reason: string,
+  { rule, ...more }: { readonly rule: string; readonly option?: string } = { rule: 'Z-04' },
+): PlyError {
+  return new PlyError('PLY_BAD_COMPRESSION', { reason: `zstd: ${reason} (layer-semantics ${rule})`, rule, ...more })
 }

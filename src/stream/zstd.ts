@@ -1,5 +1,6 @@
 import * as zlib from 'node:zlib'
 import { PlyError } from '../model/errors.ts'
+import { inBlocks } from './blocks.ts'
 import type { ByteStream } from './bytes.ts'
 import { type Codec, codecOptions, through } from './codec.ts'
 import { type FramePart, ZstdFrames } from './zstd-frames.ts'
@@ -70,19 +71,64 @@ export async function* unzstdBy(decoder: ZstdDecoder, source: ByteStream, maxWin
     yield* decoder.decode(parts())
   } catch (error) {
     if (error === sourceError || error instanceof PlyError) throw error
-    throw new PlyError('PLY_BAD_COMPRESSION', { reason: `zstd: ${(error as Error).message}` }, { cause: error })
+    const reason = `zstd: ${(error as Error).message} (layer-semantics Z-04)`
+    throw new PlyError('PLY_BAD_COMPRESSION', { reason, rule: 'Z-04' }, { cause: error })
   }
 }
 
+/** Something that makes one zstd frame with a checksum out of bytes. */
+export interface ZstdEncoder {
+  /** For people, with its version: other versions may make other bytes. */
+  readonly name: string
+  /** Whether this machine has it. Cheap after the first call. */
+  available(): boolean
+  encode(source: ByteStream, level: number): ByteStream
+}
+
+/** Node's own, in the versions that have it (22.15 and later). */
+export const nodeZstdEncoder: ZstdEncoder = {
+  get name() {
+    return `zstd ${(process.versions as Record<string, string | undefined>).zstd ?? 'of Node'}`
+  },
+  available: () => 'createZstdCompress' in zlib,
+  encode: (source, level) =>
+    through(
+      source,
+      createZstd('createZstdCompress', { ZSTD_c_compressionLevel: level, ZSTD_c_checksumFlag: 1 }),
+      () => 'more',
+    ),
+}
+
+/** The settings that every zstd layer made by plyfs has, unless another level is asked for. */
+export const zstdSettings = {
+  level: 3,
+  /** Bytes that the compressor is given at a time, so that the bytes do not depend on how they came. */
+  block: 1 << 20,
+} as const
+
+/** The encoder that would be used: Node's own, else the first of `encoders` that this machine has. @throws PLY_NO_ZSTD_ENCODER */
+export function zstdEncoder(encoders: readonly ZstdEncoder[] = []): ZstdEncoder {
+  const found = [nodeZstdEncoder, ...encoders].find((candidate) => candidate.available())
+  if (found === undefined) throw new PlyError('PLY_NO_ZSTD_ENCODER')
+  return found
+}
+
 /**
- * The bytes as one zstd frame with a checksum, level 3.
+ * The bytes as one zstd frame with a checksum.
  *
  * @throws PLY_NO_ZSTD_ENCODER
  */
-export async function* zstdCompressed(source: ByteStream): ByteStream {
-  if (!('createZstdCompress' in zlib)) throw new PlyError('PLY_NO_ZSTD_ENCODER')
-  const codec = createZstd('createZstdCompress', { ZSTD_c_compressionLevel: 3, ZSTD_c_checksumFlag: 1 })
-  yield* through(source, codec, () => 'more')
+export async function* zstdCompressed(
+  source: ByteStream,
+  {
+    level = zstdSettings.level,
+    encoders,
+  }: { level?: number | undefined; encoders?: readonly ZstdEncoder[] | undefined } = {},
+): ByteStream {
+  async function* blocks(): ByteStream {
+    for await (const { block } of inBlocks(source, zstdSettings.block)) if (block.length > 0) yield block
+  }
+  yield* zstdEncoder(encoders).encode(blocks(), level)
 }
 
 async function* bytesOf(parts: AsyncIterable<FramePart>): ByteStream {
