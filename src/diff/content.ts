@@ -62,6 +62,8 @@ export class ContentComparison {
         if (hash === undefined && sameRun(x, y)) return true
         const [left, right] = (this.#buffers ??= [Buffer.allocUnsafe(chunk), Buffer.allocUnsafe(chunk)])
         for (let position = 0; position < size; ) {
+          // What both sides know to be zeros is equal. A hash wants it all.
+          if (hash === undefined && (position = zerosUntil(x, y, position)) >= size) break
           const length = Math.min(chunk, size - position)
           const l = left.subarray(0, length)
           const r = right.subarray(0, length)
@@ -104,4 +106,10 @@ function sameRun(x: Bytes, y: Bytes): boolean {
     x.extent.fd === y.extent.fd &&
     x.extent.offset === y.extent.offset
   )
+}
+
+/** Where the zeros end that both contents are known to have from a position on. */
+function zerosUntil(x: Bytes, y: Bytes, position: number): number {
+  if (!x.nextData || !y.nextData) return position
+  return Math.min(x.nextData(position)?.start ?? x.size, y.nextData(position)?.start ?? y.size)
 }

@@ -1,7 +1,7 @@
 import { fstatSync, ftruncateSync, writeSync } from 'node:fs'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { Pace } from '../model/pace.ts'
-import type { Bytes } from '../stream/bytes.ts'
+import { type Bytes, dataRuns } from '../stream/bytes.ts'
 import type { Disk } from '../sys/disk.ts'
 
 /** Zeros that are not written: a block of any file system that matters (layer-semantics S-06). */
@@ -35,10 +35,8 @@ export class ContentCopy {
       if (extent && end > start)
         this.#copy({ fd: extent.fd, offset: extent.offset + start }, { fd, offset: start }, end - start)
     }
-    for (let position = 0; position < size; position += chunk) {
-      const part = this.#buffer.subarray(0, Math.min(chunk, size - position))
-      if (content.read(part, position) !== part.length) throw new PlyError('EIO', { syscall: 'read' })
-      for (const { from, to } of dataRuns(part)) {
+    for (const { part, position } of this.#parts(content)) {
+      for (const { from, to } of filledRuns(part)) {
         if (!extent) writeAll(fd, part.subarray(from, to), position + from)
         else if (position + from !== end || end - start >= longestRun) {
           copyRun()
@@ -55,13 +53,22 @@ export class ContentCopy {
   /** Bytes of a content that will take room on a disk. */
   async weigh(content: Bytes, pace: Pace): Promise<number> {
     let weight = 0
-    for (let position = 0; position < content.size; position += chunk) {
-      const part = this.#buffer.subarray(0, Math.min(chunk, content.size - position))
-      if (content.read(part, position) !== part.length) throw new PlyError('EIO', { syscall: 'read' })
-      for (const { from, to } of dataRuns(part)) weight += to - from
+    for (const { part } of this.#parts(content)) {
+      for (const { from, to } of filledRuns(part)) weight += to - from
       if (pace.due(64)) await pace.rest()
     }
     return weight
+  }
+
+  /** What of a content may be more than zeros, in chunks that begin at whole blocks. Known holes are not read. */
+  *#parts(content: Bytes): Iterable<{ readonly part: Buffer; readonly position: number }> {
+    for (const { start, end } of dataRuns(content, block)) {
+      for (let position = start; position < end; position += chunk) {
+        const part = this.#buffer.subarray(0, Math.min(chunk, end - position))
+        if (content.read(part, position) !== part.length) throw new PlyError('EIO', { syscall: 'read' })
+        yield { part, position }
+      }
+    }
   }
 }
 
@@ -81,7 +88,7 @@ function writeAll(fd: number, bytes: Uint8Array, position: number): void {
 }
 
 /** The parts of a chunk that are more than whole blocks of zeros. The chunk starts at a block of its file. */
-function* dataRuns(part: Buffer): Iterable<{ readonly from: number; readonly to: number }> {
+function* filledRuns(part: Buffer): Iterable<{ readonly from: number; readonly to: number }> {
   let from = -1
   for (let at = 0; at < part.length; at += block) {
     const length = Math.min(block, part.length - at)

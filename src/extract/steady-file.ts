@@ -1,8 +1,12 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
+import { dataFrom } from '../sys/copy.ts'
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants
+
+/** Of smaller files it is not worth asking where their holes are. */
+const largeFile = 1 << 20
 
 /** What a file was when it was looked at: enough to tell that it is another one now. */
 export interface Seen {
@@ -58,6 +62,15 @@ export function openSteady(path: string | Buffer, seen: Seen, size: number, show
       closeSync(fd)
     },
     extent: { fd, offset: 0 },
+    ...(size > largeFile && {
+      nextData(position: number) {
+        if (closed) throw new PlyError('EBADF', { syscall: 'lseek', path: shown })
+        const run = dataFrom(fd, position, size)
+        // Nobody will read the end of the file.
+        if (run === undefined) check()
+        return run
+      },
+    }),
   }
 }
 

@@ -37,9 +37,13 @@ export interface PackOptions extends Operation {
   readonly nanoseconds?: boolean | undefined
   /** Seconds since the epoch; later times are lowered to it (layer-semantics M-08). */
   readonly sourceEpoch?: number | undefined
-  /** Hears of what is left out (layer-semantics T-09, X-09). */
+  /** Hears of what is left out (layer-semantics T-09, X-09), and of what becomes much larger than it was (S-07). */
   readonly onWarning?: ((warning: LayerWarning) => void) | undefined
 }
+
+/** A larger file that is more than so many times what is stored of it deserves a warning (layer-semantics S-07). */
+const largeFile = 64 << 20
+const largestRatio = 16
 
 /** Bytes of a chunk of output. */
 const chunkSize = 1 << 18
@@ -86,6 +90,10 @@ export async function* packLayer(
     if (member.size === 0 || item.says !== 'entry') continue
     const content = contentOf(item)
     try {
+      if (member.size > largeFile && (await isMostlyHoles(content, pace))) {
+        const text = `${member.size} bytes, most of them holes, which an archive stores as zeros`
+        options.onWarning?.({ rule: 'S-07', entry: displayText(item.path), text })
+      }
       for (let position = 0; position < member.size; ) {
         if (output.room === 0) {
           yield* flushed()
@@ -106,6 +114,18 @@ export async function* packLayer(
   if (!output.fits(endMarker.length)) yield* flushed()
   output.add(endMarker)
   yield* flushed()
+}
+
+/** Whether content is more than 16 times as large as what is stored of it (layer-semantics S-07). */
+async function isMostlyHoles({ size, nextData }: Bytes, pace: Pace): Promise<boolean> {
+  if (nextData === undefined) return false
+  let stored = 0
+  for (let run = nextData(0); run !== undefined; run = run.end < size ? nextData(run.end) : undefined) {
+    stored += run.end - run.start
+    if (stored * largestRatio >= size) return false
+    if (pace.due()) await pace.rest()
+  }
+  return true
 }
 
 /** `undefined` for what has no form in an archive. */

@@ -1,5 +1,5 @@
 import { codeOf } from '../model/errors.ts'
-import type { Bytes } from '../stream/bytes.ts'
+import { type Bytes, dataRuns } from '../stream/bytes.ts'
 import type { Disk } from '../sys/disk.ts'
 
 const step = 4096
@@ -10,7 +10,7 @@ const zeros = Buffer.alloc(step)
  * Writes bytes into an empty file, and syncs them.
  *
  * Bytes that lie on a disk are copied inside the kernel (reflink, then copy_file_range). Others pass through memory,
- * and runs of zeros in steps of 4 KiB become holes (layer-semantics S-06).
+ * and runs of zeros in steps of 4 KiB become holes (layer-semantics S-06); holes that are known are not even read.
  */
 export function copyContent(disk: Disk, content: Bytes, fd: number): void {
   if (content.size === 0) return
@@ -33,25 +33,34 @@ function copiedInside(disk: Disk, { extent, size }: Bytes, fd: number): boolean 
 function copyWithHoles(disk: Disk, content: Bytes, fd: number): void {
   const chunk = Buffer.allocUnsafe(Math.min(chunkSize, content.size))
   let written = 0
-  let position = 0
-  while (position < content.size) {
-    const got = fill(content, chunk, position)
-    if (got === 0) break
-    for (let from = 0; from < got; ) {
-      if (isZero(chunk, from, got)) {
-        from += step
-        continue
-      }
-      let to = from + step
-      while (to < got && !isZero(chunk, to, got)) to += step
-      to = Math.min(to, got)
-      writeAll(disk, fd, chunk, from, to, position + from)
-      written = position + to
-      from = to
+  for (const run of dataRuns(content, step)) {
+    for (let position = run.start; position < run.end; ) {
+      const part = chunk.subarray(0, Math.min(chunk.length, run.end - position))
+      const got = fill(content, part, position)
+      if (got === 0) break
+      written = writeFilled(disk, fd, part, got, position) ?? written
+      position += got
     }
-    position += got
   }
   if (written < content.size) disk.fs.ftruncateSync(fd, content.size)
+}
+
+/** Writes what of a chunk is more than zeros; answers where in the file that ended. */
+function writeFilled(disk: Disk, fd: number, chunk: Buffer, got: number, position: number): number | undefined {
+  let written: number | undefined
+  for (let from = 0; from < got; ) {
+    if (isZero(chunk, from, got)) {
+      from += step
+      continue
+    }
+    let to = from + step
+    while (to < got && !isZero(chunk, to, got)) to += step
+    to = Math.min(to, got)
+    writeAll(disk, fd, chunk, from, to, position + from)
+    written = position + to
+    from = to
+  }
+  return written
 }
 
 /** Reads until the chunk is full, so that 4 KiB steps stay aligned in the file. */

@@ -17,7 +17,7 @@ export interface Bytes {
    * The first run from `position` on that may hold something other than zeros; `undefined` if only zeros are left. Absent where
    * nobody knows, and everything may.
    */
-  nextData?(position: number): Run | undefined
+  readonly nextData?: ((position: number) => Run | undefined) | undefined
 }
 
 /** A run of bytes: from `start` up to `end`, which is not in it. */

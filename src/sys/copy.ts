@@ -99,6 +99,21 @@ function clone(source: Place, target: Place, size: number): number {
   return 0
 }
 
+/**
+ * The first run of an open file from `position` on that is no hole, as its file system tells; `undefined` if only a hole is left.
+ * Without native calls, and where the file system does not know, there are no holes.
+ */
+export function dataFrom(
+  fd: number,
+  position: number,
+  size: number,
+): { readonly start: number; readonly end: number } | undefined {
+  if (position >= size) return undefined
+  if (!native()) return { start: position, end: size }
+  const { start, stop } = nextData({ fd, offset: 0 }, position, size)
+  return start < stop ? { start, end: stop } : undefined
+}
+
 /** The next run of data at or after `done`, relative to the source's offset; empty and at the end if only a hole is left. */
 function nextData(source: Place, done: number, size: number): { readonly start: number; readonly stop: number } {
   if (size - done <= block) return { start: done, stop: size }

@@ -1,6 +1,6 @@
 import type { Stat } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
-import type { Bytes } from '../stream/bytes.ts'
+import type { Bytes, Run } from '../stream/bytes.ts'
 import type { AttributeChange, WritableBytes } from './upper.ts'
 
 /** What handles need of the union that opened them. */
@@ -92,6 +92,10 @@ class Reader implements Bytes {
 
   get extent(): { readonly fd: number; readonly offset: number } | undefined {
     return this.content('read').extent
+  }
+
+  get nextData(): ((position: number) => Run | undefined) | undefined {
+    return this.content('read').nextData
   }
 
   read(into: Uint8Array, position: number): number {

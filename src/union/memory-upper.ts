@@ -2,7 +2,7 @@ import { nothing, type Placed, type Verdict, whiteout } from '../layer/view.ts'
 import { type ByteString, compareBytes } from '../model/bytes.ts'
 import { defaultDirectory, type Kind, type Stat, type Xattrs } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
-import type { Bytes } from '../stream/bytes.ts'
+import { type Bytes, dataRuns } from '../stream/bytes.ts'
 import { MemoryContent } from './memory-content.ts'
 import { type AttributeChange, type Creation, firstNewInode, type Upper, type WritableBytes } from './upper.ts'
 
@@ -257,11 +257,15 @@ function placed({ ino, children, opaque, redirect }: Node): Placed {
 function copyOf(content: Bytes): MemoryContent {
   const copy = new MemoryContent()
   const chunk = Buffer.allocUnsafe(Math.min(1 << 18, Math.max(1, content.size)))
-  for (let position = 0; ; ) {
-    const got = content.read(chunk, position)
-    if (got === 0) break
-    copy.write(chunk.subarray(0, got), position)
-    position += got
+  for (const { start, end } of dataRuns(content, chunk.length)) {
+    for (let position = start; position < end; ) {
+      const got = content.read(chunk.subarray(0, Math.min(chunk.length, end - position)), position)
+      if (got === 0) break
+      copy.write(chunk.subarray(0, got), position)
+      position += got
+    }
   }
+  // A hole at the end takes no memory.
+  if (content.nextData && copy.size < content.size) copy.truncate(content.size)
   return copy
 }
