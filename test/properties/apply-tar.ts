@@ -39,11 +39,13 @@ class Application {
   readonly #entries: readonly Read[]
   /** What stood at each path before this layer. */
   readonly #before: ReadonlyMap<string, Inode>
-  /** What this layer speaks of. */
-  readonly #own = new Set<Inode>()
+  /** The names that this layer speaks of, by directory: an inode may have others from below. */
+  readonly #own = new Map<Inode, Set<string>>()
   readonly #opaque = new Set<Inode>()
   /** Links that come before their target have its inode already. */
   readonly #early = new Map<Read, Inode>()
+  /** Stands for the target of links that have none. It matters only if a name of it is left at the end. */
+  readonly #missing = new Map<Inode, string>()
   readonly #symlinks: ReadonlySet<string>
 
   constructor(root: Inode, entries: readonly Read[]) {
@@ -51,12 +53,21 @@ class Application {
     this.#entries = entries
     this.#before = new Map(namesIn(root).map((named) => [named.path, named.inode]))
     this.#symlinks = new Set(entries.filter(({ type }) => type === '2').map(({ path }) => path))
-    this.#own.add(root)
+    const links = new Set(entries.filter(({ type }) => type === '1').map(({ path }) => path))
+    for (const { path, type, linkName } of entries) {
+      // What a hardlink is, a symlink perhaps, may be known only at the end.
+      if (under(links, path) || (type === '1' && under(links, clean(linkName))))
+        throw new NotJudged('within a hardlink')
+    }
   }
 
   run(): Inode {
     for (const entry of this.#entries) this.#remove(entry)
     for (const [number, entry] of this.#entries.entries()) this.#put(entry, number)
+    for (const named of namesIn(this.#root)) {
+      const rule = this.#missing.get(named.inode)
+      if (rule !== undefined) throw new Refused(rule)
+    }
     return this.#root
   }
 
@@ -66,7 +77,7 @@ class Application {
     if (!name.startsWith('.wh.')) return
     if (name === '.wh.' || name === '.wh..' || name === '.wh...') throw new Refused('W-11')
     if (name.startsWith('.wh..wh.') && name !== opaqueMarker) throw new NotJudged('housekeeping')
-    if (this.#throughSymlink(path)) throw new NotJudged('a marker behind a symlink')
+    if (under(this.#symlinks, path)) throw new NotJudged('a marker behind a symlink')
     const parent = at(this.#root, directory)
     if (parent?.kind !== 'directory') return
     if (name === opaqueMarker) parent.children.clear()
@@ -92,13 +103,13 @@ class Application {
     const stands = directory.children.get(name)
     if (entry.type === '5' && stands?.kind === 'directory') {
       describe(stands, entry)
-      this.#own.add(stands)
+      this.#claim(directory, name)
       return
     }
     const made =
       entry.type === '1' ? this.#linked(entry, number, join(path, name)) : (this.#early.get(entry) ?? inodeOf(entry))
     if (stands && this.#opaque.has(stands)) throw new Refused('W-13')
-    this.#own.add(made)
+    this.#claim(directory, name)
     directory.children.set(name, made)
   }
 
@@ -123,18 +134,19 @@ class Application {
         continue
       }
       let child = directory.children.get(name)
-      if (child?.kind === 'symlink' && this.#own.has(child)) {
+      const own = this.#own.get(directory)?.has(name)
+      if (child?.kind === 'symlink' && own) {
         if (++steps > 255) throw new Refused('N-11')
         if (child.target.startsWith('/')) way = [{ name: '', directory: this.#root }]
         rest.push(...child.target.split('/').reverse())
         continue
       }
-      if (child && child.kind !== 'directory' && this.#own.has(child)) throw new Refused(obstacle)
+      if (child && child.kind !== 'directory' && own) throw new Refused(obstacle)
       if (child?.kind !== 'directory') {
         child = plainDirectory()
         directory.children.set(name, child)
       }
-      this.#own.add(child)
+      this.#claim(directory, name)
       way.push({ name, directory: child })
     }
   }
@@ -143,11 +155,11 @@ class Application {
     const target = clean(entry.linkName)
     if (target === '' || target === path) throw new Refused('H-03')
     if (split(target)[1].startsWith('.wh.')) throw new Refused('H-12')
-    if (this.#entries.some((other) => this.#throughSymlink(other.path)) || this.#throughSymlink(target)) {
+    if (this.#entries.some((other) => under(this.#symlinks, other.path)) || under(this.#symlinks, target)) {
       throw new NotJudged('a hardlink beside symlinked parents')
     }
-    const stands = at(this.#root, target)
-    if (stands && this.#own.has(stands)) {
+    const stands = this.#ownAt(target)
+    if (stands) {
       if (stands.kind === 'directory') throw new Refused('H-03')
       return stands
     }
@@ -162,24 +174,45 @@ class Application {
       return made
     }
     const below = this.#before.get(target)
-    if (!below) throw new Refused('H-06')
-    if (below.kind === 'directory') throw new Refused('H-03')
-    return below
+    if (below && below.kind !== 'directory') return below
+    const missing = inode()
+    this.#missing.set(missing, below ? 'H-03' : 'H-06')
+    return missing
   }
 
-  #throughSymlink(path: string): boolean {
-    for (let [directory] = split(path); directory !== ''; [directory] = split(directory)) {
-      if (this.#symlinks.has(directory)) return true
-    }
-    return false
+  #claim(directory: Inode, name: string): void {
+    let names = this.#own.get(directory)
+    if (!names) this.#own.set(directory, (names = new Set()))
+    names.add(name)
+  }
+
+  /** What stands at a path, if this layer speaks of it. */
+  #ownAt(path: string): Inode | undefined {
+    const [directory, name] = split(path)
+    const parent = at(this.#root, directory)
+    return parent && this.#own.get(parent)?.has(name) ? parent.children.get(name) : undefined
   }
 
   /** A whiteout under what this layer has as something else than a directory depends on the order. */
   #lookForObstacles(directory: string): void {
     for (let path = directory; path !== ''; [path] = split(path)) {
-      if (this.#entries.some((other) => other.path === path && other.type !== '5')) throw new NotJudged('an obstacle')
+      const stands = this.#ownAt(path)
+      if (
+        (stands && stands.kind !== 'directory') ||
+        this.#entries.some((other) => other.path === path && other.type !== '5')
+      ) {
+        throw new NotJudged('an obstacle')
+      }
     }
   }
+}
+
+/** Whether one of these paths is above a path. */
+function under(paths: ReadonlySet<string>, path: string): boolean {
+  for (let [directory] = split(path); directory !== ''; [directory] = split(directory)) {
+    if (paths.has(directory)) return true
+  }
+  return false
 }
 
 function clean(name: string): string {

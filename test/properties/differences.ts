@@ -1,3 +1,4 @@
+import { expect } from 'vitest'
 import type { Tree } from '../../src/stack/tree.ts'
 import { type Inode, join } from './inode.ts'
 
@@ -6,6 +7,13 @@ export type DirectoryTimes = (path: string, actual: bigint) => boolean
 
 const never: DirectoryTimes = () => false
 const fields = ['kind', 'mode', 'uid', 'gid', 'mtime', 'major', 'minor'] as const
+
+/** Fails with what differs (see `differences`). */
+export function expectSame(tree: Tree, expected: Inode, alsoTime?: DirectoryTimes): void {
+  const found = differences(tree, expected, alsoTime)
+  // Asked first: an assertion costs as much as the comparison.
+  if (found.length > 0) expect(found).toEqual([])
+}
 
 /**
  * How a tree differs from what is expected of it, path by path: names and their order, kind, mode, owner, time, xattrs,

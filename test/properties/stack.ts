@@ -3,7 +3,7 @@ import { Index } from '../../src/erofs/index.ts'
 import { type IndexedLayer, importLayer, LayerIndexer, layerView } from '../../src/layer/index.ts'
 import type { IndexedView } from '../../src/layer/view.ts'
 import { type ChainId, type DiffId, digestOf } from '../../src/model/digest.ts'
-import { type FoldedTree, foldedTree, writeTree } from '../../src/stack/index.ts'
+import { type FoldedTree, foldedTree, stackedTree, type Tree, writeTree } from '../../src/stack/index.ts'
 import { memoryBytes } from '../../src/stream/bytes.ts'
 import { inChunks } from '../support/collect.ts'
 import type { Dice } from './seed.ts'
@@ -65,9 +65,22 @@ export function foldedBytes(layers: readonly Layer[], base?: FoldedTree): Promis
 
 /** A folded tree from its bytes; `layers` are all whose tars it may read. */
 export function openFolded(bytes: Buffer, layers: readonly Layer[]): FoldedTree {
-  return foldedTree(Index.open(memoryBytes(bytes)), (diffId) => {
+  return foldedTree(Index.open(memoryBytes(bytes)), ({ diffId }) => {
     return memoryBytes(layers.find((layer) => layer.diffId === diffId)!.tar)
   })
+}
+
+/** The layers as one tree: resolved as it is walked, folded, or partly so. */
+export async function merged(layers: readonly Layer[], dice: Dice): Promise<Tree> {
+  const prefix = dice.below(layers.length + 1)
+  if (prefix === 0) return stackedTree(layers.map(({ view }) => view))
+  const base = openFolded(await foldedBytes(layers.slice(0, prefix)), layers)
+  return prefix === layers.length
+    ? base
+    : stackedTree(
+        layers.slice(prefix).map(({ view }) => view),
+        base,
+      )
 }
 
 async function bytesOf(write: (sink: { write(chunk: Uint8Array): void }) => Promise<void>): Promise<Buffer> {
