@@ -29,6 +29,7 @@ test('the public API is exactly this', async () => {
     'openStore',
     'openTree',
     'readXattrs',
+    'recompressed',
     'scratch',
     'setXattr',
     'splitReference',

@@ -1,7 +1,8 @@
-import type { Descriptor, History, Manifest } from '../model/documents.ts'
+import type { History, Manifest } from '../model/documents.ts'
 import { mediaTypes } from '../model/documents.ts'
 import { thisPlatform } from '../model/platform.ts'
 import { composeImage } from './assemble.ts'
+import { retyped, toDocker, toOci } from './families.ts'
 import type { Image, Layer } from './image.ts'
 
 /** The image of nothing: no layers, for this machine's platform. */
@@ -36,18 +37,6 @@ function knownHistory(image: Image, steps: readonly History[] = []): readonly Hi
   return [...steps, ...Array.from({ length: missing }, () => ({}))]
 }
 
-const toDocker: Readonly<Record<string, string>> = {
-  [mediaTypes.ociLayer]: mediaTypes.dockerLayer,
-  [mediaTypes.ociLayerGzip]: mediaTypes.dockerLayerGzip,
-}
-
-const toOci: Readonly<Record<string, string>> = {
-  [mediaTypes.dockerManifest]: mediaTypes.ociManifest,
-  [mediaTypes.dockerConfig]: mediaTypes.ociConfig,
-  [mediaTypes.dockerLayer]: mediaTypes.ociLayer,
-  [mediaTypes.dockerLayerGzip]: mediaTypes.ociLayerGzip,
-}
-
 function inOneFamily(image: Image, layer: Layer): { manifest: Manifest; layers: Layer[] } {
   const { manifest } = image
   const mediaType = manifest.mediaType ?? image.descriptor.mediaType
@@ -66,8 +55,4 @@ function inOneFamily(image: Image, layer: Layer): { manifest: Manifest; layers: 
 
 function typed(layer: Layer, types: Readonly<Record<string, string>>): Layer {
   return { ...layer, descriptor: retyped(layer.descriptor, types) }
-}
-
-function retyped(descriptor: Descriptor, types: Readonly<Record<string, string>>): Descriptor {
-  return { ...descriptor, mediaType: types[descriptor.mediaType] ?? descriptor.mediaType }
 }

@@ -22,7 +22,7 @@ const table = {
   PLY_IMAGE_NOT_FOUND: 'no image named {name} in {where}; list them with: ply images',
   PLY_NAME_EXISTS: 'the name {name} is taken by {digest}; choose another',
   PLY_NO_NATIVE: 'this platform lacks the system calls that {what} needs ({reason})',
-  PLY_NO_ZSTD_ENCODER: 'this Node has no zstd encoder; use gzip, or Node 22.15 or later',
+  PLY_NO_ZSTD_ENCODER: 'there is no zstd encoder here; use gzip, or Node 22.15 or later, or install libzstd',
   PLY_PLATFORM_NOT_FOUND: '{name} has no image for {platform}; it has: {available}',
   PLY_SIZE_MISMATCH: '{what}: expected {expected} bytes but there are {actual}',
   PLY_STORE_BUSY: 'another process holds the lock on {root}',

@@ -1,10 +1,10 @@
 import type { Operation } from '../model/operation.ts'
 import { abortable } from './abort.ts'
 import type { ByteStream } from './bytes.ts'
-import { gunzipped, gzipped } from './gzip.ts'
-import { unzstd, type ZstdDecoders, zstdCompressed } from './zstd.ts'
+import { type CompressorOptions, gunzipped, gzipped, gzipSettings } from './gzip.ts'
+import { unzstd, type ZstdDecoders, type ZstdEncoder, zstdCompressed, zstdEncoder, zstdSettings } from './zstd.ts'
 
-export type { ZstdDecoder, ZstdDecoders } from './zstd.ts'
+export type { ZstdDecoder, ZstdDecoders, ZstdEncoder } from './zstd.ts'
 
 export type Compression = 'none' | 'gzip' | 'zstd'
 
@@ -56,14 +56,46 @@ export interface DecompressionOptions {
   readonly onTrailing?: (() => void) | undefined
 }
 
+export interface CompressionOptions extends CompressorOptions {
+  /** Encoders that this folder cannot reach by itself. */
+  readonly zstdEncoders?: readonly ZstdEncoder[] | undefined
+}
+
+/** What compressed bytes depend on beside what they hold: with the same, the same bytes come out again. */
+export interface CompressionSettings {
+  readonly level: number
+  /** Bytes that are compressed at a time. */
+  readonly block: number
+  /** Who compresses, with its version. */
+  readonly engine: string
+}
+
+/** @throws PLY_NO_ZSTD_ENCODER */
+export function compressionSettings(
+  compression: 'gzip' | 'zstd',
+  { level, zstdEncoders }: CompressionOptions = {},
+): CompressionSettings {
+  const { level: pinned, block } = compression === 'gzip' ? gzipSettings : zstdSettings
+  const engine = compression === 'gzip' ? `zlib ${process.versions.zlib}` : zstdEncoder(zstdEncoders).name
+  return { level: level ?? pinned, block, engine }
+}
+
 /**
- * The bytes compressed, always to the same bytes by the same Node.
+ * The bytes compressed with pinned settings (`compressionSettings`): always to the same bytes by the same engine, however
+ * they come and however many work on them (layer-semantics E-13).
  *
  * @throws PLY_NO_ZSTD_ENCODER, PLY_ABORTED, from the stream.
  */
-export function compressed(source: ByteStream, compression: 'gzip' | 'zstd', { signal }: Operation = {}): ByteStream {
+export function compressed(
+  source: ByteStream,
+  compression: 'gzip' | 'zstd',
+  { signal, level, workers, zstdEncoders: encoders }: CompressionOptions & Operation = {},
+): ByteStream {
   const input = abortable(source, signal)
-  return abortable(compression === 'gzip' ? gzipped(input) : zstdCompressed(input), signal)
+  return abortable(
+    compression === 'gzip' ? gzipped(input, { level, workers }) : zstdCompressed(input, { level, encoders }),
+    signal,
+  )
 }
 
 /** What the first bytes of a layer say (Z-01). Fewer than three bytes say what they can. */

@@ -1,9 +1,11 @@
 import type { Image, ImageSink } from '../image/image.ts'
-import { type DiffId, hexOf } from '../model/digest.ts'
+import { type DiffId, digestOf, hexOf } from '../model/digest.ts'
 import type { Descriptor } from '../model/documents.ts'
 import { PlyError } from '../model/errors.ts'
+import { badDocument } from '../model/json.ts'
 import type { Operation } from '../model/operation.ts'
 import { formatName, parseName } from '../model/reference.ts'
+import { verified } from '../stream/verify.ts'
 import { ArchiveWriter, copyWritten, stampOf, type Written } from './archive-writer.ts'
 import { dockerDetails } from './details.ts'
 import { plainLayers, synthesised } from './docker-archive-manifest.ts'
@@ -37,6 +39,7 @@ export async function dockerArchiveSink(details: string, options: SinkOptions): 
     async write(image, name = tag, operation = {}): Promise<Descriptor> {
       refuseSecond(path, written)
       const entry = entryOf(image, name)
+      checkConfig(image)
       const next = withEntry(entries, entry)
       const added = new Map<DiffId, number>()
       const end = await writeFile(path, { ...options, ...operation }, async (file) => {
@@ -69,7 +72,11 @@ async function writeLayers(
 ): Promise<void> {
   for (const layer of image.layers) {
     if (isThere(layer.diffId)) continue
-    const tar = layer.uncompressed(operation)
+    // An image may come from code of the caller's: what is written under a digest has that digest (I-04).
+    const tar = verified(layer.uncompressed(operation), {
+      digest: layer.diffId,
+      what: `the tar of layer ${layer.diffId}`,
+    })
     added.set(layer.diffId, await archive.stream(layerFile(layer.diffId), tar, { ...operation, what: layer.diffId }))
   }
 }
@@ -80,6 +87,12 @@ function entryOf(image: Image, name: string | undefined): Entry {
     RepoTags: name === undefined ? [] : repoTags(name),
     Layers: image.layers.map((layer) => layerFile(layer.diffId)),
   }
+}
+
+function checkConfig({ digest, rawConfig, manifest }: Image): void {
+  const actual = digestOf(rawConfig)
+  if (actual !== manifest.config.digest)
+    throw badDocument(`the config of image ${digest}`, `its bytes hash to ${actual}`)
 }
 
 /** A tag leads to one image; one image may have several. */

@@ -2,3 +2,5 @@
 export { detectReference } from './detect.ts'
 export { openSink, openSource } from './open.ts'
 export type { SinkOptions, SourceOptions, TransportOptions } from './options.ts'
+export type { RecompressedImage, RecompressedLayer, RecompressOptions } from './recompress.ts'
+export { recompressed } from './recompress.ts'
