@@ -161,10 +161,13 @@ async function sweepLocks(disk: Disk, { locks }: Layout, lives: (subject: string
   }
 }
 
-/** Bytes of the files there. What somebody else is removing meanwhile counts nothing. */
+/** Bytes of the files there; of a spill, which is mostly holes, those on the disk. What somebody else is removing meanwhile counts nothing. */
 function sizeOf(disk: Disk, path: string): number {
+  const holes = path.endsWith('.spill') && disk.kind === 'disk'
   let size = 0
-  for (const stat of walk(disk, path)) if (stat.isFile()) size += stat.size
+  for (const stat of walk(disk, path)) {
+    if (stat.isFile()) size += holes ? Math.min(stat.size, stat.blocks * 512) : stat.size
+  }
   return size
 }
 
