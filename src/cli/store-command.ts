@@ -164,6 +164,12 @@ export abstract class StoreCommand extends Command {
     }
   }
 
+  /** Two trees. What the store knows of a directory's files is asked only if the store is open: the other one comes first. */
+  protected async trees(first: string, second: string): Promise<readonly [Tree, Tree]> {
+    const other = first.startsWith('rootfs:') ? await this.tree(second) : undefined
+    return [await this.tree(first), other ?? (await this.tree(second))]
+  }
+
   /**
    * A path in a tree, from what the command line says: `debian:12 /etc`, or `work:/etc` for one in a container. Without a
    * path it is the root. @throws PLY_USAGE for a path said twice
@@ -267,7 +273,7 @@ export abstract class StoreCommand extends Command {
   async #storeFor(reference: string): Promise<Store | undefined> {
     const { splitReference } = await this.library()
     const { transport } = splitReference(reference)
-    return transport === 'store' || transport === 'container' ? this.store() : undefined
+    return transport === 'store' || transport === 'container' ? this.store() : this.#store
   }
 
   #chooseRenderer(): ProgressRenderer {

@@ -1,5 +1,5 @@
 import { ContentHash, emptyDigest } from '../layer/content-hash.ts'
-import type { ContentPlace } from '../layer/view.ts'
+import type { ContentPlace, LayerView } from '../layer/view.ts'
 import type { Digest } from '../model/digest.ts'
 import type { Operation } from '../model/operation.ts'
 import { Pace } from '../model/pace.ts'
@@ -134,6 +134,18 @@ export function* filesOf(tree: Tree): Generator<number, void, undefined> {
     for (const { ino, kind } of tree.list(directory)) {
       if (kind === 'directory') waiting.push(ino)
       else if (kind === 'file') yield ino
+    }
+  }
+}
+
+/** Every file that a layer has, also those that a layer above hides; one with several names comes several times. */
+export function* filesOfLayer(view: LayerView): Generator<number, void, undefined> {
+  const waiting = [view.root.ino]
+  for (let directory = waiting.pop(); directory !== undefined; directory = waiting.pop()) {
+    for (const { verdict } of view.list(directory)) {
+      if (verdict.says !== 'entry') continue
+      if (verdict.directory) waiting.push(verdict.ino)
+      else if ((verdict.kind ?? view.stat(verdict.ino).kind) === 'file') yield verdict.ino
     }
   }
 }

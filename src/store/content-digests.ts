@@ -1,6 +1,8 @@
 import { contentFormat, contentKey } from '../layer/content-sums.ts'
+import type { IndexedView } from '../layer/view.ts'
 import type { DiffId } from '../model/digest.ts'
-import type { DigestMemory } from '../stack/content-digests.ts'
+import type { Operation } from '../model/operation.ts'
+import { completeContents, type DigestMemory, filesOfLayer } from '../stack/content-digests.ts'
 import type { Disk } from '../sys/disk.ts'
 import type { Layout } from './layout.ts'
 import { SumsFile } from './sums-file.ts'
@@ -61,6 +63,19 @@ export class LayerDigests {
           if (--open.users === 0) this.#open.delete(layer)
         }
       },
+    }
+  }
+
+  /**
+   * Sees to it that the digests of all that a layer holds are known, whether a layer above hides it or not, reading its
+   * tar once from start to end. @throws PLY_ABORTED; what was read until then is known
+   */
+  async complete(view: IndexedView, operation: Operation = {}): Promise<void> {
+    const memory = this.memory()
+    try {
+      await completeContents(view, filesOfLayer(view), memory, operation)
+    } finally {
+      memory.close()
     }
   }
 

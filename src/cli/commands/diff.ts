@@ -23,8 +23,7 @@ export class Diff extends StoreCommand {
   async run() {
     const { args, flags } = await this.parse(Diff)
     const library = await this.library()
-    const before = await this.tree(args.before)
-    const after = await this.tree(args.after)
+    const [before, after] = await this.trees(args.before, args.after)
     const { nanoseconds, 'directory-times': directoryTimes } = flags
     const values: unknown[] = []
     for await (const change of library.diff(before, after, { nanoseconds, directoryTimes, ...this.operation })) {
