@@ -1,8 +1,8 @@
 import type { PackItem } from '../layer/pack.ts'
+import type { Inodes } from '../layer/view.ts'
 import { type ByteString, displayText } from '../model/bytes.ts'
 import type { Kind } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
-import type { Tree } from '../stack/tree.ts'
 
 /** A path that no archive can carry: a socket (layer-semantics T-09), or a name that means a whiteout (E-10). */
 export interface Skipped {
@@ -32,13 +32,16 @@ export function skips(path: ByteString, kind: Kind, options: Skipping): boolean 
   return true
 }
 
-/** Makes the items of a tree's entries; of a hardlink group, the first one made carries the data (E-09). */
+/** Makes the items of entries; of a hardlink group, the first one made carries the data (E-09). */
 export class EntryItems {
-  readonly #tree: Tree
+  readonly #tree: Inodes
+  readonly #anyLinked: boolean
   readonly #first = new Map<number, ByteString>()
 
-  constructor(tree: Tree) {
+  /** `anyLinked`: an inode may have more names than its link count says. */
+  constructor(tree: Inodes, anyLinked = false) {
     this.#tree = tree
+    this.#anyLinked = anyLinked
   }
 
   entry(path: ByteString, ino: number): PackItem {
@@ -46,7 +49,7 @@ export class EntryItems {
     const stat = tree.stat(ino)
     const xattrs = tree.xattrs(ino)
     const item = { path, says: 'entry', stat, xattrs } as const
-    if (stat.kind !== 'directory' && stat.links > 1) {
+    if (stat.kind !== 'directory' && (this.#anyLinked || stat.links > 1)) {
       const first = this.#first.get(ino)
       if (first !== undefined) return { ...item, linkTo: first }
       this.#first.set(ino, path)

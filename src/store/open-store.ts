@@ -24,6 +24,8 @@ import type { LayerId, Taken } from './layers.ts'
 import { Layers } from './layers.ts'
 import { openLayout } from './layout.ts'
 import { Names } from './names.ts'
+import { rebaseImage } from './rebase.ts'
+import { flattenImage, type Rewriting, type Rewritten, splitImage, squashImage } from './rewrite.ts'
 import type { Store, StoredImage } from './store.ts'
 import { Trees } from './trees.ts'
 import { overlayWorks } from './upper-form.ts'
@@ -115,6 +117,18 @@ export async function storeOn(disk: Disk, path: string, options: StoreOptions = 
       if (unnamed.length > 0) await withdraw(unnamed).catch(() => {})
       throw error
     }
+  }
+  const given = async (image: string | Image, operation: Operation): Promise<Image> =>
+    typeof image === 'string' ? imageOf(image, operation) : image
+  /** An image that is made from another one of this store. */
+  const rewriting = async (
+    image: string | Image,
+    options: WriteOptions & { readonly as?: string | undefined },
+    rewrite: (image: Image, place: Rewriting) => Promise<Rewritten>,
+  ): Promise<Image> => {
+    const as = options.as === undefined ? undefined : normalName(options.as)
+    const own = await given(image, operationOf(options))
+    return arriving(as, options, (arrivals) => rewrite(own, { layers, blobs, arrivals }))
   }
   /** Manifest and config, where they are not here already. */
   const prepareDocuments = async (image: Image, arrivals: Arrivals, operation: Operation): Promise<Digest[]> => {
@@ -218,7 +232,7 @@ export async function storeOn(disk: Disk, path: string, options: StoreOptions = 
         throw new PlyError('PLY_IMAGE_NOT_FOUND', { name: text, where: root })
     },
     async tree(image, operation = {}) {
-      return trees.open(stackOf(typeof image === 'string' ? await imageOf(image, operation) : image), operation)
+      return trees.open(stackOf(await given(image, operation)), operation)
     },
     async commit(container, name, operation = {}) {
       const as = name === undefined ? undefined : normalName(name)
@@ -227,6 +241,29 @@ export async function storeOn(disk: Disk, path: string, options: StoreOptions = 
         const { image, reports } = await commitContainer(container, base, { layers, blobs, arrivals }, operation)
         return { image, added: reports.map(({ digest }) => digest), reports }
       })
+    },
+    async squash(image, options = {}) {
+      return rewriting(image, options, (own, place) => squashImage(own, options, place))
+    },
+    async flatten(image, options = {}) {
+      return rewriting(image, options, async (own, place) => {
+        const tree = await trees.open(stackOf(own), operationOf(options))
+        try {
+          return await flattenImage(own, tree, options, place)
+        } finally {
+          tree.close()
+        }
+      })
+    },
+    async split(image, options) {
+      return rewriting(image, options, (own, place) => splitImage(own, options, place))
+    },
+    async rebase(image, options) {
+      const [oldBase, newBase] = [
+        await given(options.oldBase, operationOf(options)),
+        await given(options.newBase, operationOf(options)),
+      ]
+      return rewriting(image, options, (own, place) => rebaseImage(own, { oldBase, newBase }, options, place))
     },
     async collect(operation = {}) {
       writing()
@@ -242,6 +279,10 @@ export async function storeOn(disk: Disk, path: string, options: StoreOptions = 
       fileDigests.flush()
     },
   }
+}
+
+function operationOf({ signal, onProgress }: Operation): Operation {
+  return { signal, onProgress }
 }
 
 /** An image that was put together by hand may hold other layers than its documents say. @throws PLY_BAD_DOCUMENT */

@@ -6,6 +6,8 @@ import type { Operation } from '../model/operation.ts'
 import type { Tree } from '../stack/tree.ts'
 import type { Collected } from './collect.ts'
 import type { Container, Containers } from './containers.ts'
+import type { RebaseOptions } from './rebase.ts'
+import type { RewriteOptions, SplitOptions, SquashOptions } from './rewrite.ts'
 import type { Usage } from './usage.ts'
 
 /** One name in a store and the image it points at. */
@@ -61,6 +63,25 @@ export interface Store extends ImageSource, ImageSink {
    * The container is not changed. Without a name the image lives until the next `collect`.
    */
   commit(container: Container, name?: string, options?: CommitOptions): Promise<Image>
+  /**
+   * Layers `from` to `to` as one, canonical and uncompressed, in an image that shows the same. What they remove from below
+   * stays removed: whiteouts go only where nothing is below. Images are named as in `tree`, and none is changed.
+   * @throws PLY_USAGE if the image has no such layers
+   */
+  squash(image: string | Image, options?: SquashOptions): Promise<Image>
+  /** An image of one layer that shows the same, without whiteouts. @throws PLY_USAGE if the image has no layers */
+  flatten(image: string | Image, options?: RewriteOptions): Promise<Image>
+  /**
+   * One layer as several, in an image that shows the same: by size, by paths, or both. Hardlinks stay together.
+   * @throws PLY_USAGE if the image has no such layer
+   */
+  split(image: string | Image, options: SplitOptions): Promise<Image>
+  /**
+   * The image on another base; its own layers and its configuration stay as they are. `onReport` hears of directories that
+   * take the place of a symlink there.
+   * @throws PLY_USAGE if the image was not built on the old base; PLY_BAD_LAYER for a hardlink whose target the new one lacks
+   */
+  rebase(image: string | Image, options: RebaseOptions): Promise<Image>
   /** Removes what no name and no container needs. @throws PLY_STORE_BUSY while somebody is writing */
   collect(options?: { readonly dryRun?: boolean } & Operation): Promise<Collected>
   usage(): Promise<Usage>
