@@ -55,39 +55,53 @@ export async function contentDigest(tree: Tree, ino: number, operation: Operatio
 
 /** The digests of a tree whose contents lie in layers. */
 export function placedDigests(tree: Tree & Pick<PlacedFiles, 'place'>, memory: DigestMemory): ContentDigests {
+  /** Files that are nothing but a hole lie nowhere: their size says it all. */
+  const holes = new Map<number, Digest>()
+
   function known(ino: number): Digest | undefined {
     const { kind, size } = tree.stat(ino)
     if (kind !== 'file') return undefined
     if (size === 0) return emptyDigest
     const place = tree.place(ino)
-    return place && memory.known(place, size)
+    return place === undefined ? holes.get(size) : memory.known(place, size)
   }
   function learn(ino: number, digest: Digest): void {
     const { kind, size } = tree.stat(ino)
-    const place = kind === 'file' && size > 0 ? tree.place(ino) : undefined
-    if (place !== undefined) memory.remember(place, size, digest)
+    if (kind !== 'file' || size === 0) return
+    const place = tree.place(ino)
+    if (place === undefined) holes.set(size, digest)
+    else memory.remember(place, size, digest)
+  }
+  async function of(ino: number, operation: Operation = {}): Promise<Digest> {
+    const found = known(ino)
+    if (found !== undefined) return found
+    const digest = await hashContent(tree, ino, operation)
+    learn(ino, digest)
+    return digest
   }
   return {
     eager: false,
     known,
     learn,
-    async of(ino, operation = {}) {
-      const found = known(ino)
-      if (found !== undefined) return found
-      const digest = await hashContent(tree, ino, operation)
-      learn(ino, digest)
-      return digest
+    of,
+    async complete(operation) {
+      const nowhere = new Map<number, number>()
+      await completeContents(tree, filesOf(tree), memory, operation, (ino, size) => nowhere.set(size, ino))
+      for (const ino of nowhere.values()) await of(ino, operation)
     },
-    complete: (operation) => completeContents(tree, filesOf(tree), memory, operation),
   }
 }
 
-/** Sees to it that the digests of these files are known, reading them in the order in which they lie. @throws PLY_ABORTED */
+/**
+ * Sees to it that the digests of these files are known, reading them in the order in which they lie. `hole` hears of those
+ * that lie nowhere. @throws PLY_ABORTED
+ */
 export async function completeContents(
   files: PlacedFiles,
   inos: Iterable<number>,
   memory: DigestMemory,
   { signal, onProgress }: Operation = {},
+  hole?: (ino: number, size: number) => void,
 ): Promise<void> {
   const pace = new Pace(signal)
   const layers = new Map<string, { readonly inos: number[]; readonly offsets: number[] }>()
@@ -95,7 +109,9 @@ export async function completeContents(
   for (const ino of inos) {
     if (pace.due()) await pace.rest()
     const { size } = files.stat(ino)
-    const place = size === 0 ? undefined : files.place(ino)
+    if (size === 0) continue
+    const place = files.place(ino)
+    if (place === undefined) hole?.(ino, size)
     if (place === undefined || memory.known(place, size) !== undefined) continue
     const file = place.spill === true ? `${place.layer} spill` : place.layer
     let layer = layers.get(file)

@@ -2,18 +2,29 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { Index } from '../../src/erofs/index.ts'
 import { append, scratch } from '../../src/image/append.ts'
+import type { Layer } from '../../src/image/image.ts'
+import { layerFromBlob } from '../../src/image/image-from-blobs.ts'
 import { type FileSpec, layerFrom } from '../../src/image/layer-from.ts'
+import { layerView } from '../../src/layer/index.ts'
 import { type Digest, digestOf } from '../../src/model/digest.ts'
+import { mediaTypes } from '../../src/model/documents.ts'
 import { contentDigest } from '../../src/stack/content-digests.ts'
 import type { Tree } from '../../src/stack/tree.ts'
+import { LayerDigests } from '../../src/store/content-digests.ts'
+import { layoutOf } from '../../src/store/layout.ts'
 import { openStore, storeOn } from '../../src/store/open-store.ts'
 import type { Store } from '../../src/store/store.ts'
+import { memoryBytes, streamOf } from '../../src/stream/bytes.ts'
 import type { Disk } from '../../src/sys/disk.ts'
+import { fileBytes } from '../../src/sys/file-bytes.ts'
 import { nodeDisk } from '../../src/sys/node-disk.ts'
 import { becomeNobody, becomeRoot } from '../support/ability.ts'
 import { gzipLayer } from '../support/images.ts'
 import { temporary } from '../support/temporary.ts'
+import { archive, member } from '../tar/raw.ts'
+import { expanded, forms, shapes } from '../tar/sparse-forms.ts'
 import { everywhere, noise, placeAt, type StorePlace } from './places.ts'
 import { build } from './processes.ts'
 
@@ -226,6 +237,58 @@ everywhere('digests of contents', (make) => {
     tree.close()
   })
 })
+
+everywhere('digests of sparse files', (make) => {
+  const named = shapes(5000).map((spec, i) => ({ ...spec, name: `f${i}` }))
+  const plain = member({ name: 'plain' }, 'plain')
+  const full = archive(...named.map((spec) => member({ name: spec.name }, expanded(spec))), plain)
+  const expected: Record<string, Digest> = { plain: text('plain') }
+  for (const spec of named) expected[spec.name] = digestOf(expanded(spec))
+
+  test.each([...Object.entries(forms), ['full', undefined] as const])(
+    'S-04: a sparse copy of a content has the digest of a full one: %s',
+    async (name, form) => {
+      const place = await make()
+      const store = await place.open()
+      const tar = form === undefined ? full : archive(...named.map((spec) => form(spec)), plain)
+      await store.write(append(scratch, layerOfTar(tar)), 'image')
+      const tree = await store.tree('image')
+      expect(await contentDigest(tree, at(tree, 'f0'))).toBe(expected.f0)
+      await tree.digests!.complete()
+      expect(known(tree), name).toEqual(expected)
+      tree.close()
+      // In a folded tree the places are the same ones.
+      await using container = await (await place.open()).containers.create('c', 'image')
+      const { f3: hole, ...kept } = expected
+      expect(known(container.tree)).toEqual({ ...kept, f3: form === undefined ? hole : undefined })
+      expect(await contentDigest(container.tree, at(container.tree, 'f3'))).toBe(hole)
+    },
+  )
+
+  test('of a layer cover what a layer above hides', async () => {
+    const place = await make()
+    const { store, hex } = await filled(place)
+    ;(await store.tree('a')).close()
+    const layout = layoutOf(place.root)
+    const layer = `sha256:${hex[0]}` as Digest
+    const view = layerView(Index.open(fileBytes(place.disk, layout.indexOf(layer))), () =>
+      fileBytes(place.disk, layout.tarOf(layer)),
+    )
+    const digests = new LayerDigests({ disk: place.disk, layout, writable: true })
+    await digests.complete(view)
+    const memory = digests.memory()
+    const ino = (view.lookup(view.root.ino, 'gone') as { ino: number }).ino
+    expect(memory.known(view.place(ino)!, 4)).toBe(text('gone'))
+    expect(memory.known(view.place(ino)!, 5)).toBeUndefined()
+    memory.close()
+    view.close()
+  })
+})
+
+function layerOfTar(tar: Buffer): Layer {
+  const descriptor = { mediaType: mediaTypes.ociLayer, digest: digestOf(tar), size: tar.length }
+  return layerFromBlob(descriptor, digestOf(tar), () => streamOf(memoryBytes(tar)))
+}
 
 describe('digests on a disk that does not take them', () => {
   for (const code of ['ENOSPC', 'EROFS', 'EACCES', 'EDQUOT']) {
