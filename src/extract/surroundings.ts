@@ -48,10 +48,15 @@ function dropInherited(directory: string): void {
 }
 
 function roomIn(directory: string): Surroundings['room'] {
-  const { bsize, bavail, bfree, files, ffree } = statfsSync(directory)
+  const { bsize, blocks, bavail, bfree, files, ffree } = statfsSync(directory)
   // The reserve is for the superuser.
-  const blocks = process.geteuid?.() === 0 ? bfree : bavail
-  return { bytes: blocks * bsize, inodes: files === 0 ? undefined : ffree, block: bsize }
+  const free = process.geteuid?.() === 0 ? bfree : bavail
+  // File systems without a size of their own, as ramfs, say that they have no blocks at all.
+  return {
+    bytes: blocks === 0 ? Number.POSITIVE_INFINITY : free * bsize,
+    inodes: files === 0 ? undefined : ffree,
+    block: bsize,
+  }
 }
 
 /** Times that every disk can hold: seconds in 32 bits. */

@@ -12,7 +12,7 @@ import type { Tree } from '../../src/stack/tree.ts'
 import { setXattr } from '../../src/sys/xattr.ts'
 import { edited, edits } from '../diff/edits.ts'
 import { type PlainNode, type PlainSpec, plainTree, treeEntries } from '../support/plain-tree.ts'
-import { altered, inside, isRoot, mountTmpfs, scratchDirectory } from './scratch.ts'
+import { altered, inside, isRoot, mountRamfs, mountTmpfs, scratchDirectory } from './scratch.ts'
 
 /** Everything that an ordinary user may make too. */
 const everybodys: PlainSpec = {
@@ -185,6 +185,41 @@ describe('extractTree', () => {
     const tree = plainTree({ '': own({}), 'd/': own({}), 'd/f': own({ content: 'x', mode: 0o640 }) })
     await extractTree(tree, join(base, 'out'))
     expect(treeEntries(directoryTree(join(base, 'out')))).toEqual(treeEntries(tree))
+  })
+
+  test('M-05: directories have their times after all that was put into them, and links to them have their own', async () => {
+    const target = join(scratchDirectory(), 'out')
+    const at = (seconds: number) => BigInt(seconds) * 1_000_000_000n
+    const times = { '': 11, a: 12, 'a/b': 13, 'a/b/c': 14, 'a/b/f': 15, 'a/l': 16, z: 17, 'z/m': 18 }
+    const spec: PlainSpec = {
+      '': own({ mtime: at(times['']) }),
+      'a/': own({ mtime: at(times.a) }),
+      'a/b/': own({ mtime: at(times['a/b']) }),
+      'a/b/c/': own({ mtime: at(times['a/b/c']) }),
+      'a/b/f': own({ content: 'x', mtime: at(times['a/b/f']) }),
+      'a/l': own({ target: 'b', mtime: at(times['a/l']) }),
+      'z/': own({ mtime: at(times.z) }),
+      'z/hard': { hardlink: 'a/b/f' },
+      'z/m': own({ target: '../a', mtime: at(times['z/m']) }),
+    }
+    await extractTree(plainTree(spec), target)
+    const found = Object.keys(times).map((path) => [path, Number(lstatSync(join(target, path)).mtimeMs) / 1000])
+    expect(Object.fromEntries(found)).toEqual(times)
+  })
+
+  test('X-10: a disk without attributes is one finding with a few examples, and the content is all there', async () => {
+    const base = scratchDirectory()
+    // Whoever may not mount one has attributes that no disk gives to an ordinary user.
+    if (isRoot) mountRamfs(base)
+    const name = isRoot ? 'user.a' : 'trusted.a'
+    const files = Array.from({ length: 50 }, (_, i) => `f${String(i).padStart(2, '0')}`)
+    const tree = plainTree(
+      Object.fromEntries(files.map((file) => [file, own({ content: file, xattrs: { [name]: 'v' } })])),
+    )
+    const { compromises } = await extractTree(tree, join(base, 'out'))
+    const examples = files.slice(0, 5).map((file) => `/${file} (${name})`)
+    expect(compromises).toEqual({ xattr: { count: 50, examples } })
+    expect(files.map((file) => readFileSync(join(base, 'out', file), 'utf8'))).toEqual(files)
   })
 
   test('M-04: access times are the modify times', async () => {

@@ -27,6 +27,12 @@ export function mountTmpfs(path: string, options: string): void {
   mounted.push(path)
 }
 
+/** Mounts a file system that has neither attributes nor a size; needs root. It is gone after the test. */
+export function mountRamfs(path: string): void {
+  execFileSync('mount', ['-t', 'ramfs', 'ramfs', path])
+  mounted.push(path)
+}
+
 afterEach(async () => {
   for (const path of mounted.splice(0).reverse()) execFileSync('umount', [path])
   for (const path of made.splice(0)) {

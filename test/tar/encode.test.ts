@@ -118,6 +118,15 @@ describe('encoding', () => {
     expect(text.indexOf('SCHILY.xattr.user.a')).toBeLessThan(text.indexOf('SCHILY.xattr.user.b'))
   })
 
+  test('X-11: xattrs are written in byte order of their names', () => {
+    const names = ['user.b', 'user.B', 'user.a', 'user.a.b', 'security.z', 'user.\xe9', 'trusted.a', 'user.\xc3\xa9']
+    const member = { ...plain, xattrs: new Map(names.map((name) => [name, Uint8Array.of(1)])) }
+    const text = Buffer.from(encodeHeader(member)).toString('latin1')
+    const written = [...text.matchAll(/SCHILY\.xattr\.([^=]+)=/g)].map(([, name]) => name)
+    const inOrder = ['security.z', 'trusted.a', 'user.B', 'user.a', 'user.a.b', 'user.b', 'user.\xc3\xa9', 'user.\xe9']
+    expect(written).toEqual(inOrder)
+  })
+
   const slashed = `${'p'.repeat(155)}/${'n'.repeat(100)}`
   test.each<[string, Partial<MemberFields>, boolean]>([
     ['a name of 100 bytes', { name: 'n'.repeat(100) }, false],

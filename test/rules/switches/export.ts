@@ -30,8 +30,8 @@ export const exporting: Switches = {
   'E-08': { file: 'src/layer/pack.ts', find: 'mode: 0,', put: 'mode: 0o644,' },
   'E-09': {
     file: 'src/diff/entry-items.ts',
-    find: `if (stat.kind !== 'directory' && stat.links > 1) {`,
-    put: 'if (false) {',
+    find: 'if (first !== undefined) return { ...item, linkTo: first }',
+    put: '',
   },
   'E-10': {
     file: 'src/layer/pack.ts',

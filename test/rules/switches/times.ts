@@ -7,7 +7,11 @@ export const times: Switches = {
     find: `BigInt(fraction.slice(0, 9).padEnd(9, '0'))`,
     put: `BigInt(Math.round(Number(\`0.\${fraction}\`) * 1e9))`,
   },
-  'M-02': { file: 'src/extract/attribute-writer.ts', find: `this.#compromises.note('time', shown)`, put: '' },
+  'M-02': {
+    file: 'src/extract/attribute-writer.ts',
+    find: `if (mtime !== stat.mtime) this.#compromises.note('time', shown)`,
+    put: '',
+  },
   'M-03': {
     file: 'src/tar/pax.ts',
     find: `case 'ctime':`,
