@@ -16,16 +16,19 @@ export type Edit =
   /** With everything in it. */
   | { readonly does: 'remove'; readonly path: string }
 
-/** What a file system takes. A model takes everything. */
+/** What a file system takes. */
 export interface Able {
-  /** Owners, devices, attributes outside of `user.`. */
-  readonly privileged: boolean
-  /** Devices 0:0 and attributes that a kernel does not take, times that disks do not hold, sockets. */
+  /** Any owner, and modes that only root can live with. */
+  readonly owners: boolean
+  readonly devices: boolean
+  /** What a model has and hardly a disk: devices 0:0, times that are far away, sockets, attributes of tools. */
   readonly anything: boolean
+  /** Whether an attribute of this name can be set. */
+  xattr(name: string): boolean
 }
 
-export const ableModel: Able = { privileged: true, anything: true }
-export const ableUnion: Able = { privileged: true, anything: false }
+export const ableModel: Able = { owners: true, devices: true, anything: true, xattr: () => true }
+export const ableUnion: Able = { ...ableModel, anything: false }
 
 const long = 'n'.repeat(255)
 const names = [
@@ -83,6 +86,11 @@ function someName(dice: Dice): string {
   return dice.pick(dice.once(3) ? names : oftenNames)
 }
 
+function someMode(dice: Dice, able: Able): number {
+  const mode = dice.pick(modes)
+  return able.owners ? mode : (mode & 0o777) | 0o700
+}
+
 function someTime(dice: Dice, able: Able): bigint {
   return dice.pick(able.anything && dice.once(10) ? strangeTimes : times)
 }
@@ -91,9 +99,9 @@ function someXattr(dice: Dice, kind: Inode['kind'], able: Able): readonly [name:
   const userAllowed = kind === 'file' || kind === 'directory'
   const from = [
     ...(userAllowed || able.anything ? userXattrs : []),
-    ...(able.privileged && !(kind === 'socket') ? ruledXattrs : []),
+    ...ruledXattrs,
     ...(able.anything ? foreignXattrs : []),
-  ]
+  ].filter((name) => able.xattr(name))
   if (from.length === 0) return undefined
   const name = dice.pick(from)
   if (name === 'security.capability') {
@@ -109,7 +117,7 @@ function someInode(dice: Dice, able: Able): Inode {
   const kind = dice.once(6)
     ? dice.pick([
         'fifo' as const,
-        ...(able.privileged ? (['character', 'block'] as const) : []),
+        ...(able.devices ? (['character', 'block'] as const) : []),
         ...(able.anything ? (['socket'] as const) : []),
       ])
     : dice.pick(kinds)
@@ -118,9 +126,9 @@ function someInode(dice: Dice, able: Able): Inode {
   const xattr = dice.once(4) ? someXattr(dice, kind, able) : undefined
   return inode({
     kind,
-    mode: kind === 'symlink' ? 0o777 : dice.pick(modes),
-    uid: able.privileged ? dice.pick(owners) : process.getuid!(),
-    gid: able.privileged ? dice.pick(owners) : process.getgid!(),
+    mode: kind === 'symlink' ? 0o777 : someMode(dice, able),
+    uid: able.owners ? dice.pick(owners) : process.getuid!(),
+    gid: able.owners ? dice.pick(owners) : process.getgid!(),
     mtime: someTime(dice, able),
     xattrs: new Map(xattr ? [xattr] : []),
     content: kind === 'file' ? someContent(dice) : nothing,
@@ -166,10 +174,10 @@ export function drawEdits(dice: Dice, root: Inode, able: Able): Edit[] {
       break
     }
     case 3:
-      if (any.inode.kind !== 'symlink') return [{ does: 'mode', path: any.path, mode: dice.pick(modes) }]
+      if (any.inode.kind !== 'symlink') return [{ does: 'mode', path: any.path, mode: someMode(dice, able) }]
       break
     case 4:
-      if (able.privileged) return [{ does: 'owner', path: any.path, uid: dice.pick(owners), gid: dice.pick(owners) }]
+      if (able.owners) return [{ does: 'owner', path: any.path, uid: dice.pick(owners), gid: dice.pick(owners) }]
       break
     case 5:
       return [{ does: 'time', path: any.path, mtime: someTime(dice, able) }]
