@@ -50,9 +50,17 @@ export function failureOf(error: unknown, command: string | undefined): Failure 
     code,
     message: oneLine(error.message),
     details: details ?? systemDetails(error),
-    hint: hints[code],
+    hint: optionHint(details?.option) ?? hints[code],
     exitCode,
   }
+}
+
+/** Where another choice of an option would have had it otherwise, the flag for it. */
+function optionHint(option: unknown): string | undefined {
+  if (option === 'strict') return 'without --strict this is a warning'
+  if (option === 'lenient') return 'take it all the same, with a warning: --lenient (ply load, copy, import)'
+  const limit = typeof option === 'string' ? /^limits\.(\w+)$/.exec(option)?.[1] : undefined
+  return limit === undefined ? undefined : `raise the budget with: --limit ${limit}=VALUE (ply load, copy, import)`
 }
 
 /** The lines that go to stderr. */

@@ -1,12 +1,70 @@
 import { stat } from 'node:fs/promises'
-import type { Image, ImageSink, ImageSource, Listed } from './library.ts'
+import type { CompressFlags } from './compress-flags.ts'
+import { type ImportFlags, limitsOf } from './import-flags.ts'
+import { type ImageReport, warningLines, writeReport } from './import-reports.ts'
+import type { Image, ImageSink, ImageSource, LayerReport, Listed, WriteOptions } from './library.ts'
 import { spool } from './spool.ts'
 import { StoreCommand } from './store-command.ts'
 
 const transport = /^(?:ocidir|oci|oci-archive|docker-archive|dir|tar|rootfs|docker|store):/
 
-/** What the commands share that move images: where they come from and where they go. */
+/** An image on its way through a command: `write` is given the last argument of the call that takes it in. */
+export interface Passage {
+  readonly name: string | undefined
+  readonly recompressed?: ImageReport['recompressed']
+  write(options: WriteOptions): Promise<ImageReport['descriptor']>
+}
+
+/** What the commands share that move images: where they come from, where they go, and what is found on the way. */
 export abstract class ImageCommand extends StoreCommand {
+  #reported: ImageReport[] = []
+  #judging: ImportFlags | undefined
+
+  /**
+   * Runs what takes images in, each by `take`; then, or when it fails, writes the report that was asked for.
+   *
+   * @throws PLY_USAGE where the report and the result would share stdout, and what `work` throws
+   */
+  protected async reporting<T>(flags: ImportFlags, work: () => Promise<T>): Promise<T> {
+    const library = await this.library()
+    if (flags.report === '-') await this.claimStdout({ binary: false, instead: 'use --report FILE' })
+    this.#judging = flags
+    const place = { library, signal: this.world.signal, print: (text: string) => this.print(text) }
+    try {
+      const result = await work()
+      await writeReport(flags, this.#reported, place)
+      return result
+    } catch (error) {
+      // What went wrong first is what is told.
+      await writeReport(flags, this.#reported, { ...place, error }).catch(() => {})
+      throw error
+    }
+  }
+
+  /** Takes one image somewhere, and says what was found in its layers. */
+  protected async take({ name, recompressed = [], write }: Passage): Promise<ImageReport> {
+    const layers: LayerReport[] = []
+    const judgement = await this.judgement(this.#judging!)
+    const onReport = (report: LayerReport) => layers.push(report)
+    const descriptor = await write({ ...this.operation, ...judgement, onReport })
+    for (const line of warningLines(layers, this.#judging!.report)) this.say(line)
+    const report: ImageReport = { name, descriptor, layers, recompressed }
+    this.#reported.push(report)
+    return report
+  }
+
+  /** The result, unless the report has stdout. */
+  protected printResult(line: string): void {
+    if (this.#judging?.report === '-') this.say(line)
+    else this.print(line)
+  }
+
+  /** What the flags say of how layers are judged. @throws PLY_USAGE */
+  protected async judgement({ strict, lenient, limit }: ImportFlags): Promise<WriteOptions> {
+    const { defaultLimits } = await this.library()
+    return { strict, lenient, limits: limitsOf(limit, defaultLimits) }
+  }
+
   /**
    * The images that a file, a directory, `-` or a reference stands for, with their names there. Of a reference it is the one it
    * names, of everything else all.
@@ -14,11 +72,14 @@ export abstract class ImageCommand extends StoreCommand {
   protected async *imagesOf(
     text: string,
     platform: string | undefined,
+    judgement: WriteOptions = {},
   ): AsyncGenerator<{ image: Image; name: string | undefined }> {
     const { openSource } = await this.library()
     const named = transport.test(text)
     const reference = named ? text : await this.detected(text)
-    const source = this.closing(await openSource(reference, { input: this.world.stdin, ...this.operation }))
+    const { lenient, limits } = judgement
+    const opening = { input: this.world.stdin, lenient, limits, ...this.operation }
+    const source = this.closing(await openSource(reference, opening))
     const listed: Listed[] = []
     for await (const one of source.list()) listed.push(one)
     const options = { ...(platform !== undefined && { platform }), ...this.operation }
@@ -31,12 +92,12 @@ export abstract class ImageCommand extends StoreCommand {
   }
 
   /** The source of a root file system: a tar, a directory, or `-` for a tar on stdin. */
-  protected async rootfsSource(text: string): Promise<ImageSource> {
+  protected async rootfsSource(text: string, { lenient, limits }: WriteOptions = {}): Promise<ImageSource> {
     const { openSource } = await this.library()
     const reference = transport.test(text)
       ? text
       : `${text !== '-' && (await stat(text)).isDirectory() ? 'rootfs' : 'tar'}:${text}`
-    return this.closing(await openSource(reference, { input: this.world.stdin, ...this.operation }))
+    return this.closing(await openSource(reference, { input: this.world.stdin, lenient, limits, ...this.operation }))
   }
 
   /** Where a reference leads to, and the name the image gets there: `undefined` where the reference has said it. */
@@ -50,6 +111,29 @@ export abstract class ImageCommand extends StoreCommand {
       ...this.operation,
     })
     return { sink, name: undefined }
+  }
+
+  /**
+   * The image as `--compress` wants it for where it goes, and which digests change; the same image without the flag.
+   *
+   * @throws PLY_USAGE for a place that holds layers in one form only
+   */
+  protected async asCompressed(
+    image: Image,
+    { compress: compression, 'compress-level': level }: CompressFlags,
+    target: string,
+  ): Promise<{ readonly image: Image; readonly recompressed: ImageReport['recompressed'] }> {
+    if (compression === undefined) return { image, recompressed: [] }
+    const { PlyError, recompressed, splitReference } = await this.library()
+    const { transport: kind } = splitReference(target)
+    if (['docker-archive', 'tar', 'rootfs'].includes(kind)) {
+      const reason = `--compress: ${kind} has no place for compressed layers; write to oci:, oci-archive: or dir:`
+      throw new PlyError('PLY_USAGE', { reason })
+    }
+    const other = this.closing(await recompressed(image, { compression, level, ...this.operation }))
+    for (const { layer, from, to, reason } of other.changed)
+      this.say(`layer ${layer}: ${from.digest.slice(0, 19)} is ${to.digest.slice(0, 19)} now (${reason})`)
+    return { image: other.image, recompressed: other.changed }
   }
 
   /** The name of an image in the store, for the archive it goes into; `undefined` for what comes from elsewhere. */

@@ -8,15 +8,19 @@ export type {
   ImageSink,
   ImageSource,
   Kind,
+  LayerLimits,
+  LayerReport,
   Listed,
   Operation,
   Progress,
+  RecompressedLayer,
   Stat,
   Store,
   StoredImage,
   Tree,
   Usage,
   WritableUnion,
+  WriteOptions,
 } from '../index.ts'
 
 /** The whole public library. */

@@ -4,7 +4,7 @@ import * as Flags from '@oclif/core/flags'
 import { contentOf } from './copy-out.ts'
 import type { ExitCode } from './exit-codes.ts'
 import { jsonText } from './json.ts'
-import type { Image, Library, Operation, Store, StoredImage, Tree } from './library.ts'
+import type { Image, Library, Operation, Store, StoredImage, Tree, WriteOptions } from './library.ts'
 import { Output, OutputClosed } from './output.ts'
 import { pathInContainer, treeTransports } from './places.ts'
 import { chooseStyle, type ProgressRenderer, type ProgressStyle, progressRenderer, progressStyles } from './progress.ts'
@@ -202,13 +202,13 @@ export abstract class StoreCommand extends Command {
   }
 
   /** An image by its name in the store or by a reference. */
-  protected async image(text: string, platform?: string): Promise<Image> {
+  protected async image(text: string, platform?: string, { lenient, limits }: WriteOptions = {}): Promise<Image> {
     const { openSource, splitReference } = await this.library()
     const reference = await this.named(text)
     const options = { ...(platform !== undefined && { platform }), ...this.operation }
     const { transport, details } = splitReference(reference)
     if (transport === 'store') return (await this.store()).image(details, options)
-    const source = this.closing(await openSource(reference, { input: this.world.stdin, ...options }))
+    const source = this.closing(await openSource(reference, { input: this.world.stdin, lenient, limits, ...options }))
     return source.image(undefined, options)
   }
 

@@ -1,31 +1,55 @@
 import * as Flags from '@oclif/core/flags'
 import { requiredArg } from '../arguments.ts'
+import { compressFlags } from '../compress-flags.ts'
 import { ImageCommand } from '../image-command.ts'
+import { importFlags } from '../import-flags.ts'
 
 export class Copy extends ImageCommand {
   static override summary = 'Take an image from one place to another.'
   static override description =
-    'Both sides are references: oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME:TAG], dir:DIR, tar:FILE, rootfs:DIR, or a name in the store. Bytes and digests are kept wherever the target can hold them. Prints the digest of what was written.'
+    'Both sides are references: oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME:TAG], dir:DIR, tar:FILE, rootfs:DIR, or a name in the store. Bytes and digests are kept wherever the target can hold them, unless --compress asks for others. Layers that go into the store are read by the rules of docs/layer-semantics.md. Prints the digest of what was written.'
   static override examples = [
     {
       description: 'An archive into a layout, past the store',
       command: 'ply copy docker-archive:debian.tar oci:./out:12',
     },
     { description: 'An image of the store under another name', command: 'ply copy debian:12 mine:base' },
+    { description: 'A layout with zstd layers', command: 'ply copy debian:12 oci:./out:12 --compress zstd' },
   ]
   static override args = {
     from: requiredArg('Where the image is.'),
     to: requiredArg('Where it goes.'),
   }
-  static override flags = { platform: Flags.string({ helpValue: 'OS/ARCH', summary: 'Which image of an index.' }) }
+  static override flags = {
+    platform: Flags.string({ helpValue: 'OS/ARCH', summary: 'Which image of an index.' }),
+    ...compressFlags,
+    ...importFlags,
+  }
 
   async run() {
     const { args, flags } = await this.parse(Copy)
-    const image = await this.image(args.from, flags.platform)
-    const { copy } = await this.library()
-    const { sink, name } = await this.sink(args.to)
-    const descriptor = await copy(image, this.closing(sink), { as: name, ...this.operation })
-    this.print(descriptor.digest)
-    return descriptor
+    const { copy, PlyError, splitReference } = await this.library()
+    const { transport } = splitReference(args.to)
+    if (transport !== 'store' && (flags.strict || flags.limit !== undefined)) {
+      throw new PlyError('PLY_USAGE', {
+        reason: `${args.to} keeps the bytes of layers and judges none: --strict and --limit are for the store`,
+      })
+    }
+    if (flags.report === '-' && /^[^:]+:-(?::|$)/.test(args.to)) {
+      throw new PlyError('PLY_USAGE', { reason: 'the image and the report cannot share stdout; use --report FILE' })
+    }
+    return this.reporting(flags, async () => {
+      const found = await this.image(args.from, flags.platform, await this.judgement(flags))
+      const { image, recompressed } = await this.asCompressed(found, flags, args.to)
+      const { sink, name } = await this.sink(args.to)
+      this.closing(sink)
+      const { descriptor, layers } = await this.take({
+        name,
+        recompressed,
+        write: (options) => copy(image, sink, { as: name, ...options }),
+      })
+      this.printResult(descriptor.digest)
+      return { ...descriptor, layers, recompressed }
+    })
   }
 }

@@ -24,7 +24,10 @@ export class Export extends StoreCommand {
     if (output === '-') await this.claimStdout({ binary: true, instead: 'use -o FILE' })
     const library = await this.library()
     const tree = await this.tree(args.tree)
-    const content = library.exportTree(tree, this.operation)
+    const content = library.exportTree(tree, {
+      ...this.operation,
+      onWarning: ({ rule, entry, text }) => this.say(`warning: ${entry}: ${text} (${rule})`),
+    })
     if (output === '-') {
       for await (const chunk of content) await this.output.write(chunk)
       return undefined

@@ -1,6 +1,7 @@
 import * as Flags from '@oclif/core/flags'
 import { requiredArg } from '../arguments.ts'
 import { ImageCommand } from '../image-command.ts'
+import { importFlags } from '../import-flags.ts'
 
 export class Import extends ImageCommand {
   static override summary = 'Make an image of one layer from a root file system.'
@@ -15,18 +16,22 @@ export class Import extends ImageCommand {
   }
   static override flags = {
     platform: Flags.string({ helpValue: 'OS/ARCH', summary: 'What machine the image is for; this one by default.' }),
+    ...importFlags,
   }
 
   async run() {
     const { args, flags } = await this.parse(Import)
     const { copy } = await this.library()
-    const source = await this.rootfsSource(args.source)
-    const descriptor = await copy(source, await this.store(), {
-      as: args.name,
-      platform: flags.platform,
-      ...this.operation,
+    const { name } = args
+    return this.reporting(flags, async () => {
+      const source = await this.rootfsSource(args.source, await this.judgement(flags))
+      const store = await this.store()
+      const { descriptor, layers } = await this.take({
+        name,
+        write: (options) => copy(source, store, { as: name, platform: flags.platform, ...options }),
+      })
+      this.printResult(descriptor.digest)
+      return { ...descriptor, layers }
     })
-    this.print(descriptor.digest)
-    return descriptor
   }
 }

@@ -1,7 +1,13 @@
 import * as Flags from '@oclif/core/flags'
 import { imagesArg } from '../arguments.ts'
+import { compressFlags } from '../compress-flags.ts'
 import { ImageCommand } from '../image-command.ts'
-import type { Listed } from '../library.ts'
+import type { Listed, RecompressedLayer } from '../library.ts'
+
+interface Saved extends Listed {
+  /** Layers whose compressed digest is another one there. */
+  readonly recompressed: readonly RecompressedLayer[]
+}
 
 /** Places outside the store: any other text before a colon would be part of a name in it. */
 const outside = /^(?:ocidir|oci|oci-archive|docker-archive|dir|tar|rootfs):/
@@ -13,6 +19,10 @@ export class Save extends ImageCommand {
   static override examples = [
     { description: 'For docker load and podman load', command: 'ply save debian:hello -o hello.tar' },
     { description: 'An OCI layout, digests kept', command: 'ply save debian:hello -o oci:./out:hello' },
+    {
+      description: 'An archive of an OCI layout, its layers compressed anew',
+      command: 'ply save debian:hello -o oci-archive:hello.tar --compress gzip --compress-level 9',
+    },
     { description: 'Into a pipe', command: 'ply save debian:hello | docker load' },
   ]
   static override args = { images: imagesArg() }
@@ -27,6 +37,7 @@ export class Save extends ImageCommand {
       summary: 'What to write, where -o is a path; docker-archive by default.',
     })(),
     platform: Flags.string({ helpValue: 'OS/ARCH', summary: 'Which image of an index.' }),
+    ...compressFlags,
   }
 
   async run() {
@@ -56,13 +67,15 @@ export class Save extends ImageCommand {
         reason: `${output} names one image; leave its name out to save several`,
       })
     }
-    const saved: Listed[] = []
-    const { sink, name } = await this.sink(isReference ? output : `${format}:${output}`)
+    const saved: Saved[] = []
+    const target = isReference ? output : `${format}:${output}`
+    const { sink, name } = await this.sink(target)
     this.closing(sink)
     for (const reference of args.images) {
-      const image = await this.image(reference, flags.platform)
+      const found = await this.image(reference, flags.platform)
+      const { image, recompressed } = await this.asCompressed(found, flags, target)
       const as = stated ? undefined : (name ?? (await this.storeName(await this.named(reference))))
-      saved.push({ name: as, descriptor: await sink.write(image, as, this.operation) })
+      saved.push({ name: as, descriptor: await sink.write(image, as, this.operation), recompressed })
     }
     for (const { descriptor } of saved) this.sayResult(output, descriptor.digest)
     return saved

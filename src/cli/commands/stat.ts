@@ -1,6 +1,7 @@
 import { rfc3339 } from '../ages.ts'
 import { pathArg, placeArg } from '../arguments.ts'
 import { fileValue, modeText } from '../file-values.ts'
+import type { Tree } from '../library.ts'
 import { StoreCommand } from '../store-command.ts'
 import { aligned } from '../table.ts'
 import { locate, pathIn } from '../tree-paths.ts'
@@ -19,7 +20,7 @@ export class Stat extends StoreCommand {
     const { args } = await this.parse(Stat)
     const library = await this.library()
     const { tree, path: asked } = await this.placeIn(args.tree, args.path)
-    const { displayText, contentDigest } = library
+    const { displayText } = library
     const place = locate(tree, library.encodeText(asked), library, { stay: true })
     const { ino } = place
     const path = pathIn(tree, place)
@@ -39,9 +40,20 @@ export class Stat extends StoreCommand {
     for (const [name, value] of tree.xattrs(ino)) {
       facts.push(['xattr', `${displayText(name)}=${displayText(Buffer.from(value).toString('latin1'))}`])
     }
-    const digest = stat.kind === 'file' ? await contentDigest(tree, ino, this.operation) : undefined
+    const digest = stat.kind === 'file' ? await this.#digest(tree, ino) : undefined
     if (digest !== undefined) facts.push(['digest', digest])
     await this.printAll(aligned(facts, () => false, '  '))
     return { ...fileValue(tree, ino, path, library), ...(digest !== undefined && { digest }) }
+  }
+
+  /** The digest of a file's content; none where this user may see the file and not read it. */
+  async #digest(tree: Tree, ino: number): Promise<string | undefined> {
+    const { codeOf, contentDigest } = await this.library()
+    try {
+      return await contentDigest(tree, ino, this.operation)
+    } catch (error) {
+      if (codeOf(error) !== 'EACCES' && codeOf(error) !== 'EPERM') throw error
+      return undefined
+    }
   }
 }
