@@ -155,6 +155,10 @@ describe('the main job from the shell', () => {
         size: 7,
         mtime: '2020-09-13T12:26:40Z',
       })
+      const digest = `sha256:${sha256('newer issue\n')}`
+      expect(await run(['stat', tree, '/etc/issue'])).toMatch(`\ndigest    ${digest}\n`)
+      expect(await json(['stat', tree, '/etc/issue'])).toMatchObject({ digest })
+      expect(await json(['stat', tree, '/etc'])).not.toHaveProperty('digest')
       expect(await run(['tree', tree, '/opt'])).toBe('/opt\n└── data/\n    ├── a\n    └── b\n')
       expect(await run(['tree', tree, '/', '--depth', '1'])).toBe('/\n├── bin/\n├── café\n├── etc/\n└── opt/\n')
     }
