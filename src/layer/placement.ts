@@ -1,5 +1,5 @@
 import { IndexBuilder } from '../erofs/index.ts'
-import type { ByteString } from '../model/bytes.ts'
+import { type ByteString, displayText } from '../model/bytes.ts'
 import { defaultDirectory } from '../model/entry.ts'
 import { badLayer } from '../tar/index.ts'
 import type { LayerLimits } from './limits.ts'
@@ -176,7 +176,7 @@ export class Placement {
   }
 
   #obstructed(entry: ByteString, rule: string, path: ByteString): void {
-    const text = `${path} is in the way, which the layer has as something other than a directory`
+    const text = `${displayText(path)} is in the way, which the layer has as something other than a directory`
     if (rule !== 'N-14') throw badLayer(entry, rule, text)
     this.findings.forgive(entry, rule, text)
   }
