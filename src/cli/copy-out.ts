@@ -1,4 +1,5 @@
 import { chmod, lchown, link, lstat, lutimes, mkdir, open, rename, symlink, unlink, utimes } from 'node:fs/promises'
+import { filledParts } from './holes.ts'
 import type { LostAttributes } from './host-attributes.ts'
 import { temporaryBeside, withoutTemporary, withPath } from './host-files.ts'
 import type { Kind, Library, Operation, Stat, Tree } from './library.ts'
@@ -143,13 +144,19 @@ async function replace(to: string, make: (temporary: string) => Promise<void>): 
 async function writeFile(copying: Copying, ino: number, temporary: string, to: string): Promise<void> {
   const { signal, onProgress } = copying.operation
   const file = await open(bytes(temporary), 'wx', 0o600)
+  let position = 0
   try {
     for (const chunk of contentOf(copying.tree, ino)) {
       if (signal?.aborted) throw new copying.library.PlyError('PLY_ABORTED', {}, { cause: signal.reason })
-      for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at, chunk.length - at)).bytesWritten
+      for (const { start, end } of filledParts(chunk)) {
+        for (let at = start; at < end; ) at += (await file.write(chunk, at, end - at, position + at)).bytesWritten
+      }
+      position += chunk.length
       copying.done += chunk.length
       onProgress?.({ what: copying.library.displayText(to), done: copying.done })
     }
+    // A hole at the end.
+    await file.truncate(position)
   } catch (error) {
     throw withPath(error, copying.library.displayText(to))
   } finally {

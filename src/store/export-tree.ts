@@ -1,15 +1,15 @@
 import { packTree } from '../diff/index.ts'
-import { packLayer } from '../layer/index.ts'
+import { type PackOptions, packLayer } from '../layer/index.ts'
 import type { Operation } from '../model/operation.ts'
 import type { Tree } from '../stack/tree.ts'
 import type { ByteStream } from '../stream/bytes.ts'
 
 /**
  * A tree as one tar, without whiteouts: what `docker export` gives. The same tree gives the same bytes. Sockets, which no
- * archive can hold, are left out (layer-semantics T-09).
+ * archive can hold, are left out (layer-semantics T-09); `onWarning` hears of them, and of files that are mostly holes (S-07).
  *
  * @throws PLY_UNREPRESENTABLE for a name that would be read as a whiteout (E-10); PLY_ABORTED
  */
-export function exportTree(tree: Tree, operation: Operation = {}): ByteStream {
-  return packLayer(packTree(tree, operation), operation)
+export function exportTree(tree: Tree, options: Pick<PackOptions, 'onWarning'> & Operation = {}): ByteStream {
+  return packLayer(packTree(tree, options), options)
 }
