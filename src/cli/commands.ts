@@ -29,6 +29,10 @@ export const commandGroups = {
   },
   'make images': {
     commit: async () => (await import('./commands/commit.ts')).Commit,
+    squash: async () => (await import('./commands/squash.ts')).Squash,
+    flatten: async () => (await import('./commands/flatten.ts')).Flatten,
+    split: async () => (await import('./commands/split.ts')).Split,
+    rebase: async () => (await import('./commands/rebase.ts')).Rebase,
     tag: async () => (await import('./commands/tag.ts')).Tag,
     rmi: async () => (await import('./commands/rmi.ts')).Rmi,
   },

@@ -1,5 +1,6 @@
 import * as Flags from '@oclif/core/flags'
 import type { LayerLimits } from './library.ts'
+import { amountOf } from './sizes.ts'
 import { UsageError } from './usage-error.ts'
 
 /** How a command that reads layers judges them, and where it says what it found. */
@@ -24,14 +25,8 @@ export interface ImportFlags {
   readonly report: string | undefined
 }
 
-const units: Readonly<Record<string, number>> = {
-  ...{ '': 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12 },
-  ...{ Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40 },
-}
-
 /**
- * Reads `entries=20M` and the like. Values may have a unit: k, M, G, T count in thousands, Ki, Mi, Gi, Ti in 1024s, and a
- * B behind them means nothing. @throws UsageError naming what there is
+ * Reads `entries=20M` and the like; values may have a unit, as `amountOf` reads it. @throws UsageError naming what there is
  */
 export function limitsOf(texts: readonly string[] = [], defaults: LayerLimits): Partial<LayerLimits> {
   const limits: Record<string, number> = {}
@@ -41,9 +36,8 @@ export function limitsOf(texts: readonly string[] = [], defaults: LayerLimits): 
       const known = Object.entries(defaults).map(([limit, usual]) => `${limit}=${usual}`)
       throw new UsageError(`--limit ${text}: there is no such limit; they are, with their defaults: ${known.join(' ')}`)
     }
-    const [, number = '', unit = ''] = /^(\d{1,15}(?:\.\d+)?)([kMGT]|[KMGT]i)?B?$/.exec(value) ?? []
-    const limit = Math.floor(Number(number) * units[unit]!)
-    if (number === '' || !Number.isSafeInteger(limit)) {
+    const limit = amountOf(value)
+    if (limit === undefined) {
       throw new UsageError(`--limit ${text}: not a number; write ${name}=1000000, ${name}=1M or ${name}=1Mi`)
     }
     limits[name] = limit

@@ -10,3 +10,18 @@ export function humanSize(bytes: number): string {
   }
   return `${unit === 0 ? value : Number(value.toPrecision(3))}${units[unit]}`
 }
+
+const factors: Readonly<Record<string, number>> = {
+  ...{ '': 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12 },
+  ...{ Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40 },
+}
+
+/**
+ * Reads a whole number with a unit: k, M, G, T count in thousands, Ki, Mi, Gi, Ti in 1024s, and a B behind them means nothing.
+ * `undefined` if it is none.
+ */
+export function amountOf(text: string): number | undefined {
+  const [, number = '', unit = ''] = /^(\d{1,15}(?:\.\d+)?)([kMGT]|[KMGT]i)?B?$/.exec(text) ?? []
+  const amount = Math.floor(Number(number) * factors[unit]!)
+  return number === '' || !Number.isSafeInteger(amount) ? undefined : amount
+}

@@ -67,7 +67,13 @@ export async function squashImage(image: Image, options: SquashOptions, place: R
   using views = await opened(image, to + 1, place.layers, options)
   const view = squashedView(views.of.slice(from), { bottom: from === 0 })
   const below = () => new StackedTree(views.of.slice(0, from), undefined)
-  const made = await makeLayer(image, from, packView(view, { below: once(below), ...options }), options, place)
+  const made = await makeLayer(
+    image,
+    from,
+    packView(view, { below: once(below), signal: options.signal }),
+    options,
+    place,
+  )
   const { layer, report } = made
   return {
     image: squash(image, { from, to }, layer, stepOf('ply squash', options)),
@@ -100,11 +106,11 @@ export async function splitImage(image: Image, options: SplitOptions, place: Rew
   }
   using views = await opened(image, number + 1, place.layers, options)
   const view = views.of[number]!
-  const parts = await splitView(view, { size, paths: paths?.map(pathOf), ...options })
+  const parts = await splitView(view, { size, paths: paths?.map(pathOf), signal: options.signal })
   const below = once(() => new StackedTree(views.of.slice(0, number), undefined))
   const made: { readonly layer: Layer; readonly report: LayerReport }[] = []
   for (const [at, part] of parts.entries()) {
-    const items = packView(view, { part, below, ...options })
+    const items = packView(view, { part, below, signal: options.signal })
     made.push(await makeLayer(image, number + at, items, options, place))
   }
   const cut = made.map(({ layer }) => layer)
