@@ -1,0 +1,297 @@
+// What is measured, against what, and what is demanded. `contenders` are whole processes; `run` cases measure inside one.
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+
+const of = (results, name) => results.find((result) => result.name === name)
+const best = (results, names, key) =>
+  Math.min(...names.map((name) => of(results, name)?.[key] ?? Number.POSITIVE_INFINITY))
+
+/** The blobs of an image's layers in its OCI layout. */
+function blobs(images, image) {
+  const layout = join(images, image, 'oci')
+  const json = (digest) => JSON.parse(readFileSync(join(layout, 'blobs/sha256', digest.slice(7)), 'utf8'))
+  const index = JSON.parse(readFileSync(join(layout, 'index.json'), 'utf8'))
+  return json(index.manifests[0].digest)
+    .layers.map(({ digest }) => join(layout, 'blobs/sha256', digest.slice(7)))
+    .join(' ')
+}
+
+const load = (reference, check) =>
+  `$PLY load ${reference} -t bench:latest -q --root $T/store >/dev/null${check ? ` && node $BENCH/inside/check-tree.mjs $T/store bench:latest ${check}` : ''}`
+
+export const cases = [
+  {
+    name: 'import distro from an OCI layout (gzip)',
+    about: [
+      'Both digests of each layer are verified, everything is synced. Ours ends when a fresh process has listed every path',
+      'and read 100 files right; the floor is gunzip and two SHA-256 of the same blobs in Node, and writes nothing.',
+      '',
+    ],
+    contenders: ({ images, sample }) => [
+      { name: 'floor', command: `node $BENCH/floor.mjs gunzip-sha256 ${blobs(images, 'distro')}` },
+      {
+        name: 'ply',
+        setup: 'rm -rf $T/store',
+        command: load(`oci:${images}/distro/oci:latest`, sample('distro')),
+        cleanup: 'rm -rf $T/store',
+      },
+      { name: 'podman pull', setup: 'wipe', command: `pod pull -q oci:${images}/distro/oci:latest`, cleanup: 'wipe' },
+      {
+        name: 'skopeo to containers-storage',
+        setup: 'wipe',
+        command: `sko copy -q oci:${images}/distro/oci:latest $(cs localhost/bench/distro:latest)`,
+        cleanup: 'wipe',
+      },
+      { name: 'buildah pull', setup: 'wipe', command: `bld pull -q oci:${images}/distro/oci:latest`, cleanup: 'wipe' },
+      {
+        name: 'umoci unpack',
+        setup: 'rm -rf $T/x',
+        command: `umoci unpack --image ${images}/distro/oci:latest $T/x`,
+        cleanup: 'rm -rf $T/x',
+      },
+    ],
+    ratios(results) {
+      const peers = ['podman pull', 'skopeo to containers-storage', 'buildah pull', 'umoci unpack']
+      return [
+        { what: 'CPU, of the floor', value: of(results, 'ply').cpu / of(results, 'floor').cpu, limit: 1.25 },
+        { what: 'CPU, of the best peer', value: of(results, 'ply').cpu / best(results, peers, 'cpu'), limit: 0.45 },
+        {
+          what: 'wall time, of the best peer',
+          value: of(results, 'ply').wall / best(results, peers, 'wall'),
+          limit: 0.3,
+        },
+      ]
+    },
+  },
+  {
+    name: 'import distro from a docker-archive',
+    contenders: ({ images, sample }) => [
+      { name: 'floor', command: `node $BENCH/floor.mjs sha256 ${images}/distro/docker.tar` },
+      {
+        name: 'ply',
+        setup: 'rm -rf $T/store',
+        command: load(`docker-archive:${images}/distro/docker.tar`, sample('distro')),
+        cleanup: 'rm -rf $T/store',
+      },
+      { name: 'podman load', setup: 'wipe', command: `pod load -q -i ${images}/distro/docker.tar`, cleanup: 'wipe' },
+    ],
+    ratios: (results) => [
+      { what: 'CPU, of one SHA-256', value: of(results, 'ply').cpu / of(results, 'floor').cpu, limit: 1.4 },
+      { what: 'CPU, of podman load', value: of(results, 'ply').cpu / of(results, 'podman load').cpu, limit: 0.25 },
+      {
+        what: 'wall time, of podman load',
+        value: of(results, 'ply').wall / of(results, 'podman load').wall,
+        limit: 0.25,
+      },
+    ],
+  },
+  {
+    name: 'import smallfiles',
+    about: ['One layer of 200,000 files.', ''],
+    contenders: ({ images }) => [
+      {
+        name: 'ply',
+        setup: 'rm -rf $T/store',
+        command: load(`docker-archive:${images}/smallfiles/docker.tar`),
+        cleanup: 'find $T/store/blobs $T/store/cache -type f -links 1 -size +300k | wc -l > $T/inodes; rm -rf $T/store',
+      },
+      {
+        name: 'podman load',
+        setup: 'wipe',
+        command: `pod load -q -i ${images}/smallfiles/docker.tar`,
+        cleanup: 'wipe',
+      },
+    ],
+    ratios: (results, { scratch }) => [
+      { what: 'CPU, of podman load', value: of(results, 'ply').cpu / of(results, 'podman load').cpu, limit: 0.1 },
+      {
+        what: 'files on the disk for the layer',
+        value: Number(readFileSync(join(scratch, 'run/inodes'), 'utf8')),
+        limit: 2,
+      },
+    ],
+  },
+  {
+    name: 'export distro',
+    about: ['From what is in the store of each: skopeo has its own.', ''],
+    contenders: ({ images }) => {
+      const ours = `[ -e $T/full ] || $PLY load oci:${images}/distro/oci:latest -t bench:latest -q --root $T/full >/dev/null`
+      const theirs = `[ -e $S/overlay ] || sko copy -q oci:${images}/distro/oci:latest $(cs localhost/bench/distro:latest)`
+      return [
+        {
+          name: 'ply to docker-archive',
+          setup: ours,
+          command: '$PLY copy bench:latest docker-archive:$T/e.tar:bench:latest -q --root $T/full >/dev/null',
+          cleanup: 'rm -f $T/e.tar',
+        },
+        {
+          name: 'skopeo to docker-archive',
+          setup: theirs,
+          command: 'sko copy -q $(cs localhost/bench/distro:latest) docker-archive:$T/e.tar:bench:latest',
+          cleanup: 'rm -f $T/e.tar',
+        },
+        {
+          name: 'skopeo oci to docker-archive',
+          setup: ours,
+          command: `sko copy -q oci:${images}/distro/oci:latest docker-archive:$T/e.tar:bench:latest`,
+          cleanup: 'rm -f $T/e.tar',
+        },
+        {
+          name: 'ply to OCI gzip',
+          setup: ours,
+          command: '$PLY copy bench:latest oci:$T/o:latest -q --root $T/full >/dev/null',
+          cleanup: 'rm -rf $T/o',
+        },
+        {
+          name: 'skopeo to OCI gzip',
+          setup: theirs,
+          command: 'sko copy -q $(cs localhost/bench/distro:latest) oci:$T/o:latest',
+          cleanup: 'rm -rf $T/o',
+        },
+        {
+          name: 'skopeo oci to oci',
+          setup: ours,
+          command: `sko copy -q oci:${images}/distro/oci:latest oci:$T/o:latest`,
+          cleanup: 'rm -rf $T/o',
+        },
+        {
+          name: 'ply, compressed anew',
+          setup: ours,
+          command: '$PLY copy bench:latest oci:$T/o:latest --compress gzip -q --root $T/full >/dev/null',
+          cleanup: 'rm -rf $T/o',
+        },
+      ]
+    },
+    ratios: (results) => [
+      {
+        what: 'wall time to docker-archive, of skopeo from its store',
+        value: of(results, 'ply to docker-archive').wall / of(results, 'skopeo to docker-archive').wall,
+        limit: 1,
+      },
+      {
+        what: 'wall time to docker-archive, of skopeo from the same layout',
+        value: of(results, 'ply to docker-archive').wall / of(results, 'skopeo oci to docker-archive').wall,
+        limit: 1,
+      },
+      {
+        what: 'wall time to OCI, of skopeo from its store',
+        value: of(results, 'ply to OCI gzip').wall / of(results, 'skopeo to OCI gzip').wall,
+        limit: 1,
+      },
+      {
+        what: 'wall time to OCI, of skopeo from the same layout',
+        value: of(results, 'ply to OCI gzip').wall / of(results, 'skopeo oci to oci').wall,
+        limit: 1,
+      },
+      {
+        what: 'wall time compressing anew, of skopeo from its store',
+        value: of(results, 'ply, compressed anew').wall / of(results, 'skopeo to OCI gzip').wall,
+        limit: 1,
+      },
+    ],
+  },
+  {
+    name: 'tar codec',
+    run({ images, scratch, inside, say }) {
+      const raw = join(scratch, 'run/raw.tar')
+      if (!existsSync(raw)) {
+        const { layers } = JSON.parse(readFileSync(join(images, 'smallfiles/info.json'), 'utf8'))
+        execFileSync('bash', [
+          '-c',
+          `tar -xOf ${images}/smallfiles/docker.tar ${layers[0].diff_id.slice(7)}.tar > ${raw}`,
+        ])
+      }
+      const parse = inside('tar-parse.mjs', ['plyfs', raw])
+      const parseStream = inside('tar-parse.mjs', ['tar-stream', raw])
+      const pack = inside('tar-pack.mjs', ['plyfs', 60_000])
+      const packStream = inside('tar-pack.mjs', ['tar-stream', 60_000])
+      say('| entries per second of CPU | plyfs | tar-stream | |')
+      say('| --- | --: | --: | --: |')
+      const row = (what, a, b) =>
+        say(`| ${what} | ${Math.round(a.rate)} | ${Math.round(b.rate)} | ${(a.rate / b.rate).toFixed(1)} times |`)
+      row('read (smallfiles)', parse, parseStream)
+      row('write (60,000 files of 1.2 KB)', pack, packStream)
+      say()
+      return [
+        { what: 'time to read, of tar-stream', value: parseStream.rate / parse.rate, limit: 0.2 },
+        { what: 'time to write, of tar-stream', value: packStream.rate / pack.rate, limit: 1 / 3 },
+      ]
+    },
+  },
+  {
+    name: 'many entries',
+    run({ scratch, inside, say, quick }) {
+      const many = quick ? 200_000 : 1_000_000
+      const directory = join(scratch, 'run')
+      const few = inside('many-entries.mjs', [many / 10, directory])
+      const all = inside('many-entries.mjs', [many, directory])
+      const flat = inside('many-entries.mjs', [200_000, directory, 200_000])
+      say('| entries | import, CPU s | fold, CPU s | peak memory, MB | bytes an inode | with trailer |')
+      say('| --: | --: | --: | --: | --: | --: |')
+      const row = (what, r) =>
+        say(
+          `| ${what} | ${r.importCpu.toFixed(2)} | ${r.foldCpu.toFixed(2)} | ${r.rss.toFixed(0)} | ${r.bytesPerInode.toFixed(1)} | ${r.fileBytesPerInode.toFixed(1)} |`,
+        )
+      row(many / 10, few)
+      row(many, all)
+      row('200,000 in one directory', flat)
+      say()
+      return [
+        { what: 'peak memory', value: all.rss, limit: 1000, unit: ' MB' },
+        { what: 'index before its trailer', value: all.bytesPerInode, limit: 130, unit: ' bytes an inode' },
+        { what: 'ten times the entries take', value: all.cpu / few.cpu, limit: 11, unit: ' times as long' },
+        {
+          what: 'one directory, of the same entries in many',
+          value: flat.cpu / (all.cpu * (200_000 / many)),
+          limit: 1.5,
+        },
+      ]
+    },
+  },
+  {
+    name: 'lookup',
+    run({ scratch, inside, say }) {
+      const depths = [1, 10, 120, 500]
+      const results = depths.map((layers) => inside('lookup.mjs', [layers, join(scratch, 'run')]))
+      say('| layers | lookup of a path of 5 names, µs | walk, µs an entry | opening the tree, ms |')
+      say('| --: | --: | --: | --: |')
+      for (const r of results)
+        say(`| ${r.layers} | ${r.lookup.toFixed(2)} | ${r.walked.toFixed(2)} | ${r.opening.toFixed(2)} |`)
+      say()
+      const worst = (key) => Math.max(...results.map((result) => result[key]))
+      return [
+        { what: 'lookup', value: worst('lookup'), limit: 3, unit: ' µs' },
+        { what: 'walk', value: worst('walked'), limit: 1, unit: ' µs an entry' },
+        { what: 'opening', value: worst('opening'), limit: 10, unit: ' ms' },
+        { what: 'lookup in 500 layers, of one', value: results[3].lookup / results[0].lookup, limit: 1.5 },
+      ]
+    },
+  },
+  {
+    name: 'commit of 20 files',
+    run({ images, scratch, inside, say, environment }) {
+      const measured = ['distro', 'deep'].map((image) => {
+        const store = join(scratch, `run/commit-${image}`)
+        rmSync(store, { recursive: true, force: true })
+        execFileSync(
+          'bash',
+          ['-c', `$PLY load oci:${images}/${image}/oci:latest -t bench:latest -q --root ${store} > /dev/null`],
+          { env: { ...process.env, ...environment } },
+        )
+        const result = inside('commit.mjs', [store, 'bench:latest'])
+        rmSync(store, { recursive: true, force: true })
+        say(
+          `- ${image} (${image === 'distro' ? '4 layers, 1.1 GB' : '120 layers, 60 MB'}): ${result.milliseconds.toFixed(1)} ms`,
+        )
+        return result.milliseconds
+      })
+      say()
+      return [
+        { what: 'commit on distro', value: measured[0], limit: 50, unit: ' ms' },
+        { what: 'commit on deep', value: measured[1], limit: 50, unit: ' ms' },
+        { what: 'the slower, of the faster', value: Math.max(...measured) / Math.min(...measured), limit: 2 },
+      ]
+    },
+  },
+]

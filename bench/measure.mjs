@@ -1,0 +1,102 @@
+// Measuring: whole processes by GNU time, several contenders in turn so that they see the same machine.
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { loadavg } from 'node:os'
+import { join } from 'node:path'
+
+/**
+ * A fresh ext4 with a journal in a file, mounted on a loop device. On an ext4 without one, the disk of some virtual
+ * machines, making a file steps over every inode that was freed in the last 35 seconds, and what is measured is that.
+ */
+export function scratchDisk(directory) {
+  const image = `${directory}.img`
+  if (existsSync(image)) {
+    spawnSync('umount', [directory])
+    rmSync(image)
+  }
+  mkdirSync(directory, { recursive: true })
+  execFileSync('truncate', ['-s', '24G', image])
+  execFileSync('mkfs.ext4', ['-q', '-E', 'lazy_itable_init=0,lazy_journal_init=0,nodiscard', image])
+  execFileSync('mount', ['-o', 'loop,noatime', image, directory])
+  return () => {
+    spawnSync('umount', [directory])
+    rmSync(image, { force: true })
+  }
+}
+
+/**
+ * Runs each contender `runs` times after a run to warm up, one after the other in every round, and answers the medians:
+ * wall and CPU (user + system) in seconds, peak memory in MB, load average. A contender is bash text: `setup` and
+ * `cleanup` are not timed. One that fails in the first round is reported and left out.
+ */
+export function compare(contenders, { runs = 3, environment = {}, scratch }) {
+  const samples = new Map(contenders.map(({ name }) => [name, []]))
+  const failed = new Map()
+  for (let round = 0; round <= runs; round++) {
+    for (const { name, setup, command, cleanup } of contenders) {
+      if (failed.has(name)) continue
+      const shell = (text) =>
+        spawnSync('bash', ['-c', text], {
+          encoding: 'utf8',
+          env: { ...process.env, ...environment },
+          maxBuffer: 1 << 26,
+        })
+      if (setup) shell(setup)
+      execFileSync('sync')
+      const times = join(scratch, 'times')
+      const done = spawnSync(
+        '/usr/bin/time',
+        ['-q', '-f', '%e %U %S %M', '-o', times, 'bash', '-c', `set -eo pipefail; ${command}`],
+        {
+          encoding: 'utf8',
+          env: { ...process.env, ...environment },
+          maxBuffer: 1 << 26,
+        },
+      )
+      if (cleanup) shell(cleanup)
+      if (done.status !== 0) {
+        failed.set(name, (done.stderr || done.stdout || String(done.error)).trim().split('\n').at(-1))
+        continue
+      }
+      if (round === 0 && runs > 0) continue
+      const [wall, user, system, kib] = readFileSync(times, 'utf8').trim().split('\n').at(-1).split(' ').map(Number)
+      samples.get(name).push({ wall, cpu: user + system, user, system, rss: (kib * 1024) / 1e6, load: loadavg()[0] })
+    }
+  }
+  return contenders.map(({ name }) => {
+    const reason = failed.get(name)
+    return reason === undefined ? { name, ...medians(samples.get(name)) } : { name, failed: reason }
+  })
+}
+
+/** Runs a script of bench/inside in a process of its own; it prints one JSON object of numbers. Medians of each. */
+export function inside(script, words, { runs = 3, environment = {} } = {}) {
+  const samples = []
+  for (let round = 0; round < runs; round++) {
+    const done = spawnSync(
+      process.execPath,
+      ['--expose-gc', join(import.meta.dirname, 'inside', script), ...words.map(String)],
+      {
+        encoding: 'utf8',
+        env: { ...process.env, ...environment },
+        maxBuffer: 1 << 26,
+      },
+    )
+    if (done.status !== 0) throw new Error(`${script} ${words.join(' ')}: ${done.stderr}`)
+    samples.push(JSON.parse(done.stdout.trim().split('\n').at(-1)))
+  }
+  return medians(samples)
+}
+
+function medians(samples) {
+  const keys = Object.keys(samples[0] ?? {})
+  return {
+    runs: samples.length,
+    ...Object.fromEntries(
+      keys.map((key) => {
+        const sorted = samples.map((sample) => sample[key]).sort((a, b) => a - b)
+        return [key, sorted[Math.floor((sorted.length - 1) / 2)]]
+      }),
+    ),
+  }
+}
