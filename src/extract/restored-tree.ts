@@ -29,6 +29,7 @@ interface Stood {
 
 class RestoredTree implements Tree {
   readonly root: number
+  readonly digests: Tree['digests']
   readonly #disk: Tree
   readonly #original: Tree
   readonly #written = new Map<ByteString, Written>()
@@ -37,6 +38,8 @@ class RestoredTree implements Tree {
 
   constructor(disk: Tree, original: Tree, written: Iterable<Written>) {
     this.root = disk.root
+    // Inodes are the disk's, and so are contents; a device that only has a placeholder is never asked.
+    this.digests = disk.digests
     this.#disk = disk
     this.#original = original
     for (const one of written) this.#written.set(one.path, one)
