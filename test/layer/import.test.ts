@@ -95,6 +95,16 @@ describe('importing a layer', () => {
     expect(twice.bytes.equals(index)).toBe(true)
   })
 
+  test('Q-01: the diffID covers every decoded byte, padding and all that comes after the end marker', async () => {
+    const tails = [Buffer.alloc(10_240), Buffer.alloc(700_000), Buffer.from('left over'), Buffer.alloc(700_000, 'x')]
+    for (const tail of tails) {
+      const whole = Buffer.concat([tar, tail])
+      expect((await imported(whole)).layer).toMatchObject({ diffId: digestOf(whole), tarSize: whole.length })
+      expect((await imported(gzipSync(whole))).layer).toMatchObject({ diffId: digestOf(whole), tarSize: whole.length })
+      for (const size of [511, 4096]) expect((await rebuildIndex(inChunks(whole, size))).diffId).toBe(digestOf(whole))
+    }
+  })
+
   test('Z-05: what is not what was expected is refused, either side', async () => {
     const blob = gzipSync(tar)
     const other = digestOf(Buffer.from('other'))

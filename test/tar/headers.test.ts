@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { archive, base256, gnu, long, member, pax } from './raw.ts'
 import { readAll } from './read.ts'
+import { forms } from './sparse-forms.ts'
 
 test('T-03: L names the next entry, K gives its link text, x its attributes; none of them is an entry', () => {
   const link = member({ name: 'short', type: '2', linkName: 'short', magic: gnu })
@@ -17,6 +18,16 @@ test('T-03: L names the next entry, K gives its link text, x its attributes; non
   expect(members.map(({ name, linkName, uid, mtime }) => ({ name, linkName, uid, mtime }))).toEqual([
     { name: 'a name', linkName: 'a link text', uid: 7, mtime: 1_500_000_000n },
     { name: 'next', linkName: 'to', uid: 0, mtime: 0n },
+  ])
+})
+
+test('T-04: type S is a sparse file, and a regular one for everybody who reads it', () => {
+  const spec = { name: 'holes', size: 5000, runs: [[4096, Buffer.from('data')]] } as const
+  const { members, warnings } = readAll(archive(forms['old GNU'](spec), member({ name: 'next' })))
+  expect(warnings).toEqual([])
+  expect(members).toMatchObject([
+    { name: 'holes', type: '0', size: 5000, data: 512 },
+    { name: 'next', header: 1024 },
   ])
 })
 

@@ -11,9 +11,9 @@ export const compression: Switches = {
     put: 'if (false) {',
   },
   'Z-05': {
-    file: 'src/stream/verify.ts',
-    find: 'if (tally !== undefined && tally.digest() !== digest) {',
-    put: 'if (false) {',
+    file: 'src/layer/import.ts',
+    find: 'agree(what, expected.digest, digest)',
+    put: '',
   },
   'Z-06': {
     file: 'src/stream/compression.ts',
@@ -51,5 +51,6 @@ export const compression: Switches = {
     put: `if (this.#findings.entries === 0) throw badLayer('the archive', 'Q-05', 'it has no entries')
     this.#hardlinks.finish()`,
   },
+  'Q-06': { file: 'src/transport/recompress.ts', find: 'if (isElsewhere(descriptor)) {', put: 'if (false) {' },
   'Q-07': { file: 'src/layer/import.ts', find: 'refuseEncrypted(mediaType)', put: '' },
 }

@@ -8,7 +8,9 @@ import { markers } from './markers.ts'
 import { model } from './model.ts'
 import { names } from './names.ts'
 import { owners } from './owners.ts'
+import { reExport } from './re-export.ts'
 import { replacement } from './replacement.ts'
+import { sparse } from './sparse.ts'
 import { times } from './times.ts'
 import { types } from './types.ts'
 import { xattrs } from './xattrs.ts'
@@ -22,10 +24,12 @@ export const switches: Switches = {
   ...hardlinks,
   ...replacement,
   ...headers,
+  ...sparse,
   ...times,
   ...owners,
   ...xattrs,
   ...compression,
+  ...reExport,
   ...exporting,
   ...budgets,
 }

@@ -8,9 +8,9 @@ export const model: Switches = {
     put: '',
   },
   'A-02': {
-    file: 'src/stack/fold.ts',
-    find: '[...(base?.devices ?? []), ...views.flatMap((view) => view.devices)]',
-    put: '[...views.flatMap((view) => view.devices), ...(base?.devices ?? [])]',
+    file: 'src/stack/squash.ts',
+    find: 'if (said === undefined) return closed ? nothing : whiteout',
+    put: 'if (said === undefined) return nothing',
   },
   'A-03': {
     file: 'src/stack/stacked-tree.ts',

@@ -7,6 +7,11 @@ export const owners: Switches = {
     find: 'const common = { uid, gid,',
     put: 'const common = { uid: uid & 0xffff, gid: gid & 0xffff,',
   },
+  'O-02': {
+    file: 'src/stack/mapped-tree.ts',
+    find: `const { outside = 'refuse' } = this.#shift`,
+    put: `const { outside = { uid: 65534, gid: 65534 } } = this.#shift as OwnerShift`,
+  },
   'O-03': [
     {
       file: 'src/extract/attribute-writer.ts',
@@ -26,6 +31,11 @@ export const owners: Switches = {
     file: 'src/extract/object-writer.ts',
     find: `if (!isRefusal(error, 'EINVAL')) throw error`,
     put: 'throw error',
+  },
+  'O-05': {
+    file: 'src/extract/restored-tree.ts',
+    find: 'if (written.placeholder) return untouched ? { ...then, ino, links: now.links } : now',
+    put: 'if (written.placeholder) return now',
   },
   'O-06': [
     {

@@ -5,6 +5,7 @@ export const types: Switches = {
   'T-01': { file: 'src/tar/assembler.ts', find: 'case 0x37:', put: '' },
   'T-02': { file: 'src/tar/assembler.ts', find: `return name.endsWith('/') ? '5' : '0'`, put: `return '0'` },
   'T-03': { file: 'src/tar/assembler.ts', find: 'case 0x4b: // K', put: '' },
+  'T-04': { file: 'src/tar/assembler.ts', find: 'case oldSparseFlag:', put: '' },
   'T-05': {
     file: 'src/tar/assembler.ts',
     find: `throw badLayer(name, 'T-05', \`unknown entry type`,
