@@ -26,7 +26,7 @@ export const transportNames = [
 /** `docker` is recognised, so that it is not taken for an image name; there is no registry client behind it. */
 const usable = transportNames.filter((name) => name !== 'docker')
 
-const aliases: Readonly<Record<string, string>> = { ocidir: 'oci' }
+const aliases = new Map([['ocidir', 'oci']])
 
 /**
  * Takes `transport:details` apart, as skopeo writes it. `ocidir://DIR` is `oci:DIR`; `docker://NAME` keeps its slashes
@@ -39,7 +39,7 @@ export function splitReference(text: string): Reference {
   if (text.includes('\0')) throw bad(text, 'it holds a NUL byte')
   const colon = text.indexOf(':')
   const prefix = colon < 0 ? '' : text.slice(0, colon)
-  const transport = aliases[prefix] ?? prefix
+  const transport = aliases.get(prefix) ?? prefix
   if ((transportNames as readonly string[]).includes(transport)) {
     const rest = text.slice(colon + 1)
     const slashes = (prefix !== transport || transport === 'docker') && rest.startsWith('//')
@@ -141,10 +141,15 @@ function splitDomain(text: string): { domain: string | undefined; path: string }
   const slash = text.indexOf('/')
   const first = slash < 0 ? '' : text.slice(0, slash)
   const isHost = first === 'localhost' || /[.:]/.test(first) || first !== first.toLowerCase()
-  if (!isHost) return { domain: undefined, path: slash === 7 && first === 'library' ? text.slice(8) : text }
+  if (!isHost) return { domain: undefined, path: withoutLibrary(text) }
   const rest = text.slice(slash + 1)
   if (first !== 'docker.io' && first !== 'index.docker.io') return { domain: first, path: rest }
-  return { domain: undefined, path: /^library\/[^/]+$/.test(rest) ? rest.slice(8) : rest }
+  return { domain: undefined, path: withoutLibrary(rest) }
+}
+
+/** `library/a/b` is another name than `a/b`. */
+function withoutLibrary(path: string): string {
+  return /^library\/[^/]+$/.test(path) ? path.slice(8) : path
 }
 
 function bad(text: string, reason: string): PlyError {

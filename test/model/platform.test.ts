@@ -52,3 +52,13 @@ test('the newest variant that runs is chosen, the first among equals', () => {
   expect(best).toEqual({ text: 'linux/arm/v6', i: 1 })
   expect(bestFor(parsePlatform('linux/s390x'), images, parsePlatform)).toBeUndefined()
 })
+
+test('names that every object has are names like any other', () => {
+  for (const name of ['constructor', '__proto__', 'toString', 'valueOf']) {
+    const platform = { os: name, architecture: name, variant: name }
+    expect(formatPlatform(platform)).toBe(`${name.toLowerCase()}/${name.toLowerCase()}/${name.toLowerCase()}`)
+    expect(bestFor(platform, [platform, { os: 'linux', architecture: name }], (one) => one)).toBe(platform)
+    expect(fitness(parsePlatform('linux/arm64'), platform)).toBe(0)
+  }
+  expect(() => parsePlatform('constructor')).toThrow(expect.objectContaining({ code: 'PLY_USAGE' }))
+})
