@@ -44,12 +44,13 @@ export class Directories {
   }
 
   /**
-   * In byte order, without `.` and `..`. A subdirectory must stand behind its directory and name it as its parent:
-   * with that, no damaged or hostile file can send a walk in circles or through a directory twice.
+   * In byte order, without `.` and `..`. A subdirectory must stand behind its directory and behind those listed before it, and
+   * name it as its parent: with that, no damaged or hostile file can send a walk in circles or through a directory twice.
    */
   *list(directory: number): Generator<IndexEntry, void, undefined> {
     const open = this.#open(directory)
     let previous = ''
+    let before = directory
     for (let block = 0; block < open.blocks; block++) {
       const limit = this.#limit(open, block)
       const buffer = this.#pages.view(this.#place(open, block), limit)
@@ -68,14 +69,17 @@ export class Directories {
         if (name <= previous) this.#damaged(directory)
         previous = name
         if (name === '.' || name === '..') continue
-        if (type === directoryType && !this.#holds(directory, ino)) this.#damaged(directory)
+        if (type === directoryType) {
+          if (ino <= before || !this.#holds(directory, ino)) this.#damaged(directory)
+          before = ino
+        }
         yield { name, ino, kind }
       }
     }
   }
 
   #holds(directory: number, child: number): boolean {
-    return child > directory && this.#inodes.kind(child) === 'directory' && this.parent(child) === directory
+    return this.#inodes.kind(child) === 'directory' && this.parent(child) === directory
   }
 
   #search(directory: Directory, name: ByteString): number | undefined {

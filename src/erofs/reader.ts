@@ -87,6 +87,7 @@ export class Index {
     this.#directories = new Directories(this.#pages, this.#inodeReader, fail)
     this.#facts = new FactTable(this.#pages, footer.facts, footer.factCount, fail)
     if (this.#inodeReader.kind(rootNid) !== 'directory') fail('its root is no directory')
+    if (this.#directories.parent(rootNid) !== rootNid) fail('its root is not its own parent')
   }
 
   /** @throws ENOTDIR if `directory` is none. `.` and `..` are not there. */

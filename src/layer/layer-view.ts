@@ -129,7 +129,10 @@ class IndexView implements IndexedView {
   }
 
   #layer(device: number) {
-    return this.#index.devices[device]!.diffId
+    const found = this.devices[device]
+    if (found === undefined)
+      throw new PlyError('PLY_BAD_INDEX', { what: 'a layer', reason: `there is no tar ${device}` })
+    return found.diffId
   }
 
   #linksIn(directory: number): ReadonlyMap<ByteString, Verdict> | undefined {

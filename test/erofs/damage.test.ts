@@ -1,12 +1,12 @@
 import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { Index } from '../../src/erofs/index.ts'
+import { Index, IndexBuilder } from '../../src/erofs/index.ts'
 import { bytesOf } from '../../src/model/bytes.ts'
 import { codeOf } from '../../src/model/errors.ts'
 import { memoryBytes } from '../../src/stream/bytes.ts'
 import { everyKind } from './every-kind.ts'
-import { seed, written } from './support.ts'
+import { reopened, seed, written } from './support.ts'
 
 async function sample(): Promise<Buffer> {
   const { builder, tarSize } = everyKind()
@@ -103,6 +103,29 @@ test('a directory that leads back to one above it is refused', async () => {
     resum(bytes)
     expect(() => readAll(bytes)).toThrow(expect.objectContaining({ code: 'PLY_BAD_INDEX' }))
   }
+})
+
+test('a directory that is listed twice is refused, and so is a root that stands in another directory', async () => {
+  const { builder, tarSize } = everyKind()
+  const devices = { devices: [{ diffId: seed, size: tarSize }] }
+  const index = await reopened(builder, devices)
+  const filled = index.lookup(index.root, 'filled')!
+  const first = index.lookup(filled, 'with 0')!
+  const second = index.lookup(filled, 'with 1')!
+  const twice = await written(builder, devices)
+  // The entries of the two stand one after the other, 12 bytes each.
+  let place = twice.indexOf(u64(second))
+  while (twice.readUInt32LE(place - 12) !== first) place = twice.indexOf(u64(second), place + 1)
+  twice.writeUInt32LE(first, place)
+  resum(twice)
+  expect(() => readAll(twice)).toThrow(expect.objectContaining({ code: 'PLY_BAD_INDEX' }))
+
+  const lost = await written(new IndexBuilder(), devices)
+  const root = Index.open(memoryBytes(lost)).root
+  // The root's own entries: `.` and `..`, of twelve bytes each, behind its inode.
+  lost.writeUInt32LE(root - 1, root * 32 + 64 + 12)
+  resum(lost)
+  expect(() => Index.open(memoryBytes(lost))).toThrow(/not its own parent/)
 })
 
 test('a file cut off anywhere is refused', async () => {
