@@ -49,13 +49,20 @@ export async function* inflatedLeniently(source: ByteStream, onTrailing: () => v
 
 /** RFC 1952, section 2.3. */
 async function skipHeader(input: Input): Promise<void> {
-  const fixed = await input.take(10)
+  let sum = 0
+  const take = async (size: number): Promise<Buffer> => {
+    const bytes = await input.take(size)
+    sum = crc32(bytes, sum)
+    return bytes
+  }
+  const fixed = await take(10)
   if (fixed[0] !== 0x1f || fixed[1] !== 0x8b || fixed[2] !== 8) throw bad('incorrect header')
   const flags = fixed[3]!
   if (flags & 0xe0) throw bad('unknown header flags')
-  if (flags & 4) await input.take((await input.take(2)).readUInt16LE(0))
-  for (const named of [8, 16]) if (flags & named) while ((await input.take(1))[0] !== 0);
-  if (flags & 2) await input.take(2)
+  if (flags & 4) await take((await take(2)).readUInt16LE(0))
+  for (const named of [8, 16]) if (flags & named) sum = await input.skipText(sum)
+  if (flags & 2 && (await input.take(2)).readUInt16LE(0) !== (sum & 0xffff))
+    throw bad('a header does not match its checksum')
 }
 
 function bad(reason: string, cause?: unknown): PlyError {
@@ -82,6 +89,22 @@ class Input {
     const bytes = await this.#gather(size)
     if (bytes.length < size) throw bad('unexpected end of file')
     return bytes
+  }
+
+  /** Up to the next NUL, which goes too. Answers the CRC-32 so far, continued over it. */
+  async skipText(before: number): Promise<number> {
+    for (let sum = before; ; ) {
+      if (this.#chunk.length === 0) {
+        const { done, value } = await this.#source.next()
+        if (done) throw bad('unexpected end of file')
+        this.#chunk = value
+      }
+      const end = this.#chunk.indexOf(0)
+      const part = end < 0 ? this.#chunk : this.#chunk.subarray(0, end + 1)
+      sum = crc32(part, sum)
+      this.#chunk = this.#chunk.subarray(part.length)
+      if (end >= 0) return sum
+    }
   }
 
   unread(rest: Uint8Array): void {

@@ -140,6 +140,8 @@ export class ZstdFrames {
         const type = (block >> 1) & 3
         const size = block >> 3
         if (type === 3) throw bad('a block of the reserved type')
+        // Some decoders take it for an empty one, depending on how the bytes come.
+        if (type === 2 && size === 0) throw bad('a compressed block of no bytes')
         if (size > this.#blockLimit) throw bad(`a block of ${size} bytes, where ${this.#blockLimit} is the most`)
         this.#lastBlock = (block & 1) === 1
         this.#left = type === 1 ? 1 : size

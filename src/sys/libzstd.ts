@@ -5,7 +5,13 @@ interface Decoder {
   readonly name: string
   readonly byBlock: boolean
   available(): boolean
-  decode(parts: AsyncIterable<{ readonly bytes: Uint8Array }>): AsyncIterable<Uint8Array>
+  decode(parts: AsyncIterable<Part>): AsyncIterable<Uint8Array>
+}
+
+/** A run of bytes of one frame; `end` is on its last one. */
+interface Part {
+  readonly bytes: Uint8Array
+  readonly end?: { readonly contentSize: bigint | undefined } | undefined
 }
 
 const outputSize = 256 << 10
@@ -25,7 +31,7 @@ export const libzstd: Decoder = {
   decode,
 }
 
-async function* decode(parts: AsyncIterable<{ readonly bytes: Uint8Array }>): AsyncIterable<Uint8Array> {
+async function* decode(parts: AsyncIterable<Part>): AsyncIterable<Uint8Array> {
   const { address } = koffi('libzstd')
   const { create, free, setParameter, decompress, isError, errorName } = library()!
   const context = create()
@@ -40,7 +46,9 @@ async function* decode(parts: AsyncIterable<{ readonly bytes: Uint8Array }>): As
     const toAddress = address(to)
     let output = Buffer.allocUnsafeSlow(outputSize)
     to.set([address(output), BigInt(outputSize), 0n])
-    for await (const { bytes } of parts) {
+    let yielded = 0n
+    let frameStart = 0n
+    for await (const { bytes, end } of parts) {
       for (let at = 0; at < bytes.length; at += inputSize) {
         const piece = bytes.subarray(at, at + inputSize)
         input.set(piece)
@@ -53,11 +61,18 @@ async function* decode(parts: AsyncIterable<{ readonly bytes: Uint8Array }>): As
           const full = to[2] === BigInt(outputSize)
           if (full) {
             yield output
+            yielded += BigInt(outputSize)
             output = Buffer.allocUnsafeSlow(outputSize)
             to.set([address(output), BigInt(outputSize), 0n])
           } else if (from[2] === from[1]) break
         }
       }
+      if (end === undefined) continue
+      const size = yielded + to[2]! - frameStart
+      frameStart += size
+      // The library compares them too, but not where the last block of a frame is empty and the frame came in several parts.
+      if (end.contentSize !== undefined && end.contentSize !== size)
+        throw new Error(`a frame holds ${size} bytes but says ${end.contentSize}`)
     }
     if (to[2]! > 0n) yield output.subarray(0, Number(to[2]))
   } finally {

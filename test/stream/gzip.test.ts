@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { gunzipSync, gzipSync } from 'node:zlib'
+import { crc32, gunzipSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { compressed, decompressed } from '../../src/stream/compression.ts'
@@ -55,6 +55,7 @@ for (const lenient of [false, true]) {
       ['cut in the second member', Buffer.concat([tiny, member.subarray(0, 100)])],
       ['with a wrong checksum', damaged(-6)],
       ['with a wrong size', damaged(-2)],
+      ['with a header that does not match its checksum', headerDamaged(withEverything(tiny))],
       ['with changed content', damaged(5000)],
       ['of an unknown method', damaged(2)],
     ]
@@ -173,9 +174,18 @@ function sizesFor(input: Uint8Array, size: number): number[] {
 /** The same member with every optional header field of RFC 1952. The header checksum is not looked at by zlib's readers alone. */
 function withEverything(of: Buffer): Buffer {
   const header = Buffer.concat([
-    Buffer.from([0x1f, 0x8b, 8, 4 | 8 | 16, 0, 0, 0, 0, 0, 3]),
+    Buffer.from([0x1f, 0x8b, 8, 2 | 4 | 8 | 16, 0, 0, 0, 0, 0, 3]),
     Buffer.from([3, 0, 1, 2, 3]),
     Buffer.from('name\0comment\0', 'latin1'),
   ])
-  return Buffer.concat([header, of.subarray(10)])
+  const sum = Buffer.alloc(2)
+  sum.writeUInt16LE(crc32(header) & 0xffff)
+  return Buffer.concat([header, sum, of.subarray(10)])
+}
+
+/** Changes the time in a header. */
+function headerDamaged(stream: Buffer): Buffer {
+  const copy = Buffer.from(stream)
+  copy[4]! ^= 1
+  return copy
 }

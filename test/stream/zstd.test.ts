@@ -63,6 +63,14 @@ const refused: readonly [string, Buffer][] = [
   ['Z-04: NUL bytes after the last frame', Buffer.concat([sampleFrame, Buffer.alloc(512)])],
   ['Z-04: a size that is not the content’s', rawFrame(some, { size: some.length + 1 })],
   [
+    'Z-04: a size that the content, whose last block is empty, does not have',
+    Buffer.concat([Buffer.from('28b52ffd2089', 'hex'), blockHeader(true, 0, 0)]),
+  ],
+  [
+    'Z-04: a compressed block of no bytes',
+    Buffer.concat([Buffer.from('28b52ffd2000', 'hex'), blockHeader(true, 2, 0)]),
+  ],
+  [
     'Z-04: a block of the reserved type',
     Buffer.concat([Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0x38]), blockHeader(true, 3, 0)]),
   ],
