@@ -13,7 +13,11 @@ import { types } from './types.ts'
 import { whiteouts } from './whiteouts.ts'
 import { xattrs } from './xattrs.ts'
 
-/** The corpus of layer-semantics, section 19, by theme: archives and what the rules make of them. */
+/**
+ * The corpus of layer-semantics, section 19, by theme: archives and what the rules make of them. Of that section's list
+ * there are besides: pairs of states in every order (pairs.test.ts), cuts at every byte (cuts.test.ts), random edits
+ * (test/properties), and upper directories that a kernel mount made (test/overlay/kernel.test.ts).
+ */
 export const themes: Readonly<Record<string, readonly Case[]>> = {
   names,
   'lengths of names': nameLengths,

@@ -93,6 +93,18 @@ export const compression: readonly Case[] = [
     Buffer.concat([frames[0], rawFrame(tar, { windowDescriptor: 21 << 3 })]),
     damaged(),
   ),
+  says('Z-03: a window of as much as the cap that was set', rawFrame(tar, { windowDescriptor: 10 << 3 }), table, {
+    ...holding(),
+    limits: { zstdWindow: 1 << 20 },
+  }),
+  refuses(
+    'Z-03: a window of an eighth more than the cap that was set',
+    rawFrame(tar, { windowDescriptor: (10 << 3) | 1 }),
+    {
+      ...damaged(),
+      limits: { zstdWindow: 1 << 20 },
+    },
+  ),
   refuses('Z-03: a dictionary', rawFrame(tar, { dictionary: 1 }), damaged()),
   refuses('Z-04: a wrong checksum in zstd', changed(zstd, -1), damaged()),
   refuses(

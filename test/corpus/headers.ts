@@ -168,6 +168,13 @@ export const headers: readonly Case[] = [
     'a file 644 @7 "x"',
   ),
   says(
+    'M-06: an implied directory has time 0, whatever time its content has and whatever the clock says',
+    [file('d/e/f', 'x', { mtime: 1_700_000_000 })],
+    `d/ implied
+     d/e/ implied
+     d/e/f file 644 @1700000000 "x"`,
+  ),
+  says(
     'O-01: owners are those of the archive',
     [file('a', 'x', { uid: 1000, gid: 100 }), pax({ uid: '4000000000', gid: '4294967294' }), dir('d')],
     `a file 644 1000:100 "x"

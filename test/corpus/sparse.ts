@@ -20,7 +20,7 @@ function mapOf({ size, data }: Sparse): Map {
 
 const stored = ({ data }: Sparse) => data.map(([, text]) => text).join('')
 
-function logical({ size, data }: Sparse): Buffer {
+export function logical({ size, data }: Sparse): Buffer {
   const whole = Buffer.alloc(size)
   for (const [at, text] of data) whole.write(text, at, 'latin1')
   return whole
@@ -85,7 +85,7 @@ const forms = [
   ['GNU.sparse 1.0', gnu10],
 ] as const
 
-const many = (segments: number): Sparse => ({
+export const many = (segments: number): Sparse => ({
   size: segments * 1024,
   data: Array.from({ length: segments }, (_, i) => [i * 1024 + 512, `${i}`.padEnd(512, 's')] as const),
 })
@@ -234,7 +234,7 @@ const noNumbers: readonly (readonly [string, Map])[] = [
 export const sparse: readonly Case[] = [
   ...files.map(([what, sparseFile]) =>
     says(
-      `S-01, S-02, S-04, S-05: ${what}, in all four forms`,
+      `T-04, S-01, S-02, S-04, S-05: ${what}, in all four forms`,
       forms.map(([, make], i) => make(`f${i}`, sparseFile)).concat(file('last', 'x')),
       [...forms.map((_, i) => `f${i} file 644 ${told(logical(sparseFile))}`), 'last file 644 "x"'],
     ),
