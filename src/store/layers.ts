@@ -3,7 +3,7 @@ import type { BlobStore } from '../blob/blob-store.ts'
 import { type Device, Index } from '../erofs/index.ts'
 import type { Layer } from '../image/image.ts'
 import type { LayerReport, WriteOptions } from '../image/layer-report.ts'
-import { Findings, type IndexedView, importLayer, layerView, rebuildIndex, spillBytes } from '../layer/index.ts'
+import { type IndexedView, importLayer, layerView, rebuildIndex, spillBytes } from '../layer/index.ts'
 import type { DiffId, Digest } from '../model/digest.ts'
 import { hexOf } from '../model/digest.ts'
 import type { Descriptor } from '../model/documents.ts'
@@ -13,16 +13,16 @@ import type { ByteStream, Bytes } from '../stream/bytes.ts'
 import { streamOf } from '../stream/bytes.ts'
 import { checkedBytes } from '../stream/checked-bytes.ts'
 import type { ZstdDecoders } from '../stream/compression.ts'
-import { type Compression, compressionOf, decompressed } from '../stream/compression.ts'
+import { decompressed } from '../stream/compression.ts'
 import type { Disk, Lock } from '../sys/disk.ts'
 import { fileBytes } from '../sys/file-bytes.ts'
 import { type Acceptances, raisedLimits } from './acceptances.ts'
 import type { Arrivals } from './arrivals.ts'
 import { cacheDraft } from './cache-draft.ts'
 import { openIndex } from './cached-index.ts'
-import { type ChainLayer, checkChain } from './chain-check.ts'
 import type { Layout } from './layout.ts'
 import { hasSpill, writeSpill } from './spills.ts'
+import { compareLayers, type ReadLayer, type Taken } from './taken.ts'
 
 /** What names a layer inside a store: its tar, and the blob it travels as. */
 export interface LayerId {
@@ -38,21 +38,6 @@ export interface LayersOptions {
   readonly acceptances: Acceptances
   /** Whether damaged caches may be removed. */
   readonly writable: boolean
-}
-
-/** Layers that were taken in. */
-export interface Taken {
-  /** Names of blobs and caches that were not here before. */
-  readonly added: readonly Digest[]
-  /** One for each layer of the image, base first. */
-  readonly reports: readonly LayerReport[]
-}
-
-/** What is known of a layer that was read on its way in. */
-interface ReadLayer extends Pick<ChainLayer, 'openIndex' | 'findings'> {
-  readonly refersBelow: boolean
-  readonly tarSize: number
-  readonly compression: Compression
 }
 
 /**
@@ -102,55 +87,13 @@ export class Layers {
       read.set(descriptor.digest, await this.#import(layer, arrivals, judged))
       added.push(descriptor.digest, diffId)
     }
-    return { added, reports: await this.#compared(layers, read, judged) }
-  }
-
-  /** Compares each layer with those below it, and says what there is to say of all of them. */
-  async #compared(
-    layers: readonly Layer[],
-    read: ReadonlyMap<Digest, ReadLayer>,
-    { strict, ...operation }: WriteOptions,
-  ): Promise<LayerReport[]> {
-    const told = new Set<Digest>()
-    const all = layers.map((layer) => {
-      const { digest } = layer.descriptor
-      const fresh = read.get(digest)
-      // A layer that stands in an image twice is read once.
-      const known = fresh === undefined || told.has(digest)
-      told.add(digest)
-      const refers: ChainLayer['refers'] =
-        fresh === undefined ? 'by links' : fresh.refersBelow ? 'in every way' : 'nothing'
-      const findings = known ? new Findings(strict) : fresh.findings
-      return { layer, fresh, known, refers, findings, openIndex: fresh?.openIndex ?? (() => this.#indexOf(layer)) }
-    })
-    await checkChain(all, operation)
-    const reports: LayerReport[] = []
-    for (const [at, { layer, fresh, known, findings }] of all.entries()) {
-      const { digest, size } = layer.descriptor
-      const { tarSize, compression } = fresh ?? (await this.#measure(layer))
-      const about = { layer: at, digest, diffId: layer.diffId, size, tarSize, compression, known }
-      reports.push({ ...about, ...findings.report() })
-    }
-    return reports
-  }
-
-  /** What the report says of a layer that is not read. */
-  async #measure(id: LayerId): Promise<{ readonly tarSize: number; readonly compression: Compression }> {
-    const index = this.#indexOf(id)
-    const blob = await this.#blobs.open(id.descriptor.digest)
-    try {
-      const first = Buffer.alloc(4)
-      const compression = compressionOf(first.subarray(0, blob.read(first, 0)))
-      return { tarSize: index.devices[0]!.size, compression }
-    } finally {
-      blob.close()
-      index.close()
-    }
+    const openIndex = (layer: LayerId) => this.#indexOf(layer)
+    return { added, reports: await compareLayers(layers, { ...judged, blobs: this.#blobs, read, openIndex }) }
   }
 
   /**
-   * Takes in a canonical tar that was just made here: it is stored as it is, uncompressed, and its blob is its tar. It has
-   * an entry for every directory and every target (layer-semantics E-05, E-09), so nothing of it depends on what is below.
+   * Takes in a tar that was just made here, from what its image shows: it is stored as it is, uncompressed, and its blob is
+   * its tar. It is not compared with the layers below, because it was made from them (layer-semantics E-05, E-09).
    */
   async make(
     tar: ByteStream,
@@ -165,6 +108,7 @@ export class Layers {
     await index.finish(operation)
     await blob.finish(operation)
     arrivals.afterwards(() => index.commit(this.#layout.indexOf(made.diffId)))
+    arrivals.afterwards(async () => this.#acceptances.note(made.diffId, { limits: raisedLimits(operation.limits) }))
     arrivals.afterwards(() => blob.commit(made.diffId))
     const { diffId, tarSize, findings } = made
     const about = { digest: diffId, diffId, size: tarSize, tarSize, compression: 'none', known: false } as const
@@ -317,7 +261,7 @@ export class Layers {
     const { diffId, descriptor } = layer
     const nowhere = { write() {} }
     const again = await importLayer(
-      this.#blobs.stream(descriptor.digest, operation),
+      this.#blobs.stream(descriptor.digest, { signal: operation.signal }),
       { blob: nowhere, openTar: async () => nowhere },
       {
         ...operation,
