@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { type Device, IndexBuilder, type SpillSegments } from '../../src/erofs/index.ts'
 import { Index } from '../../src/erofs/reader.ts'
 import { deviceTableAt, encodeSuperblock, superblockAt } from '../../src/erofs/superblock.ts'
+import { digestOf } from '../../src/model/digest.ts'
 import { codeOf } from '../../src/model/errors.ts'
 import { memoryBytes } from '../../src/stream/bytes.ts'
 import { plain, reopened, seed, written } from './support.ts'
@@ -113,7 +114,7 @@ describe('the spill in an index', () => {
 
   test('that does not fit its devices is refused', async () => {
     const rows = segments([5000, 512, 100])
-    const other = { ...spill, diffId: `sha256:${'1'.repeat(64)}` } as const
+    const other = { ...spill, diffId: digestOf(Buffer.from('other')) }
     const wrong: readonly (readonly Device[])[] = [[tar], [tar, tar], [tar, other], [tar, spill, spill]]
     for (const devices of wrong) {
       const index = await reopened(new IndexBuilder(), { devices, tarPages, segments: rows })

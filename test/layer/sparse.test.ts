@@ -12,8 +12,9 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { diff } from '../../src/diff/index.ts'
+import { diff, packTree } from '../../src/diff/index.ts'
 import { Index } from '../../src/erofs/index.ts'
+import { directoryTree } from '../../src/extract/directory-tree.ts'
 import { extractTree } from '../../src/extract/extract-tree.ts'
 import { type IndexedView, type LayerWarning, layerView, packLayer, spillBytes } from '../../src/layer/index.ts'
 import { LayerIndexer } from '../../src/layer/index-tar.ts'
@@ -359,6 +360,33 @@ describe('a folded tree over sparse layers', () => {
       ['S-07', 'nothing'],
     ])
   })
+})
+
+test('S-07, E-12: a directory says where the holes of its files are, and notices changes behind them', async (context) => {
+  const directory = temporary()
+  const path = join(directory, 'f')
+  const size = 70 << 20
+  const fd = openSync(path, 'w')
+  writeSync(fd, Buffer.alloc(100_000, 'x'), 0, 100_000, 1 << 20)
+  ftruncateSync(fd, size)
+  closeSync(fd)
+  const tree = directoryTree(directory)
+  const content = tree.open(at(tree, 'f'))
+  const runs = [...dataRuns(content, 4096)]
+  content.close()
+  if (runs.length === 1 && runs[0]!.end === size) return context.skip('this disk does not tell where holes are')
+  expect(runs).toEqual([{ start: 1 << 20, end: (1 << 20) + Math.ceil(100_000 / 4096) * 4096 }])
+  const warnings: LayerWarning[] = []
+  const tar = packLayer(packTree(tree), { onWarning: (warning) => warnings.push(warning) })
+  for await (const _ of tar);
+  expect(warnings.map(({ rule, entry }) => [rule, entry])).toEqual([['S-07', 'f']])
+
+  const changed = tree.open(at(tree, 'f'))
+  const again = openSync(path, 'r+')
+  writeSync(again, 'y', 1 << 20)
+  closeSync(again)
+  expect(() => [...dataRuns(changed, 4096)]).toThrow(expect.objectContaining({ code: 'PLY_CHANGED' }))
+  changed.close()
 })
 
 describe('archives of GNU tar', () => {
