@@ -9,7 +9,7 @@ import { directoryTree } from '../../src/extract/index.ts'
 import { packLayer } from '../../src/layer/index.ts'
 import { makeNode } from '../../src/sys/nodes.ts'
 import { setTimes } from '../../src/sys/times.ts'
-import { setXattr } from '../../src/sys/xattr.ts'
+import { listXattrs, removeXattr, setXattr } from '../../src/sys/xattr.ts'
 import { root } from '../support/ability.ts'
 import { bytesIn } from '../support/collect.ts'
 import { applyTar } from './apply-tar.ts'
@@ -69,7 +69,12 @@ function unpackWithTar(tar: Buffer, target: string, archive: string): void {
     // The marker of the longest name is longer than a name may be.
     if (split(path)[1].startsWith('.wh.')) continue
     const stands = fs.lstatSync(Buffer.from(`${target}/${path}`, 'latin1'), { throwIfNoEntry: false })
-    if (stands && !(stands.isDirectory() && type === '5')) remove(path)
+    if (!stands?.isDirectory() || type !== '5') remove(path)
+    else {
+      // It would keep what a directory has that the archive does not mention (R-01).
+      const directory = `${target}/${path}`
+      for (const name of listXattrs(directory)) removeXattr(directory, name)
+    }
   }
   fs.writeFileSync(archive, tar)
   const options = ['-x', '-p', '--numeric-owner', '--xattrs', '--xattrs-include=*', '--exclude=.wh.*', '-f', archive]
