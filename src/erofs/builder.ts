@@ -3,7 +3,7 @@ import type { Digest } from '../model/digest.ts'
 import { type Attributes, defaultDirectory, type Kind, noXattrs, type Xattrs } from '../model/entry.ts'
 import type { ByteSink } from '../stream/bytes.ts'
 import { InodeColumns } from './columns.ts'
-import type { Device, ExternalLink, InodeFacts, NewInode, SpillSegments } from './format.ts'
+import type { Device, Extent, ExternalLink, InodeFacts, NewInode, SpillSegments } from './format.ts'
 import { unrepresentable } from './refusal.ts'
 import { writeIndex } from './writer.ts'
 import { XattrSets } from './xattr-sets.ts'
@@ -59,6 +59,11 @@ export class IndexBuilder {
     if (id === this.root && fresh.kind !== 'directory') throw unrepresentable('/', 'the root must be a directory')
     this.#columns.set(id, fresh, this.#addXattrs(id, fresh.xattrs))
     this.#fill(id, fresh)
+  }
+
+  /** Moves the content of a file. */
+  setExtent(id: number, extent: Extent): void {
+    this.#columns.setExtent(id, extent)
   }
 
   /** Adds or replaces a name. @throws PLY_UNREPRESENTABLE for a name that no directory can hold. */

@@ -70,7 +70,7 @@ export class InodeColumns {
     this.device[row] = 0
     this.place[row] = noBlock
     if (kind === 'character' || kind === 'block') this.place[row] = encodeDevice(fresh.major ?? 0, fresh.minor ?? 0)
-    else if (kind === 'file' && fresh.extent && this.size[row] !== 0) this.#setExtent(row, fresh.extent)
+    else if (kind === 'file' && fresh.extent && this.size[row] !== 0) this.setExtent(row, fresh.extent)
     this.xattrs[row] = xattrs
     this.flags[row] = 0
     this.layer[row] = 0
@@ -104,7 +104,7 @@ export class InodeColumns {
     if ('header' in facts) this.header[row] = facts.header ?? -1
   }
 
-  #setExtent(row: number, extent: Extent): void {
+  setExtent(row: number, extent: Extent): void {
     const block = extent.offset / 512
     if (!Number.isInteger(block))
       throw unrepresentable(`offset ${extent.offset}`, 'content must start at a multiple of 512')

@@ -80,9 +80,9 @@ export class LayerIndexer {
   finish(diffId: DiffId | undefined = this.#tally?.digest()): IndexedLayer {
     if (diffId === undefined) throw new TypeError('an indexer that does not hash must be told the diffID')
     this.#reader.end()
-    this.#tree.finish()
-    const { builder, spill } = this.#tree
     const tarSize = this.#reader.position
+    this.#tree.finish(tarSize)
+    const { builder, spill } = this.#tree
     const tarPages = this.#pages.finish()
     const tar = { diffId, size: tarSize }
     const written = {

@@ -27,6 +27,8 @@ export class LayerTree {
   readonly #hardlinks: Hardlinks
   readonly #markers: Markers
   #logicalSize = 0
+  /** The last file with content: where an archive may end early. */
+  #lastFile: { readonly inode: number; readonly size: number; readonly at: number } | undefined
 
   constructor(findings: Findings, limits: LayerLimits) {
     this.#findings = findings
@@ -77,10 +79,16 @@ export class LayerTree {
     else this.#entry(member, this.#placement.arrive(parent, name), last)
   }
 
-  /** After the last member. */
-  finish(): void {
+  /** After the last member; the tar has so many bytes. */
+  finish(tarSize: number): void {
     this.#hardlinks.finish()
     this.#markers.finish()
+    const last = this.#lastFile
+    // The kernel reads no block that the tar does not fill: a file that ends in one gets a place where all of them are.
+    const filled = tarSize - (tarSize % 512)
+    if (last !== undefined && last.at + last.size > filled) {
+      this.builder.setExtent(last.inode, this.spill.placeWhole(last.size, last.at))
+    }
   }
 
   #entry(member: Member, at: Arrival, name: ByteString): void {
@@ -110,7 +118,10 @@ export class LayerTree {
   }
 
   #inode(member: Member, opaque = false): number {
-    return this.builder.inode(this.#fresh(member, opaque))
+    const fresh = this.#fresh(member, opaque)
+    const inode = this.builder.inode(fresh)
+    if (fresh.extent?.device === 0) this.#lastFile = { inode, size: member.size, at: fresh.extent.offset }
+    return inode
   }
 
   #fresh(member: Member, opaque: boolean) {

@@ -49,6 +49,18 @@ export class Spill implements SpillSegments {
     return { device: spillDevice, offset }
   }
 
+  /** A place for a file that is one run of the tar, from `stored`, but cannot be read there. */
+  placeWhole(size: number, stored: number): Extent {
+    this.#reserve(this.count + 1)
+    const offset = this.size
+    this.spill[this.count] = offset
+    this.tar[this.count] = stored
+    this.length[this.count] = size
+    this.count++
+    this.size = Math.ceil((offset + size) / alignment) * alignment
+    return { device: spillDevice, offset }
+  }
+
   #reserve(count: number): void {
     if (count <= this.spill.length) return
     // A file with many runs usually is the only one.
