@@ -199,6 +199,22 @@ everywhere('an import', (make) => {
     tree.close()
   })
 
+  test('section 17: a commit that needs more than its budget says so, and can be read again when it got it', async () => {
+    const place = await make()
+    await using store = await place.open({ upperForm: 'portable' })
+    await store.write(imageOfLayers(base), 'a')
+    await using container = await store.containers.create('c', 'a')
+    const deep = '/d'.repeat(1030)
+    await container.fs.promises.mkdir(deep, { recursive: true })
+    await container.fs.promises.writeFile(`${deep}/f`, 'deep')
+    await expect(store.commit(container, 'b')).rejects.toMatchObject({ details: { option: 'limits.depth' } })
+    await store.commit(container, 'b', { limits: { depth: 1100 } })
+    for (const name of place.names('cache', 'layers')) place.disk.fs.rmSync(place.at('cache', 'layers', name))
+    const tree = await store.tree('b')
+    expect(contentAt(tree, `${deep}/f`)).toBe('deep')
+    tree.close()
+  })
+
   test('of a commit reports the layer that was made', async () => {
     await using store = await (await make()).open()
     await store.write(imageOfLayers(base), 'a')
