@@ -11,7 +11,7 @@ import { exported } from './exported.ts'
 import { at, copied, plainDirectory } from './inode.ts'
 import { oracleTree } from './oracle-tree.ts'
 import { Dice, holds, toss, tosses } from './seed.ts'
-import { imported, type Layer, merged, someArrival } from './stack.ts'
+import { imported, type Layer, merged, someArrival, viewsOf } from './stack.ts'
 
 const cases = fc.tuple(toss, tosses({ min: 1, max: 3 }, 12))
 const minutes = 60_000
@@ -34,7 +34,7 @@ test(
           for (const edit of drawEdits(new Dice(one), model, ableModel)) perform(model, edit, (now += 1_000_000_000n))
         }
         const after = oracleTree(model)
-        const before = dice.once(2) ? oracleTree(previous) : stackedTree(layers.map(({ view }) => view))
+        const before = dice.once(2) ? oracleTree(previous) : stackedTree(viewsOf(layers))
         const whole = layers.length === 0 && dice.once(2)
         const opaque = dice.once(3)
         const items = () =>

@@ -58,9 +58,12 @@ export async function imported(
 const chainId: ChainId = digestOf(Buffer.from('one name for all trees, so that their bytes can be compared'))
 
 /** The bytes of the folded index of some layers over a tree. */
-export function foldedBytes(layers: readonly Layer[], base?: FoldedTree): Promise<Buffer> {
-  const views = layers.map(({ view }) => view)
-  return bytesOf((sink) => writeTree(sink, { chainId, views, base }))
+export function foldedBytes(layers: readonly Pick<Layer, 'view'>[], base?: FoldedTree): Promise<Buffer> {
+  return bytesOf((sink) => writeTree(sink, { chainId, views: viewsOf(layers), base }))
+}
+
+export function viewsOf(layers: readonly Pick<Layer, 'view'>[]): IndexedView[] {
+  return layers.map(({ view }) => view)
 }
 
 /** A folded tree from its bytes; `layers` are all whose tars it may read. */
@@ -73,14 +76,9 @@ export function openFolded(bytes: Buffer, layers: readonly Layer[]): FoldedTree 
 /** The layers as one tree: resolved as it is walked, folded, or partly so. */
 export async function merged(layers: readonly Layer[], dice: Dice): Promise<Tree> {
   const prefix = dice.below(layers.length + 1)
-  if (prefix === 0) return stackedTree(layers.map(({ view }) => view))
+  if (prefix === 0) return stackedTree(viewsOf(layers))
   const base = openFolded(await foldedBytes(layers.slice(0, prefix)), layers)
-  return prefix === layers.length
-    ? base
-    : stackedTree(
-        layers.slice(prefix).map(({ view }) => view),
-        base,
-      )
+  return prefix === layers.length ? base : stackedTree(viewsOf(layers.slice(prefix)), base)
 }
 
 async function bytesOf(write: (sink: { write(chunk: Uint8Array): void }) => Promise<void>): Promise<Buffer> {
