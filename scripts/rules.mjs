@@ -96,12 +96,12 @@ function chosen() {
   return picked
 }
 
-/** Whether a test that names the rule fails without it. Those that try everything at random come last. */
+/** Whether a test that names the rule fails without it. Those that try everything that there is come last. */
 function isNoticed(id) {
   const started = Date.now()
   const own = naming.get(id) ?? []
   const atRandom = own.filter(
-    ({ name, file }) => !name.includes(id) || /^test\/(properties|fuzz)\//.test(relative('.', file)),
+    ({ name, file }) => name.match(ranges) || /^test\/(properties|fuzz)\//.test(relative('.', file)),
   )
   let verdict = { text: 'NOT NOTICED', noticed: false, final: false }
   for (const tests of [own.filter((one) => !atRandom.includes(one)), atRandom]) {
@@ -138,6 +138,10 @@ function without(id, tests) {
     .flatMap(({ assertionResults }) => assertionResults)
     .find(({ status, fullName }) => status === 'failed' && rulesIn(fullName).has(id))
   if (!failed) return { text: 'NOT NOTICED', noticed: false, final: false }
+  const [reason = ''] = failed.failureMessages
+  if (/^(Reference|Syntax)Error\b/.test(reason)) {
+    return { text: `BROKEN: ${reason.split('\n')[0]}`, noticed: false, final: true }
+  }
   return { text: `noticed by: ${failed.fullName}`, noticed: true, final: true }
 }
 
