@@ -67,6 +67,8 @@ export class DiskDraft {
       throw withPath(error, this.path)
     }
     this.#state = 'finished'
+    // A finished draft may wait for many others before it gets its name.
+    this.#spare.length = 0
     await this.#handle.close()
   }
 

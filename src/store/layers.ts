@@ -107,10 +107,11 @@ export class Layers {
     await made.writeIndex(await index.open())
     await index.finish(operation)
     await blob.finish(operation)
-    arrivals.afterwards(() => index.commit(this.#layout.indexOf(made.diffId)))
-    arrivals.afterwards(async () => this.#acceptances.note(made.diffId, { limits: raisedLimits(operation.limits) }))
-    arrivals.afterwards(() => blob.commit(made.diffId))
+    // Only what it takes is kept until the publishing: many layers may be made before that.
     const { diffId, tarSize, findings } = made
+    arrivals.afterwards(() => index.commit(this.#layout.indexOf(diffId)))
+    arrivals.afterwards(async () => this.#acceptances.note(diffId, { limits: raisedLimits(operation.limits) }))
+    arrivals.afterwards(() => blob.commit(diffId))
     const about = { digest: diffId, diffId, size: tarSize, tarSize, compression: 'none', known: false } as const
     const descriptor = { mediaType, digest: diffId, size: tarSize }
     return { diffId, descriptor, report: { ...about, ...findings.report() } }
