@@ -24,8 +24,7 @@ import type { LayerId } from './layers.ts'
 import { Layers } from './layers.ts'
 import { openLayout } from './layout.ts'
 import { Names } from './names.ts'
-import { rebaseImage } from './rebase.ts'
-import { flattenImage, type Rewriting, type Rewritten, splitImage, squashImage } from './rewrite.ts'
+import { rewritesOf } from './rewrites.ts'
 import type { Store, StoredImage } from './store.ts'
 import type { Taken } from './taken.ts'
 import { Trees } from './trees.ts'
@@ -121,16 +120,6 @@ export async function storeOn(disk: Disk, path: string, options: StoreOptions = 
   }
   const given = async (image: string | Image, operation: Operation): Promise<Image> =>
     typeof image === 'string' ? imageOf(image, operation) : image
-  /** An image that is made from another one of this store. */
-  const rewriting = async (
-    image: string | Image,
-    options: WriteOptions & { readonly as?: string | undefined },
-    rewrite: (image: Image, place: Rewriting) => Promise<Rewritten>,
-  ): Promise<Image> => {
-    const as = options.as === undefined ? undefined : normalName(options.as)
-    const own = await given(image, operationOf(options))
-    return arriving(as, options, (arrivals) => rewrite(own, { layers, blobs, arrivals }))
-  }
   /** Manifest and config, where they are not here already. */
   const prepareDocuments = async (image: Image, arrivals: Arrivals, operation: Operation): Promise<Digest[]> => {
     const added: Digest[] = []
@@ -243,29 +232,13 @@ export async function storeOn(disk: Disk, path: string, options: StoreOptions = 
         return { image, added: reports.map(({ digest }) => digest), reports }
       })
     },
-    async squash(image, options = {}) {
-      return rewriting(image, options, (own, place) => squashImage(own, options, place))
-    },
-    async flatten(image, options = {}) {
-      return rewriting(image, options, async (own, place) => {
-        const tree = await trees.open(stackOf(own), operationOf(options))
-        try {
-          return await flattenImage(own, tree, options, place)
-        } finally {
-          tree.close()
-        }
-      })
-    },
-    async split(image, options) {
-      return rewriting(image, options, (own, place) => splitImage(own, options, place))
-    },
-    async rebase(image, options) {
-      const [oldBase, newBase] = [
-        await given(options.oldBase, operationOf(options)),
-        await given(options.newBase, operationOf(options)),
-      ]
-      return rewriting(image, options, (own, place) => rebaseImage(own, { oldBase, newBase }, options, place))
-    },
+    ...rewritesOf({
+      layers,
+      blobs,
+      given,
+      tree: (image, operation) => trees.open(stackOf(image), operation),
+      arriving,
+    }),
     async collect(operation = {}) {
       writing()
       const held = await disk.lock(join(layout.locks, 'collect'))
@@ -280,10 +253,6 @@ export async function storeOn(disk: Disk, path: string, options: StoreOptions = 
       fileDigests.flush()
     },
   }
-}
-
-function operationOf({ signal, onProgress }: Operation): Operation {
-  return { signal, onProgress }
 }
 
 /** An image that was put together by hand may hold other layers than its documents say. @throws PLY_BAD_DOCUMENT */
