@@ -12,6 +12,8 @@ export interface FrameEnd {
 export interface FramePart {
   readonly bytes: Uint8Array
   readonly end: FrameEnd | undefined
+  /** It ends where the header of the frame, a block, or the checksum ends; with `byBlock` it holds no more than that. */
+  readonly whole: boolean
 }
 
 type State = 'magic' | 'skip size' | 'skip' | 'descriptor' | 'header' | 'block' | 'body' | 'checksum'
@@ -67,12 +69,13 @@ export class ZstdFrames {
         this.#take()
         if (magic && this.#inFrame) {
           // A magic number that began in the last chunk could not be handed on with it: it might have been a skippable frame's.
-          if (before > 0) yield { bytes: Buffer.from(this.#held.subarray(0, 4)), end: undefined }
+          if (before > 0) yield { bytes: Buffer.from(this.#held.subarray(0, 4)), end: undefined, whole: false }
           from = before > 0 ? at : at - 4
         }
       }
       if (from >= 0 && this.#state === 'magic') {
-        yield { bytes: chunk.subarray(from, at), end: { contentSize: this.#contentSize, checksum: this.#checksum } }
+        const end = { contentSize: this.#contentSize, checksum: this.#checksum }
+        yield { bytes: chunk.subarray(from, at), end, whole: true }
         from = -1
       } else if (
         this.#byBlock &&
@@ -81,11 +84,11 @@ export class ZstdFrames {
         (this.#state === 'block' || this.#state === 'checksum') &&
         this.#have === 0
       ) {
-        yield { bytes: chunk.subarray(from, at), end: undefined }
+        yield { bytes: chunk.subarray(from, at), end: undefined, whole: true }
         from = at
       }
     }
-    if (from >= 0 && from < chunk.length) yield { bytes: chunk.subarray(from), end: undefined }
+    if (from >= 0 && from < chunk.length) yield { bytes: chunk.subarray(from), end: undefined, whole: false }
   }
 
   /** To be called where the input ends. @throws PLY_BAD_COMPRESSION if it ends inside a frame (Z-04). */
@@ -195,6 +198,16 @@ function dictionaryBytes(descriptor: number): number {
 function sizeBytes(descriptor: number): number {
   const flag = descriptor >> 6
   return flag === 0 ? (descriptor & 0x20 ? 1 : 0) : 1 << flag
+}
+
+/** The window that a frame asks for, from its whole header with its magic number, in bytes. */
+export function windowOf(header: Buffer): number {
+  const descriptor = header[4]!
+  if (windowBytes(descriptor) > 0) return windowSize(header[5]!)
+  const at = 5 + dictionaryBytes(descriptor)
+  const length = sizeBytes(descriptor)
+  if (length === 8) return Number(header.readBigUInt64LE(at))
+  return header.readUIntLE(at, length) + (length === 2 ? 256 : 0)
 }
 
 function windowSize(descriptor: number): number {

@@ -58,7 +58,7 @@ async function* decodeByNode(parts: AsyncIterable<FramePart>): ByteStream {
 /**
  * What a zstd stream holds: any number of frames; skippable ones are skipped wherever they are (layer-semantics Z-03).
  * `maxWindow` is in bytes. What comes out of what an encoder made does not depend on the decoder, nor does what is refused of
- * its framing. Damage inside a block without a checksum is found by some decoders and not by others: digests find it.
+ * its framing. Damage inside of a block, where the frame has no checksum, is found by some decoders and not by others: digests find it.
  *
  * @throws PLY_BAD_COMPRESSION for damage, truncation, a dictionary, or a window above the cap.
  */

@@ -71,6 +71,13 @@ const refused: readonly [string, Buffer][] = [
     Buffer.concat([Buffer.from('28b52ffd2000', 'hex'), blockHeader(true, 2, 0)]),
   ],
   [
+    // 98,047 sequences of 65,539 bytes each.
+    'Z-04: a block that stands for 6 GB',
+    compressedBlock('00ffffff5400003401'),
+  ],
+  ['Z-04: a block that refers to the tables of none before it', compressedBlock('0001fc01')],
+  ['Z-04: a block that refers to what is before its frame', compressedBlock('1041010010ffff01')],
+  [
     'Z-04: a block of the reserved type',
     Buffer.concat([Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0x38]), blockHeader(true, 3, 0)]),
   ],
@@ -85,6 +92,12 @@ const refused: readonly [string, Buffer][] = [
   ['Z-03: a dictionary', rawFrame(some, { dictionary: 7 })],
   ['Z-03: a window above the cap', rawFrame(some, { windowDescriptor: (17 << 3) | 1 })],
 ]
+
+/** A frame of one compressed block, without a checksum. */
+function compressedBlock(hex: string): Buffer {
+  const block = Buffer.from(hex, 'hex')
+  return Buffer.concat([Buffer.from('28b52ffd0048', 'hex'), blockHeader(true, 2, block.length), block])
+}
 
 for (const decoder of decoders) {
   if (!decoder.available()) {
