@@ -14,9 +14,10 @@ import { root } from '../support/ability.ts'
 import { bytesIn } from '../support/collect.ts'
 import { applyTar } from './apply-tar.ts'
 import { expectSame } from './differences.ts'
-import { type Able, drawEdits, perform } from './edits.ts'
+import { type Able, drawEdits } from './draw.ts'
+import { perform } from './edits.ts'
 import { exported } from './exported.ts'
-import { at, copied, type Inode, inode, namesIn, plainDirectory, split } from './inode.ts'
+import { at, copied, type Inode, inode, namesIn, pathsIn, plainDirectory, split } from './inode.ts'
 import { oracleTree } from './oracle-tree.ts'
 import { readTar } from './read-tar.ts'
 import { RealDisk } from './real-disk.ts'
@@ -112,8 +113,9 @@ test(
       const layers: Layer[] = []
       for (const batch of batches) {
         model = copied(model)
+        const was = pathsIn(model)
         for (const one of batch) {
-          for (const edit of drawEdits(new Dice(one), model, able)) {
+          for (const edit of drawEdits(new Dice(one), model, was, able)) {
             disk.perform(edit)
             perform(model, edit, 5n)
           }

@@ -6,9 +6,10 @@ import { stackedTree } from '../../src/stack/index.ts'
 import { bytesIn, valuesOf } from '../support/collect.ts'
 import { applyTar } from './apply-tar.ts'
 import { expectSame } from './differences.ts'
-import { ableModel, drawEdits, perform } from './edits.ts'
+import { ableModel, drawEdits } from './draw.ts'
+import { perform } from './edits.ts'
 import { exported } from './exported.ts'
-import { at, copied, plainDirectory } from './inode.ts'
+import { at, copied, pathsIn, plainDirectory } from './inode.ts'
 import { oracleTree } from './oracle-tree.ts'
 import { Dice, holds, toss, tosses } from './seed.ts'
 import { imported, type Layer, merged, someArrival, viewsOf } from './stack.ts'
@@ -30,8 +31,10 @@ test(
       for (const batch of batches) {
         const previous = model
         model = copied(model)
+        const was = pathsIn(model)
         for (const one of batch) {
-          for (const edit of drawEdits(new Dice(one), model, ableModel)) perform(model, edit, (now += 1_000_000_000n))
+          for (const edit of drawEdits(new Dice(one), model, was, ableModel))
+            perform(model, edit, (now += 1_000_000_000n))
         }
         const after = oracleTree(model)
         const before = dice.once(2) ? oracleTree(previous) : stackedTree(viewsOf(layers))

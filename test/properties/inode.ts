@@ -102,3 +102,7 @@ export function namesIn(root: Inode): Named[] {
   walk(root, '')
   return names
 }
+
+export function pathsIn(root: Inode): string[] {
+  return namesIn(root).map(({ path }) => path)
+}

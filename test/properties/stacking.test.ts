@@ -11,8 +11,9 @@ import { treeEntries } from '../support/plain-tree.ts'
 import { archive } from '../tar/raw.ts'
 import { applyTar, NotJudged, Refused } from './apply-tar.ts'
 import { expectSame } from './differences.ts'
-import { ableModel, drawEdits, perform } from './edits.ts'
-import { copied, type Inode, plainDirectory } from './inode.ts'
+import { ableModel, drawEdits } from './draw.ts'
+import { perform } from './edits.ts'
+import { copied, type Inode, pathsIn, plainDirectory } from './inode.ts'
 import { oracleTree } from './oracle-tree.ts'
 import { Dice, holds, toss, tosses } from './seed.ts'
 import { partText, somePart, withoutOrder } from './some-layer.ts'
@@ -128,8 +129,9 @@ test(
 async function someLayer(batch: readonly number[], model: Inode, dice: Dice): Promise<Layer | undefined> {
   if (dice.once(2)) return importedOrRefused(archive(...batch.map((one) => somePart(new Dice(one)).bytes)), dice)
   const before = oracleTree(copied(model))
+  const was = pathsIn(model)
   for (const one of batch) {
-    for (const edit of drawEdits(new Dice(one), model, ableModel)) perform(model, edit, 5n)
+    for (const edit of drawEdits(new Dice(one), model, was, ableModel)) perform(model, edit, 5n)
   }
   const after = oracleTree(model)
   const items = packChanges(diff(before, after), { before, after }, { opaque: dice.once(2) })

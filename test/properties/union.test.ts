@@ -7,9 +7,10 @@ import { union } from '../../src/union/union-tree.ts'
 import { bytesIn } from '../support/collect.ts'
 import { applyTar } from './apply-tar.ts'
 import { expectSame } from './differences.ts'
-import { ableUnion, drawEdits, perform } from './edits.ts'
+import { ableUnion, drawEdits } from './draw.ts'
+import { perform } from './edits.ts'
 import { exported } from './exported.ts'
-import { at, copied, type Inode, plainDirectory } from './inode.ts'
+import { at, copied, type Inode, pathsIn, plainDirectory } from './inode.ts'
 import { oracleTree } from './oracle-tree.ts'
 import { Dice, holds, toss, tosses } from './seed.ts'
 import { imported, type Layer, merged, someArrival } from './stack.ts'
@@ -29,17 +30,24 @@ test(
       let applied: Inode = plainDirectory()
       let now = 2_000_000_000_500_000_000n
       for (const batch of batches) {
-        const tree = union(await merged(layers, dice), memoryUpper(), { now: () => now })
+        const [lower, upper] = [await merged(layers, dice), memoryUpper()]
+        let tree = union(lower, upper, { now: () => now })
         const model = copied(applied)
+        const was = pathsIn(model)
         for (const one of batch) {
-          for (const edit of drawEdits(new Dice(one), model, ableUnion)) {
+          for (const edit of drawEdits(new Dice(one), model, was, ableUnion)) {
             now += 1_000_000_000n
             performOnUnion(tree, edit)
             perform(model, edit, now)
           }
         }
-        if (dice.once(2)) tree.sync()
         expectSame(tree, model)
+        if (dice.once(2)) {
+          // As whoever opens the container next will find it.
+          tree.sync()
+          tree = union(lower, upper, { now: () => now })
+          if (dice.once(2)) expectSame(tree, model)
+        }
 
         const changed = changes(tree, { ...times, directoryTimes })
         const items = packChanges(changed, { before: tree.lower, after: tree }, { opaque: dice.once(3) })
