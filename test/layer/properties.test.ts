@@ -3,43 +3,11 @@ import { describe, expect, test } from 'vitest'
 import { codeOf, PlyError } from '../../src/model/errors.ts'
 import { archive, member } from '../tar/raw.ts'
 import { layerOf, sayings } from './layer.ts'
-import { dir, file, gone, link, opaque, symlink } from './parts.ts'
+import { dir, file, gone, link, symlink } from './parts.ts'
 
 const names = fc.constantFrom('a', 'b', 'c')
-const paths = fc.array(names, { minLength: 1, maxLength: 3 }).map((parts) => parts.join('/'))
 
 describe('properties', () => {
-  test('A-01, W-03, W-12: what a layer says does not depend on the order of its entries', async () => {
-    const part = fc.oneof(
-      paths.map((path) => ({ key: `f ${path}`, path, bytes: file(path, path) })),
-      paths.map((path) => ({ key: `d ${path}`, path, bytes: dir(path, { mode: 0o700 }) })),
-      paths.map((path) => ({ key: `w ${path}`, path: `${path}/`, bytes: gone(path) })),
-      paths.map((path) => ({ key: `o ${path}`, path: `${path}/`, bytes: opaque(path) })),
-    )
-    const layers = fc
-      .uniqueArray(part, { selector: ({ key }) => key, maxLength: 10 })
-      // One entry a path, and nothing inside a file: what those mean does depend on the order (N-12, N-14, W-13).
-      .filter((parts) => {
-        const entries = parts.filter(({ key }) => key[0] === 'f' || key[0] === 'd').map(({ path }) => path)
-        const files = parts.filter(({ key }) => key[0] === 'f').map(({ path }) => `${path}/`)
-        const inFiles = parts.some(({ key, path }) =>
-          files.some((file) => path.startsWith(file) && (key[0] !== 'w' || path !== file)),
-        )
-        return new Set(entries).size === entries.length && !inFiles
-      })
-    await fc.assert(
-      fc.asyncProperty(
-        layers.chain((parts) => fc.tuple(fc.constant(parts), fc.shuffledSubarray(parts, { minLength: parts.length }))),
-        async ([parts, shuffled]) => {
-          const one = await layerOf(archive(...parts.map(({ bytes }) => bytes)))
-          const other = await layerOf(archive(...shuffled.map(({ bytes }) => bytes)))
-          expect(sayings(other.view)).toEqual(sayings(one.view))
-        },
-      ),
-      { numRuns: 400 },
-    )
-  })
-
   test('I-03: the index does not depend on how the tar is cut into chunks', async () => {
     const tar = archive(dir('a'), file('a/b', 'x'.repeat(3000)), symlink('c', 'a'), file('c/d', 'y'), gone('e'))
     const whole = await layerOf(tar)

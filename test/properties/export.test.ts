@@ -18,7 +18,7 @@ const cases = fc.tuple(toss, tosses({ min: 1, max: 3 }, 12))
 const minutes = 60_000
 
 test(
-  'E-01 to E-15, R-01 to R-05: whatever is done to a file system, its exported changes bring it about on the layers below',
+  'E-15, E-13, M-07, M-08: whatever is done to a file system, its exported changes bring it about on the layers below',
   async () => {
     await holds('random edits, exported, imported, stacked', 20_000, cases, async ([how, batches]) => {
       const dice = new Dice(how)
