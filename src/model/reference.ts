@@ -85,7 +85,9 @@ export function parseName(text: string): ImageName {
 
 /** The shortest text for a name, always with its tag or digest: `debian` → `debian:latest`. */
 export function formatName(name: ImageName): string {
-  const domain = name.domain === undefined ? '' : `${name.domain}/`
+  // On Docker Hub too the first part of a path may look like a host.
+  const host = name.domain ?? (hostIn(name.path) === undefined ? undefined : 'docker.io')
+  const domain = host === undefined ? '' : `${host}/`
   const tag = name.tag === undefined ? '' : `:${name.tag}`
   return `${domain}${name.path}${tag}${name.digest === undefined ? '' : `@${name.digest}`}`
 }
@@ -136,15 +138,19 @@ function tryParseName(text: string): ImageName | string {
   return { domain, path, tag, digest }
 }
 
-/** The first part is a host if it could not be part of a path on Docker Hub. */
 function splitDomain(text: string): { domain: string | undefined; path: string } {
+  const host = hostIn(text)
+  if (host === undefined) return { domain: undefined, path: withoutLibrary(text) }
+  const rest = text.slice(host.length + 1)
+  if (host !== 'docker.io' && host !== 'index.docker.io') return { domain: host, path: rest }
+  return { domain: undefined, path: withoutLibrary(rest) }
+}
+
+/** The first part is a host if it could not be part of a path on Docker Hub. */
+function hostIn(text: string): string | undefined {
   const slash = text.indexOf('/')
   const first = slash < 0 ? '' : text.slice(0, slash)
-  const isHost = first === 'localhost' || /[.:]/.test(first) || first !== first.toLowerCase()
-  if (!isHost) return { domain: undefined, path: withoutLibrary(text) }
-  const rest = text.slice(slash + 1)
-  if (first !== 'docker.io' && first !== 'index.docker.io') return { domain: first, path: rest }
-  return { domain: undefined, path: withoutLibrary(rest) }
+  return first === 'localhost' || /[.:]/.test(first) || first !== first.toLowerCase() ? first : undefined
 }
 
 /** `library/a/b` is another name than `a/b`. */

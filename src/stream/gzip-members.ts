@@ -52,7 +52,8 @@ async function skipHeader(input: Input): Promise<void> {
   let sum = 0
   const take = async (size: number): Promise<Buffer> => {
     const bytes = await input.take(size)
-    sum = crc32(bytes, sum)
+    // Over no bytes at all, Node's may answer 0 and forget the rest.
+    if (size > 0) sum = crc32(bytes, sum)
     return bytes
   }
   const fixed = await take(10)

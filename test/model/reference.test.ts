@@ -69,6 +69,8 @@ describe('image names', () => {
     ['docker.io/team/app:1', undefined, 'team/app', '1', 'docker.io/team/app:1'],
     ['index.docker.io/library/debian:12', undefined, 'debian', '12', 'docker.io/library/debian:12'],
     ['library/debian:12', undefined, 'debian', '12', 'docker.io/library/debian:12'],
+    ['docker.io/docker.io/a:1', undefined, 'docker.io/a', '1', 'docker.io/docker.io/a:1'],
+    ['docker.io/localhost/a:1', undefined, 'localhost/a', '1', 'docker.io/localhost/a:1'],
     ['docker.io/library/a/b:1', undefined, 'library/a/b', '1', 'docker.io/library/a/b:1'],
     ['library/a/b:1', undefined, 'library/a/b', '1', 'docker.io/library/a/b:1'],
     ['localhost:5000/a/b:x', 'localhost:5000', 'a/b', 'x', 'localhost:5000/a/b:x'],
