@@ -157,14 +157,17 @@ describe('extractTree', () => {
     expect(names('d')).toEqual(['user.a=1'])
   })
 
-  test('M-02: a time that the disk cannot hold is the nearest one, and counted', async () => {
+  test('M-02: a time that the disk cannot hold is the nearest one, and counted', async (context) => {
     const target = join(scratchDirectory(), 'out')
     const mtime = 200_000_000_000n * 1_000_000_000n + 5n
     const { compromises } = await extractTree(plainTree({ far: own({ mtime }), near: own({ mtime: -1n }) }), target)
     const held = lstatSync(join(target, 'far'), { bigint: true }).mtimeNs
-    if (held === mtime) expect(compromises.time).toBeUndefined()
-    else expect(compromises.time).toEqual({ count: 1, examples: ['/far'] })
     expect(lstatSync(join(target, 'near'), { bigint: true }).mtimeNs).toBe(-1n)
+    if (held === mtime) {
+      expect(compromises.time).toBeUndefined()
+      return context.skip('the temporary directory is on a disk that holds every time')
+    }
+    expect(compromises.time).toEqual({ count: 1, examples: ['/far'] })
   })
 
   test('X-06: access control lists that the place gives to what is made there do not reach the tree', async (context) => {
