@@ -63,7 +63,7 @@ test(
     let accepted = 0
     let refused = 0
     let open = 0
-    await holds('strange layers against a second reading', 4000, tosses({ min: 1, max: 4 }, 10), async (batches) => {
+    await holds('strange layers against a second reading', 3000, tosses({ min: 1, max: 4 }, 10), async (batches) => {
       const layers: Layer[] = []
       let below = plainDirectory()
       for (const batch of batches) {

@@ -22,7 +22,7 @@ const cases = fc.tuple(toss, tosses({ min: 1, max: 3 }, 12))
 test(
   'E-15, H-10, H-11: what is done to a container comes out of its commit, as it would have been on a plain disk',
   async () => {
-    await holds('random edits of a union, exported, imported, stacked', 4000, cases, async ([how, batches]) => {
+    await holds('random edits of a union, exported, imported, stacked', 3000, cases, async ([how, batches]) => {
       const dice = new Dice(how)
       const times = { nanoseconds: dice.once(2) }
       const directoryTimes = dice.once(2)
