@@ -1,10 +1,12 @@
 import { promisify } from 'node:util'
 import { constants, crc32, createGunzip, deflateRaw } from 'node:zlib'
 import { codeOf, PlyError } from '../model/errors.ts'
+import { Pace } from '../model/pace.ts'
 import { inBlocks } from './blocks.ts'
 import type { ByteStream } from './bytes.ts'
 import { codecOptions, through } from './codec.ts'
 import { inflatedLeniently } from './gzip-members.ts'
+import { type GunzipHandle, gunzipHandle } from './zlib-handle.ts'
 
 /**
  * What a gzip stream holds: all of its members, one after the other (layer-semantics Z-02). NUL bytes after the last one are
@@ -20,10 +22,41 @@ export async function* gunzipped(
     yield* inflatedLeniently(source, onTrailing)
     return
   }
+  const handle = gunzipHandle()
   try {
-    yield* through(source, createGunzip(codecOptions), refuseAllButPadding)
+    if (handle === undefined) yield* through(source, createGunzip(codecOptions), refuseAllButPadding)
+    else yield* inflated(source, handle)
   } catch (error) {
     throw codeOf(error)?.startsWith('Z_') ? damaged(error) : error
+  }
+}
+
+/** All into one buffer: a chunk belongs to its reader until the next one is asked for. */
+async function* inflated(source: ByteStream, handle: GunzipHandle): ByteStream {
+  const output = Buffer.allocUnsafeSlow(codecOptions.chunkSize)
+  // Nothing here waits for anything: others must get their turn, and a signal must be heard.
+  const pace = new Pace(undefined)
+  let ended = false
+  try {
+    for await (const chunk of source) {
+      if (ended) {
+        refuseAllButPadding(chunk)
+        continue
+      }
+      for (let at = 0; ; at = chunk.length - handle.left) {
+        handle.write(chunk, at, output)
+        const { room, left } = handle
+        if (pace.due(16)) await pace.rest()
+        if (room < output.length) yield output.subarray(0, output.length - room)
+        if (room === 0) continue
+        ended = left > 0
+        if (ended) refuseAllButPadding(chunk.subarray(chunk.length - left))
+        break
+      }
+    }
+    if (!ended) handle.end(output)
+  } finally {
+    handle.close()
   }
 }
 
