@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { packCorpus, unpackCorpus } from './corpus-file.ts'
 import { fixtures } from './fixtures.ts'
 import { textOf } from './run/findings.ts'
 import { minimise } from './run/minimise.ts'
@@ -19,8 +20,10 @@ const usage = `npm run fuzz -- [options]
   --report FILE      writes what came of it, as Markdown
   --minimise         fuzzes nothing: keeps the smallest input for everything that the inputs of --folder and the corpus
                      that is checked in reach, and writes that corpus anew
+  --keep FILE        adds an input that found something to those that are checked in for good
   --reproduce FILE   runs one input on one target, and shows the error
   --patience N       CPU seconds that one input may take (default 5)
+  --stop N           ends after so many different findings
   --megabytes N      memory that a process may take (default 512)
 `
 
@@ -34,9 +37,11 @@ const { values } = parseArgs({
     corpus: { type: 'string', multiple: true, default: [] },
     report: { type: 'string' },
     minimise: { type: 'boolean', default: false },
+    keep: { type: 'string' },
     reproduce: { type: 'string' },
     patience: { type: 'string', default: '5' },
     megabytes: { type: 'string', default: '512' },
+    stop: { type: 'string', default: 'Infinity' },
     help: { type: 'boolean', default: false },
   },
 })
@@ -45,6 +50,7 @@ const folder = resolve(values.folder)
 
 if (values.help) process.stdout.write(usage)
 else if (values.reproduce !== undefined) await reproduce(values.reproduce)
+else if (values.keep !== undefined) keep(values.keep)
 else if (values.minimise)
   for (const target of targets) await minimise(target, [folder, ...values.corpus, fixtures()], fixtures())
 else await run()
@@ -57,6 +63,14 @@ async function reproduce(file: string): Promise<void> {
     console.error(textOf(error))
     process.exitCode = 1
   }
+}
+
+function keep(file: string): void {
+  const packed = fixtures(`${targets[0]!}.found.gz`)
+  const before = existsSync(packed) ? unpackCorpus(readFileSync(packed)) : []
+  const input = readFileSync(file)
+  if (before.some((one) => one.equals(input))) return
+  writeFileSync(packed, packCorpus([...before, input]))
 }
 
 async function run(): Promise<void> {
@@ -87,6 +101,7 @@ async function run(): Promise<void> {
             findings.push(finding)
             console.log(`FOUND ${finding}\n  ${file}`)
           },
+          enough: () => findings.length >= Number(values.stop),
           progress(total) {
             if (performance.now() - said < 10_000) return
             said = performance.now()

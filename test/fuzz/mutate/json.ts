@@ -114,12 +114,12 @@ function change(document: object, random: Random): void {
       Object.defineProperty(at, key, { value, enumerable: true, configurable: true, writable: true })
     const choice = random.below(6)
     if (name === undefined || choice === 0)
-      put(Array.isArray(at) ? String(names.length) : random.pick(keys), random.pick(values))
+      put(Array.isArray(at) ? String(names.length) : random.pick(keys), structuredClone(random.pick(values)))
     else if (choice === 1 && at !== document) Array.isArray(at) ? at.splice(Number(name), 1) : delete at[name]
     else if (choice === 2) put(random.pick(Array.isArray(at) ? names : keys), structuredClone(down))
     else if (choice === 3 && typeof down === 'string') put(name, mutatedText(down, random))
     else if (choice === 4 && typeof down === 'number') put(name, down + random.pick([-1, 1, 0.5, 2 ** 53]))
-    else put(name, random.pick(values))
+    else put(name, structuredClone(random.pick(values)))
     return
   }
 }

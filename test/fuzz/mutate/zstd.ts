@@ -14,7 +14,7 @@ interface Block {
   readonly at: number
   readonly end: number
 }
-interface Frame {
+export interface Frame {
   readonly start: number
   /** Where its first block begins. */
   readonly body: number
@@ -114,7 +114,8 @@ function changed(bytes: Buffer, other: Buffer, random: Random): Buffer {
   }
 }
 
-function framesOf(bytes: Buffer): Frame[] {
+/** The frames of a stream, as far as they are found; skippable ones are left out. */
+export function framesOf(bytes: Buffer): Frame[] {
   const frames: Frame[] = []
   for (let start = 0; start + 6 <= bytes.length && frames.length < 20; ) {
     if (bytes.readUInt32LE(start) !== 0xfd2fb528) {

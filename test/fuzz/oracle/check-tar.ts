@@ -1,9 +1,11 @@
 import { type IndexedLayer, type IndexOptions, LayerIndexer, type LayerLimits } from '../../../src/layer/index.ts'
 import { memoryBytes } from '../../../src/stream/bytes.ts'
 import { type Member, scanTar, TarReader } from '../../../src/tar/index.ts'
+import { Random } from '../random.ts'
 import { choiceOf, cutsOf } from './cuts.ts'
 import { foldAlone, viewOf, walkIndex } from './index-walk.ts'
 import { must, nameOf, type Outcome, outcomeNow, outcomeOf, sameRefusal, Violation } from './outcome.ts'
+import { readFiles } from './read-view.ts'
 
 /** What a tar may be refused with. */
 export const tarRefusals = ['PLY_BAD_LAYER', 'PLY_BUDGET', 'PLY_UNSUPPORTED'] as const
@@ -48,17 +50,18 @@ export async function checkTar(tar: Buffer): Promise<string> {
     must((otherwise.refusal === undefined) === (warningCount === 0), 'strict is not about warnings', () => complaint)
   else must(otherwise.refusal === undefined, 'lenient refuses more', () => complaint)
 
+  must(say(layer.findings.report()) === say(cut.value!.findings.report()), 'cut up, other things are found')
   const index = await written(layer)
-  await sameIndex(index, cut.value!, 'cut up')
-  await sameIndex(index, layer, 'written again')
-  if (otherwise.value !== undefined) await sameIndex(index, otherwise.value, 'read with another option')
+  // Writing is what takes time: one of the ways to come to the same index is enough for one input.
+  const again = [cut.value!, cut.value!, layer, otherwise.value ?? layer][(choice >>> 16) % 4]!
+  await sameIndex(index, again)
   const rules = [...new Set(warnings.map(({ rule }) => rule))].sort().join(',')
   if (index.value === undefined) return `${nameOf(index)} ${rules}`
 
   const walked = walkIndex(index.value)
   const folded = (choice >>> 12) % 4 === 0 ? await folds(index.value, tar) : ''
   const kinds = [...walked.kinds].sort().join(',')
-  return `read ${size(entries)} ${size(walked.names)} ${size(walked.xattrs)} ${kinds} ${rules} ${folded} ${complaint}`
+  return `read ${entries > 0} ${walked.xattrs > 0} ${walked.links > 0} ${kinds} ${rules} ${folded}`
 }
 
 function indexed(chunks: Iterable<Uint8Array>, options: IndexOptions): Outcome<IndexedLayer> {
@@ -77,10 +80,10 @@ async function written(layer: IndexedLayer): Promise<Outcome<Buffer>> {
   })
 }
 
-async function sameIndex(first: Outcome<Buffer>, layer: IndexedLayer, how: string): Promise<void> {
+async function sameIndex(first: Outcome<Buffer>, layer: IndexedLayer): Promise<void> {
   const second = await written(layer)
-  sameRefusal(first, second, `the index ${how}`)
-  if (first.value !== undefined && !first.value.equals(second.value!)) throw new Violation('two indexes', how)
+  sameRefusal(first, second, 'the index is written once, and once refused')
+  if (first.value !== undefined && !first.value.equals(second.value!)) throw new Violation('two indexes of one tar')
 }
 
 async function folds(index: Buffer, tar: Buffer): Promise<string> {
@@ -92,7 +95,10 @@ async function folds(index: Buffer, tar: Buffer): Promise<string> {
     'the folded tree has other names than the stack',
     () => `${names}, ${folded.value!.names}`,
   )
-  return `folds to ${size(names)}`
+  const view = viewOf(index, tar)
+  readFiles(view, new Random(String(choiceOf(tar))))
+  view.close()
+  return 'folds'
 }
 
 /** The two readers of headers, one pushed and one seeking, have to see the same members, and refuse by the same rule. */
@@ -128,9 +134,4 @@ function say(value: unknown): string {
   return JSON.stringify(value, (_, one) =>
     typeof one === 'bigint' ? `${one}n` : one instanceof Uint8Array ? Buffer.from(one).toString('latin1') : one,
   )
-}
-
-/** How much, to a power of two. */
-function size(count: number): number {
-  return count === 0 ? 0 : 1 + Math.floor(Math.log2(count))
 }

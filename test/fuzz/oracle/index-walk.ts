@@ -30,6 +30,7 @@ export function walkIndex(bytes: Buffer): Walked {
   let xattrs = 0
   const links = index.externalLinks().length
   index.tarPages()
+  checkSegments(index)
   if (index.parent(index.root) !== index.root) throw new Violation('the root is not its own parent')
   const waiting = [index.root]
   for (let ino = waiting.pop(); ino !== undefined; ino = waiting.pop()) {
@@ -55,18 +56,37 @@ export function walkIndex(bytes: Buffer): Walked {
     entered.add(ino)
     index.parent(ino)
     let previous = ''
+    const listed: { readonly name: string; readonly child: number }[] = []
     for (const { name, ino: child, kind: said } of index.list(ino)) {
       if (++names > most) throw new Violation('more names than there are bytes for')
       must(name > previous, 'names out of order')
       previous = name
-      const found = index.lookup(ino, name)
-      must(found === child, 'a name is listed and looked up as two things', () => JSON.stringify([name, child, found]))
+      listed.push({ name, child })
       if (said === 'directory') waiting.push(child)
       else kinds.add(index.kind(child))
     }
-    must(index.lookup(ino, 'no such name') === undefined || names > 0, 'a name in an empty directory')
+    // A directory that is out of order says so at the end of its list; only after that can it be searched.
+    for (const { name, child } of listed) {
+      const found = index.lookup(ino, name)
+      must(found === child, 'a name is listed and looked up as two things', () => JSON.stringify([name, child, found]))
+    }
   }
   return { names, kinds, xattrs, links }
+}
+
+/** The segments of a spill: in order, inside of both ends. */
+function checkSegments(index: Index): void {
+  const segments = index.spillSegments()
+  if (segments === undefined) return
+  let end = 0
+  for (let row = 0; row < segments.count; row++) {
+    segments.load(row)
+    const { start, length, stored } = segments
+    must(start >= end && length > 0 && start + length <= segments.size, 'segments out of order')
+    must(stored >= 0 && stored + length <= index.devices[0]!.size, 'a segment outside of its tar')
+    end = start + length
+    must(segments.after(start) === row && segments.after(end) > row, 'a segment that is not found')
+  }
 }
 
 /** What may go wrong where an index is damaged: nothing but that. */

@@ -7,7 +7,7 @@ import { Queue } from './queue.ts'
 /** Inputs that are run between two looks at the coverage. */
 const batchSize = 32
 /** Answers are texts that inputs can influence: there must be an end to keeping inputs for them. */
-const mostAnswers = 3000
+const mostAnswers = 2000
 /** An error is made small with so many tries. */
 const triesToReduce = 400
 
@@ -21,6 +21,8 @@ export interface LoopOptions {
   readonly folder: string
   /** What to begin with, besides the target's seeds. */
   readonly corpus: readonly Buffer[]
+  /** Told once everything there was at the beginning has been run. */
+  seeded(progress: Progress): void
   /** Asked after every input. */
   goOn(progress: Progress): boolean
   found(input: Buffer, error: unknown): void
@@ -121,6 +123,7 @@ export async function fuzz(options: LoopOptions): Promise<Progress> {
   for (let at = 0; at < first.length && goOn(progress); at += batchSize) {
     await runBatch(first.slice(at, at + batchSize))
   }
+  options.seeded(progress)
   if (queue.inputs.length === 0) queue.add(Buffer.alloc(0))
   while (goOn(progress)) {
     const batch: Buffer[] = []

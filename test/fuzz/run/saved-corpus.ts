@@ -6,8 +6,10 @@ import { unpackCorpus } from '../corpus-file.ts'
 export function savedCorpus(folders: readonly string[], target: string): Buffer[] {
   const inputs: Buffer[] = []
   for (const folder of folders) {
-    const packed = join(folder, `${target}.corpus.gz`)
-    if (existsSync(packed)) inputs.push(...unpackCorpus(readFileSync(packed)))
+    for (const name of [`${target}.found.gz`, `${target}.corpus.gz`]) {
+      const packed = join(folder, name)
+      if (existsSync(packed)) inputs.push(...unpackCorpus(readFileSync(packed)))
+    }
     const loose = join(folder, target, 'corpus')
     if (!existsSync(loose)) continue
     for (const name of readdirSync(loose).sort()) inputs.push(readFileSync(join(loose, name)))

@@ -44,6 +44,8 @@ export interface Supervision extends Bounds {
   /** Folders with inputs to begin with. */
   readonly corpus: readonly string[]
   found(finding: Finding): void
+  /** Asked from time to time: enough was found. */
+  enough(): boolean
   progress?(total: Total): void
 }
 
@@ -56,7 +58,7 @@ export async function supervise({ target, seed, seconds }: Job, options: Supervi
     ...{ target, executions: 0, kept: 0, coverage: { run: 0, all: 0 }, growth: [] },
     ...{ memory: 0, slowest: 0, cpu: 0, processes: 0 },
   }
-  while (total.cpu < seconds && total.processes < mostProcesses) {
+  while (total.cpu < seconds && total.processes < mostProcesses && !options.enough()) {
     const order: Order = {
       target,
       seed: `${target} ${seed} ${total.processes}`,
@@ -99,6 +101,11 @@ async function oneProcess(order: Order, options: Supervision, total: Total): Pro
   })
   const watch = new Watch(worker.pid!, path, options.patience)
   const timer = setInterval(() => {
+    if (options.enough()) {
+      explained = true
+      worker.kill('SIGKILL')
+      return
+    }
     const input = watch.hanging()
     if (input === undefined || explained) return
     save('hang', input, `it takes more than ${options.patience} CPU seconds, or never answers`)

@@ -39,7 +39,7 @@ export interface Report extends Progress {
 export type Message = Report | { readonly kind: 'finding'; readonly finding: Finding } | { readonly kind: 'memory' }
 
 /** How often the supervisor hears of it, in milliseconds. */
-const interval = 1000
+const interval = 500
 
 const order = JSON.parse(process.argv[2]!) as Order
 
@@ -76,6 +76,7 @@ const report = (now: Progress, done = false) =>
 
 let said = performance.now()
 let over = false
+let spent = false
 const progress = await fuzz({
   target,
   seed: order.seed,
@@ -84,15 +85,18 @@ const progress = await fuzz({
   corpus: [...savedCorpus(order.corpus, order.target), ...(order.again ? Queue.saved(kept) : [])],
   begin: (input) => current.begin((last = input)),
   found,
+  seeded: (now) => void report(now),
   goOn(now) {
     over ||= memory() > order.megabytes
-    if (over) return false
+    if (over || spent) return false
     if (performance.now() - said < interval) return true
     said = performance.now()
     void report(now)
-    return cpu() < order.seconds
+    spent = cpu() >= order.seconds
+    return !spent
   },
 })
 if (over) await tell({ kind: 'memory' })
 await report(progress, !over)
-process.disconnect()
+// Streams that were left half read may have work under way that nobody waits for.
+process.exit()

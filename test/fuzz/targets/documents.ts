@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { digestOf } from '../../../src/model/digest.ts'
-import { mediaTypes } from '../../../src/model/documents.ts'
+import { type ImageIndex, mediaTypes } from '../../../src/model/documents.ts'
 import { canonicalJson } from '../../../src/model/json.ts'
 import {
   manifestOrIndex,
@@ -9,7 +9,14 @@ import {
   parseIndex,
   parseManifest,
 } from '../../../src/model/parse-documents.ts'
-import { formatPlatform, parsePlatform } from '../../../src/model/platform.ts'
+import {
+  bestFor,
+  fitness,
+  formatPlatform,
+  normalPlatform,
+  parsePlatform,
+  thisPlatform,
+} from '../../../src/model/platform.ts'
 import { formatName, normalName, parseName, splitReference } from '../../../src/model/reference.ts'
 import { mutateJson } from '../mutate/json.ts'
 import { must, nameOf, type Outcome, outcomeNow } from '../oracle/outcome.ts'
@@ -33,6 +40,7 @@ export const documents: Target = {
       outcomeNow(documentRefusals, () => parseArchiveManifest(input)),
       outcomeNow(documentRefusals, () => manifestOrIndex(input, 'it')),
     ]
+    choose(outcomes[1]!.value as ImageIndex | undefined)
     if (input.length < 500) outcomes.push(...references(input.toString('utf8')))
     return outcomes.map(answer).join(' | ')
   },
@@ -45,6 +53,17 @@ function stable(input: Buffer, parse: (raw: Uint8Array) => unknown): Outcome<unk
   must(again.refusal === undefined, 'written again it is refused', () => again.refusal!.message)
   must(isDeepStrictEqual(again.value, first.value), 'written and read again it says something else')
   return first
+}
+
+/** What an index says of platforms is compared with this machine. */
+function choose(index: ImageIndex | undefined): void {
+  for (const { platform } of index?.manifests ?? []) {
+    if (platform === undefined) continue
+    const said = formatPlatform(platform)
+    must(said === formatPlatform(normalPlatform(platform)), 'a platform has two normal forms', () => said)
+    must(fitness(platform, platform) > 0, 'a platform does not fit itself', () => said)
+    bestFor(thisPlatform('x64'), index!.manifests, (one) => one.platform ?? platform)
+  }
 }
 
 function references(text: string): Outcome<unknown>[] {

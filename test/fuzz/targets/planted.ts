@@ -22,7 +22,7 @@ export const planted: Target = {
     if (text.includes('lost')) void Promise.reject(new Error('nobody waits for this'))
     if (text.includes('spin')) for (;;);
     if (text.includes('late')) await new Promise(() => {})
-    if (text.includes('grow')) Buffer.alloc(600 << 20, 1)
+    if (text.includes('grow')) Buffer.alloc(320 << 20, 1)
     if (text.includes('exit')) process.kill(process.pid, 'SIGSEGV')
     return 'read'
   },
