@@ -20,7 +20,7 @@ export function reportOf({ totals, findings, seed, minutes, jobs, clock }: Run):
   return [
     '# The last run of the fuzzer',
     '',
-    `\`npm run fuzz -- --minutes ${minutes} --seed ${seed} --jobs ${jobs}\` on ${date}, Node ${process.version}, Linux ${release()}, ${cpus().length} cores.`,
+    `\`npm run fuzz -- --minutes ${minutes} --seed ${seed} --jobs ${jobs}\` on ${date}, Node ${process.version}, Linux ${release().replace(/-.*/, '')}, ${cpus().length} cores.`,
     '',
     `${(cpu / 60).toFixed(1)} CPU minutes (${(clock / 60).toFixed(1)} by the clock), ${thousands(executions)} inputs, at most ${memory.toFixed(0)} MB. ${
       findings.length === 0
