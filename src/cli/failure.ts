@@ -96,7 +96,7 @@ function systemDetails(error: Error): Readonly<Record<string, unknown>> {
 function oneLine(text: string): string {
   return text
     .replace(/\s*\n\s*/g, ' ')
-    .replace(/[\x00-\x1f\x7f]/g, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`)
+    .replace(/[\x00-\x1f\x7f-\x9f]/g, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`)
     .trim()
 }
 

@@ -16,9 +16,9 @@ export function checkRange(image: Image, { from, to }: LayerRange): void {
   const { length } = image.layers
   const fits = [from, to].every((number) => Number.isInteger(number) && number >= 0 && number < length)
   if (fits && from <= to) return
-  const has = length === 0 ? 'the image has no layers' : `the image has layers 0 (the base) to ${length - 1}`
+  if (length === 0) throw new PlyError('PLY_USAGE', { reason: 'the image has no layers' })
   const wanted = from === to ? `no layer ${from}` : `no layers ${from} to ${to}`
-  throw new PlyError('PLY_USAGE', { reason: `${wanted}: ${has}` })
+  throw new PlyError('PLY_USAGE', { reason: `${wanted}: the image has layers 0 (the base) to ${length - 1}` })
 }
 
 /** The media type of a layer that is made for an image, in the family of its others: a plain tar. */

@@ -29,9 +29,14 @@ export function decodeText(text: ByteString): string {
 export function displayText(text: ByteString): string {
   const decoded = decodeText(text)
   const exact = encodeText(decoded) === text
-  return (exact ? decoded : text).replace(exact ? /[\x00-\x1f\x7f\\]/g : /[^\x20-\x7e]|\\/g, (character) =>
-    character === '\\' ? '\\\\' : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  return (exact ? decoded : text).replace(exact ? /[\x00-\x1f\x7f-\x9f\\]/g : /[^\x20-\x7e]|\\/g, (character) =>
+    character === '\\' ? '\\\\' : escaped(exact ? encodeText(character) : character),
   )
+}
+
+/** Each byte as `\xNN`. */
+function escaped(bytes: ByteString): string {
+  return bytes.replace(/./gs, (byte) => `\\x${byte.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }
 
 /** Bytewise order of two byte strings, for sorting. */

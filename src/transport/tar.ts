@@ -72,7 +72,7 @@ async function layerOf(
   const blob = new Tally()
   const reported = counted(stream({ signal }), (done) => onProgress?.({ what: where, done, total: bytes.size }))
   const opened = decompressed(tee(reported, blob), { signal, ...decompression })
-  const tar = await drainTar(opened.stream, where)
+  const tar = await drainTar(opened.stream, where, options)
   const compression = await opened.compression
   const read: BlobReader = (_, operation) =>
     verified(stream(operation), {
@@ -84,11 +84,14 @@ async function layerOf(
   return layerFromBlob(descriptor, tar.digest(), read, decompression)
 }
 
-/** Looks at every header on the way: a text or half an archive is refused before anything is made of it. */
-async function drainTar(stream: ByteStream, where: string): Promise<Tally> {
+/**
+ * Looks at every header on the way: a text or half an archive is refused before anything is made of it. Any other broken
+ * rule is the layer's, and is told as that.
+ */
+async function drainTar(stream: ByteStream, where: string, { limits }: SourceOptions): Promise<Tally> {
   const tally = new Tally()
   let members = 0
-  const reader = new TarReader({ member: () => members++ })
+  const reader = new TarReader({ member: () => members++ }, { sparseEntries: limits?.sparseEntries })
   try {
     for await (const chunk of stream) {
       tally.write(chunk)
@@ -97,12 +100,14 @@ async function drainTar(stream: ByteStream, where: string): Promise<Tally> {
     reader.end()
   } catch (error) {
     if (codeOf(error) !== 'PLY_BAD_LAYER') throw error
-    const reason = String((error as PlyError).details.reason)
-    throw badArchive(
-      where,
-      members === 0 ? `it is no tar archive (${reason})` : `${reason}; it is truncated or damaged`,
-      error,
-    )
+    const { reason, rule } = (error as PlyError).details
+    // At the start it need not be an archive at all; in the middle it is one that was cut off.
+    if (members === 0 && (rule === 'F-03' || rule === 'Z-04')) {
+      throw badArchive(where, `it is no tar archive (${reason})`, error)
+    }
+    if (rule === 'Z-04' || rule === 'P-10')
+      throw badArchive(where, `${reason}; it is truncated or damaged (${rule})`, error)
+    throw error
   }
   if (tally.size === 0) throw badArchive(where, 'it is empty')
   return tally

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { dir, file, named } from '../layer/parts.ts'
-import { archive } from '../tar/raw.ts'
+import { archive, header, pax } from '../tar/raw.ts'
+import { form10 } from '../tar/sparse-forms.ts'
 import { ply, temporaryDirectory } from './run-ply.ts'
 
 const directory = temporaryDirectory()
@@ -51,6 +52,32 @@ test('--strict refuses what gives a warning, says which rule, and leaves nothing
     error: { code: 'PLY_BAD_LAYER', details: { rule: 'N-12', entry: 'a' } },
   })
   expect(readdirSync(join(root, 'names'))).toHaveLength(before)
+})
+
+test('a broken rule of a header is told with its entry, also of a tar that is imported by itself', async () => {
+  const owner = put('owner.tar', archive(header({ name: 'first', uid: '\xff'.repeat(8) })))
+  const attributes = put(
+    'attributes.tar',
+    archive(file('first'), pax({ 'SCHILY.xattr.user.a': 'x', 'LIBARCHIVE.xattr.user.a': 'eQ==' }), file('second')),
+  )
+  for (const [tar, entry, rule] of [
+    [owner, 'first', 'F-02'],
+    [attributes, 'second', 'X-02'],
+  ] as const) {
+    const { code, err } = await run('import', tar, 'never', '--json')
+    expect([code, err]).toEqual([4, expect.stringContaining(`layer entry ${entry}: `)])
+    expect(err).toContain(`(${rule})`)
+  }
+  const cut = put('cut.tar', readFileSync(attributes).subarray(0, 1536))
+  const { code, err } = await run('import', cut, 'never')
+  expect([code, err]).toEqual([4, expect.stringMatching(/cut\.tar: .*truncated or damaged \((Z-04|P-10)\)/)])
+})
+
+test('--limit sparseEntries counts for a tar that is imported by itself', async () => {
+  const long = `1000001\n${'0\n0\n'.repeat(1_000_001)}`
+  const longer = put('longer.tar', archive(form10({ name: 'f', size: 0, runs: [] }, long)))
+  expect(await run('import', longer, 'longer')).toMatchObject({ code: 8 })
+  expect(await run('import', longer, 'longer', '--limit', 'sparseEntries=2M')).toMatchObject({ code: 0 })
 })
 
 test('many warnings are summed up; --report has the first thousand of a layer, and counts all by rule', async () => {

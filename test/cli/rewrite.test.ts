@@ -49,6 +49,7 @@ describe('images made from images', () => {
 
   test('squash says which layers there are', async () => {
     await fails(2, 'the image has layers 0 (the base) to 2', 'squash', 'app:1', '--from', '3')
+    await fails(2, '--last 4: the image has 3 layers', 'squash', 'app:1', '--last', '4')
     await fails(2, 'say the range once', 'squash', 'app:1', '--last', '2', '--from', '1')
     await fails(3, 'no image named', 'squash', 'nothing:1')
   })
