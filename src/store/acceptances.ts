@@ -41,6 +41,17 @@ export class Acceptances {
     return readJson<Acceptance>(this.#disk, this.#layout.acceptanceOf(diffId)) ?? {}
   }
 
+  /** The raised limits of these layers, the highest of each: what is made of them may need as much. */
+  limitsOf(layers: readonly { readonly diffId: DiffId }[]): Partial<LayerLimits> {
+    const raised: Partial<Record<keyof LayerLimits, number>> = {}
+    if (this.none) return raised
+    for (const { diffId } of layers) {
+      for (const [name, limit] of Object.entries(this.of(diffId).limits ?? {}) as [keyof LayerLimits, number][])
+        raised[name] = Math.max(raised[name] ?? 0, limit)
+    }
+    return raised
+  }
+
   /** Adds to what it took before, if anything is to be noted. */
   note(diffId: DiffId, { lenient, limits = {} }: Acceptance): void {
     if (lenient === undefined && Object.keys(limits).length === 0) return

@@ -228,7 +228,9 @@ export async function storeOn(disk: Disk, path: string, options: StoreOptions = 
       const as = name === undefined ? undefined : normalName(name)
       return arriving(as, operation, async (arrivals) => {
         const base = await images.byDigest(container.manifest, operation)
-        const { image, reports } = await commitContainer(container, base, { layers, blobs, arrivals }, operation)
+        const limits = { ...acceptances.limitsOf(base.layers), ...operation.limits }
+        const place = { layers, blobs, arrivals }
+        const { image, reports } = await commitContainer(container, base, place, { ...operation, limits })
         return { image, added: reports.map(({ digest }) => digest), reports }
       })
     },
@@ -237,6 +239,7 @@ export async function storeOn(disk: Disk, path: string, options: StoreOptions = 
       blobs,
       given,
       tree: (image, operation) => trees.open(stackOf(image), operation),
+      limitsOf: ({ layers: own }) => acceptances.limitsOf(own),
       arriving,
     }),
     async collect(operation = {}) {

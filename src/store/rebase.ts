@@ -27,7 +27,7 @@ export async function rebaseImage(
   image: Image,
   { oldBase, newBase }: { readonly oldBase: Image; readonly newBase: Image },
   options: WriteOptions,
-  { layers, arrivals }: Omit<Rewriting, 'blobs'>,
+  { layers, arrivals }: Omit<Rewriting, 'blobs' | 'limits'>,
 ): Promise<Rewritten> {
   const rebased = rebase(image, oldBase, newBase)
   const { added, reports } = await layers.take(rebased.layers, arrivals, options)

@@ -5,7 +5,7 @@ import type { LayerReport, WriteOptions } from '../image/layer-report.ts'
 import { checkRange, plainLayerType } from '../image/replace-layers.ts'
 import { split } from '../image/split.ts'
 import { flatten, squash } from '../image/squash.ts'
-import { type IndexedView, type LayerWarning, type PackItem, packLayer } from '../layer/index.ts'
+import { type IndexedView, type LayerLimits, type LayerWarning, type PackItem, packLayer } from '../layer/index.ts'
 import { encodeText } from '../model/bytes.ts'
 import type { Digest } from '../model/digest.ts'
 import type { History } from '../model/documents.ts'
@@ -58,6 +58,8 @@ export interface Rewriting {
   readonly layers: Layers
   readonly blobs: BlobStore
   readonly arrivals: Arrivals
+  /** What it took to accept the layers of the image: what is made of them is judged by the same, unless options say otherwise. */
+  readonly limits: Partial<LayerLimits>
 }
 
 /** @throws PLY_USAGE if the image has no such layers, and what `packView` throws */
@@ -149,10 +151,10 @@ async function makeLayer(
   number: number,
   items: AsyncIterable<PackItem>,
   options: RewriteOptions,
-  { layers, blobs, arrivals }: Rewriting,
+  { layers, blobs, arrivals, limits }: Rewriting,
 ): Promise<{ readonly layer: Layer; readonly report: LayerReport }> {
-  const { strict, lenient, limits, signal, onProgress } = options
-  const judged = { strict, lenient, limits, signal, onProgress }
+  const { strict, lenient, signal, onProgress } = options
+  const judged = { strict, lenient, limits: { ...limits, ...options.limits }, signal, onProgress }
   const made = await layers.make(packLayer(items, options), plainLayerType(image), arrivals, judged)
   const { descriptor, diffId } = made
   const stream: Layer['compressed'] = (operation) => blobs.stream(descriptor.digest, operation)

@@ -1,6 +1,7 @@
 import type { BlobStore } from '../blob/blob-store.ts'
 import type { Image } from '../image/image.ts'
 import type { WriteOptions } from '../image/layer-report.ts'
+import type { LayerLimits } from '../layer/index.ts'
 import type { Operation } from '../model/operation.ts'
 import { normalName } from '../model/reference.ts'
 import type { Tree } from '../stack/tree.ts'
@@ -17,6 +18,8 @@ export interface RewritingStore {
   /** An image by its name, or as it is. */
   given(image: string | Image, operation: Operation): Promise<Image>
   tree(image: Image, operation: Operation): Promise<Tree>
+  /** What it took to accept the layers of an image. */
+  limitsOf(image: Image): Partial<LayerLimits>
   /** Publishes what `make` made, under a name if there is one. */
   arriving(
     as: string | undefined,
@@ -35,7 +38,9 @@ export function rewritesOf(store: RewritingStore): Pick<Store, 'squash' | 'flatt
   ): Promise<Image> => {
     const as = options.as === undefined ? undefined : normalName(options.as)
     const own = await store.given(image, operationOf(options))
-    return store.arriving(as, options, (arrivals) => rewrite(own, { layers, blobs, arrivals }))
+    return store.arriving(as, options, (arrivals) =>
+      rewrite(own, { layers, blobs, arrivals, limits: store.limitsOf(own) }),
+    )
   }
   return {
     squash: (image, options = {}) => rewriting(image, options, (own, place) => squashImage(own, options, place)),

@@ -1,5 +1,8 @@
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { file, named } from '../layer/parts.ts'
+import { archive as rawArchive } from '../tar/raw.ts'
 import { dockerArchive, ply, temporaryDirectory } from './run-ply.ts'
 
 const directory = temporaryDirectory()
@@ -93,5 +96,22 @@ describe('images made from images', () => {
     expect(await run('cat', 'app:2', '/etc/new')).toBe('yes')
     expect(await run('ls', '-q', 'app:2', '/opt/data')).toContain('a')
     await fails(2, 'was not built on this base', 'rebase', 'app:1', '--old-base', 'base:2', '--new-base', 'base:1')
+  })
+
+  test('what was accepted with raised limits is rewritten and committed without saying them again', async () => {
+    const path = `${'d/'.repeat(1100)}f`
+    const tar = join(directory, 'deep.tar')
+    writeFileSync(tar, rawArchive(named(path, file('-', 'x')), file('y', 'y')))
+    await run('import', tar, 'deep', '--limit', 'depth=2k')
+    for (const rewrite of [['squash'], ['flatten'], ['split', '--layer', '0', '--size', '1']]) {
+      await run(...rewrite, 'deep', '-t', 'deep:again')
+      expect(await same('deep', 'deep:again')).toBe('')
+    }
+    await run('create', 'deep:again', '--name', 'diver')
+    writeFileSync(join(directory, 'new'), 'new')
+    await run('cp', join(directory, 'new'), `diver:/${path}`)
+    await run('commit', 'diver', 'deep:new')
+    rmSync(join(root, 'cache'), { recursive: true })
+    expect(await run('cat', 'deep:new', path)).toBe('new')
   })
 })
