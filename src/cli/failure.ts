@@ -12,6 +12,8 @@ export interface Failure {
 /** What to do next, where the message itself cannot know it. */
 const hints: Readonly<Record<string, string>> = {
   PLY_BAD_ARCHIVE: 'check that the file is complete, and that it is a docker-archive, an oci-archive or an OCI layout',
+  PLY_BAD_LAYER:
+    'the rule is explained in docs/layer-semantics.md; whoever made the layer has to make it again without that',
   PLY_BAD_COMPRESSION: 'fetch or copy the image again',
   PLY_DIGEST_MISMATCH: 'fetch or copy the image again',
   PLY_SIZE_MISMATCH: 'fetch or copy the image again',

@@ -1,4 +1,4 @@
-import { type ByteString, displayText } from '../model/bytes.ts'
+import { type ByteString, displayName } from '../model/bytes.ts'
 import { PlyError } from '../model/errors.ts'
 
 /** How much a layer may ask for before its import is refused with PLY_BUDGET (layer-semantics, section 17). */
@@ -38,7 +38,7 @@ export const defaultLimits: LayerLimits = {
 /** The error for an entry that goes over a limit. */
 export function overBudget(entry: ByteString, what: string, limits: LayerLimits, limit: keyof LayerLimits): PlyError {
   return new PlyError('PLY_BUDGET', {
-    entry: displayText(entry),
+    entry: displayName(entry),
     what,
     limit: limits[limit],
     option: `limits.${limit}`,

@@ -34,6 +34,14 @@ export function displayText(text: ByteString): string {
   )
 }
 
+/** What is shown of a name in a message: hostile layers have names of a mebibyte. */
+const longestShown = 1000
+
+/** As `displayText`, cut off after a thousand bytes. */
+export function displayName(name: ByteString): string {
+  return name.length > longestShown ? `${displayText(name.slice(0, longestShown))}…` : displayText(name)
+}
+
 /** Each byte as `\xNN`. */
 function escaped(bytes: ByteString): string {
   return bytes.replace(/./gs, (byte) => `\\x${byte.charCodeAt(0).toString(16).padStart(2, '0')}`)

@@ -1,5 +1,5 @@
 import type { ByteString } from '../model/bytes.ts'
-import { displayText } from '../model/bytes.ts'
+import { displayName } from '../model/bytes.ts'
 import type { Xattrs } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
 import type { SparseMap } from './sparse-map.ts'
@@ -59,5 +59,5 @@ export interface Member extends MemberFields {
  * what can be set to have it accepted, where there is such a thing.
  */
 export function badLayer(entry: ByteString, rule: string, reason: string, option?: string): PlyError {
-  return new PlyError('PLY_BAD_LAYER', { entry: displayText(entry), reason, rule, ...(option && { option }) })
+  return new PlyError('PLY_BAD_LAYER', { entry: displayName(entry), reason, rule, ...(option && { option }) })
 }

@@ -1,5 +1,5 @@
 import type { ByteString } from '../model/bytes.ts'
-import { displayText } from '../model/bytes.ts'
+import { displayName } from '../model/bytes.ts'
 import { PlyError } from '../model/errors.ts'
 import { badLayer } from './member.ts'
 
@@ -62,7 +62,7 @@ export class SparseRuns {
   expect(entries: number): void {
     if (entries <= this.#limit) return
     throw new PlyError('PLY_BUDGET', {
-      entry: displayText(this.#entry),
+      entry: displayName(this.#entry),
       what: 'the number of entries in its sparse map',
       limit: this.#limit,
       option: 'limits.sparseEntries',

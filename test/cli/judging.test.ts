@@ -67,6 +67,7 @@ test('a broken rule of a header is told with its entry, also of a tar that is im
     const { code, err } = await run('import', tar, 'never', '--json')
     expect([code, err]).toEqual([4, expect.stringContaining(`layer entry ${entry}: `)])
     expect(err).toContain(`(${rule})`)
+    expect(err).toContain('docs/layer-semantics.md')
   }
   const cut = put('cut.tar', readFileSync(attributes).subarray(0, 1536))
   const { code, err } = await run('import', cut, 'never')

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { displayText, encodeText } from '../../src/model/bytes.ts'
+import { displayName, displayText, encodeText } from '../../src/model/bytes.ts'
 
 test('what is shown of a name is one printable line, and can be read back to its bytes', () => {
   for (const [name, shown] of [
@@ -14,4 +14,9 @@ test('what is shown of a name is one printable line, and can be read back to its
   ] as const) {
     expect(displayText(name)).toBe(shown)
   }
+})
+
+test('of a name as long as an archive allows, a message shows the beginning', () => {
+  expect(displayName('short\n')).toBe('short\\x0a')
+  expect(displayName('n'.repeat(1 << 20))).toBe(`${'n'.repeat(1000)}…`)
 })
