@@ -14,6 +14,13 @@ export interface Expected {
   readonly size?: number | undefined
 }
 
+/** A file that somebody else writes, from its beginning to its end. */
+export interface WritableFile {
+  readonly path: string
+  /** Says how many bytes it has got, once they are written. */
+  written(size: number): void
+}
+
 /**
  * A blob on its way in. Nothing is visible until `commit`; `discard` (or the end of the process and the next
  * sweep of `tmp/`) leaves nothing. `commit` hashes nothing: the caller says the digest of what it wrote, because it
@@ -27,6 +34,8 @@ export interface Draft extends ByteSink, AsyncDisposable {
    * Until the name is set, which is one step, an abort leaves nothing. @throws PLY_ABORTED, ENOSPC …
    */
   commit(digest: Digest, operation?: Operation): Promise<BlobStat>
+  /** The file, for somebody who writes it from another thread. Absent where there is none that others can open. */
+  readonly file?: WritableFile | undefined
   /** Safe to call twice, and after `commit`. */
   discard(): Promise<void>
 }

@@ -82,6 +82,7 @@ class DiskBlobStore implements BlobStore {
     const draft = await this.#openDraft()
     return {
       write: (chunk) => draft.write(chunk),
+      ...(this.#disk.kind === 'disk' && { file: draft }),
       finish: (operation) => draft.finish({ durable: this.#durable, ...operation }),
       commit: (digest, operation) => this.#commit(draft, digest, operation),
       discard: () => draft.discard(),

@@ -55,6 +55,12 @@ export class DiskDraft {
     if (this.#filled === bufferSize) return this.#writeRest(chunk, taken)
   }
 
+  /** Somebody else has written the file, and this has written nothing. */
+  written(size: number): void {
+    this.#check()
+    this.#size = size
+  }
+
   /** Returns when all bytes are on the disk and the file is closed. An abort ends the waiting, not the syncing. Safe to call twice. */
   async finish({ durable, signal }: { readonly durable: boolean } & Operation): Promise<void> {
     if (this.#state === 'finished') return

@@ -69,7 +69,10 @@ function optionHint(option: unknown): string | undefined {
 export function renderFailure(failure: Failure): string {
   // An errno stands in its message already.
   const code = failure.message.startsWith(failure.code) ? '' : ` (${failure.code})`
-  return `ply: ${failure.message}${code}\n${failure.hint === undefined ? '' : `     ${failure.hint}\n`}`
+  const { layer, diffId } = failure.details
+  const place = typeof layer === 'number' ? `in layer ${layer}${diffId === undefined ? '' : ` (${diffId})`}` : undefined
+  const lines = [`ply: ${failure.message}${code}`, place && `     ${place}`, failure.hint && `     ${failure.hint}`]
+  return `${lines.filter(Boolean).join('\n')}\n`
 }
 
 function isParseError(error: unknown): error is ParseError {

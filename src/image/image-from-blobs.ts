@@ -4,7 +4,7 @@ import { codeOf } from '../model/errors.ts'
 import type { Operation } from '../model/operation.ts'
 import { configLimit, manifestLimit, parseManifest } from '../model/parse-documents.ts'
 import { abortable } from '../stream/abort.ts'
-import type { ByteStream } from '../stream/bytes.ts'
+import type { ByteStream, Bytes } from '../stream/bytes.ts'
 import { collect } from '../stream/collect.ts'
 import { type DecompressionOptions, decompressed } from '../stream/compression.ts'
 import { drain } from '../stream/hash.ts'
@@ -37,7 +37,7 @@ export function verifiedBlobs(read: BlobReader): BlobReader {
 export async function imageFromBlobs(
   descriptor: Descriptor,
   read: BlobReader,
-  options: DecompressionOptions & Operation = {},
+  options: LayerSource & Operation = {},
 ): Promise<Image> {
   const rawManifest = await readDocument(descriptor, read, manifestLimit, options)
   const manifest = parseManifest(rawManifest, `manifest ${descriptor.digest}`)
@@ -48,6 +48,12 @@ export async function imageFromBlobs(
     documents,
     manifest.layers.map((layer, i) => layerFromBlob(layer, diffIds[i]!, read, options)),
   )
+}
+
+/** How layers are read beside the stream of their blobs. */
+export interface LayerSource extends DecompressionOptions {
+  /** A blob where it lies, as `Layer.atRest` has it. */
+  readonly atRest?: ((descriptor: Descriptor) => Bytes) | undefined
 }
 
 /** A small blob, in memory and checked. `limit` is in bytes. */
@@ -69,7 +75,7 @@ export function layerFromBlob(
   descriptor: Descriptor,
   diffId: DiffId,
   read: BlobReader,
-  { zstd, maxWindow, lenient }: DecompressionOptions = {},
+  { zstd, maxWindow, lenient, atRest }: LayerSource = {},
 ): Layer {
   const compressed = (operation: Operation = {}) =>
     abortable(
@@ -88,7 +94,6 @@ export function layerFromBlob(
       throw error
     }
   }
-  return descriptor.digest === diffId
-    ? { descriptor, diffId, compressed, uncompressed: compressed }
-    : { descriptor, diffId, compressed, uncompressed }
+  const own = descriptor.digest === diffId ? compressed : uncompressed
+  return { descriptor, diffId, compressed, uncompressed: own, ...(atRest && { atRest: () => atRest(descriptor) }) }
 }

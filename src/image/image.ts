@@ -1,7 +1,7 @@
 import type { DiffId, Digest } from '../model/digest.ts'
 import type { Descriptor, ImageConfig, Manifest } from '../model/documents.ts'
 import type { Operation } from '../model/operation.ts'
-import type { ByteStream } from '../stream/bytes.ts'
+import type { ByteStream, Bytes } from '../stream/bytes.ts'
 import type { WriteOptions } from './layer-report.ts'
 
 /** One layer as OCI sees it. */
@@ -13,6 +13,11 @@ export interface Layer {
   compressed(operation?: Operation): ByteStream
   /** The tar: it hashes to `diffId`. Verified at the end, not at the start. */
   uncompressed(operation?: Operation): ByteStream
+  /**
+   * The blob where it lies, unverified: for a reader that hashes it itself, once. The caller closes it. Absent where it lies
+   * nowhere at rest.
+   */
+  readonly atRest?: (() => Bytes) | undefined
 }
 
 /**

@@ -47,6 +47,21 @@ export class Findings {
     this.#lenient = lenient
   }
 
+  /** Those of a layer that was read elsewhere, to be added to. */
+  static continued(
+    { report, forgiven }: { readonly report: ImportReport; readonly forgiven: number },
+    strict = false,
+    lenient = false,
+  ): Findings {
+    const findings = new Findings(strict, lenient)
+    findings.#warnings.push(...report.warnings)
+    for (const [rule, count] of Object.entries(report.warningsByRule)) findings.#byRule.set(rule, count)
+    findings.#count = report.warningCount
+    findings.#forgiven = forgiven
+    findings.entries = report.entries
+    return findings
+  }
+
   /** How many times a layer would have been refused without `lenient`. */
   get forgiven(): number {
     return this.#forgiven

@@ -1,4 +1,5 @@
 import { dirname } from 'node:path'
+import type { WritableFile } from '../blob/blob-store.ts'
 import { DiskDraft } from '../blob/disk-draft.ts'
 import type { Operation } from '../model/operation.ts'
 import type { ByteSink, Bytes } from '../stream/bytes.ts'
@@ -8,7 +9,7 @@ import { fileBytes } from '../sys/file-bytes.ts'
 /** A file on its way into a cache. Nothing is visible before `commit`; disposal leaves nothing behind. */
 export interface CacheDraft extends AsyncDisposable {
   /** Starts the file. Not called twice. */
-  open(): Promise<ByteSink>
+  open(): Promise<ByteSink & WritableFile>
   /** Syncs it; nothing can be written after it. */
   finish(operation?: Operation): Promise<void>
   /** What was written, after `finish`. The caller closes it. */

@@ -5,6 +5,7 @@ import type { Operation } from '../model/operation.ts'
 import { Pace } from '../model/pace.ts'
 import { type StackedTree, stackedTree } from '../stack/index.ts'
 import { badLayer } from '../tar/index.ts'
+import { ofLayer } from './of-layer.ts'
 
 /** One layer of an image that is being taken in. */
 export interface ChainLayer {
@@ -40,23 +41,26 @@ export async function checkChain(layers: readonly ChainLayer[], { signal }: Oper
       if (links.length === 0 && !implied) continue
       while (views.length < at) views.push(layerView(indexOf(views.length), noContent))
       const below = stackedTree(views.slice(0, at))
-      for (const link of links) {
-        checkLink(index, link, below)
-        if (pace.due()) await pace.rest()
-      }
-      if (!implied) continue
-      for (const path of replacedSymlinks(index, below)) {
-        if (path !== undefined) {
-          const text = 'it is a symlink below, and is not followed: a directory that no entry describes takes its place'
-          findings.warn(path, 'N-13', text)
+      try {
+        for (const link of links) {
+          checkLink(index, link, below)
+          if (pace.due()) await pace.rest()
         }
-        if (pace.due()) await pace.rest()
+        if (!implied) continue
+        for (const path of replacedSymlinks(index, below)) {
+          if (path !== undefined) findings.warn(path, 'N-13', notFollowed)
+          if (pace.due()) await pace.rest()
+        }
+      } catch (error) {
+        throw ofLayer(error, at)
       }
     }
   } finally {
     for (const index of indexes) index?.close()
   }
 }
+
+const notFollowed = 'it is a symlink below, and is not followed: a directory that no entry describes takes its place'
 
 /** Paths at which an implied directory of the layer stands where a symlink stood; `undefined` after each directory. */
 function* replacedSymlinks(index: Index, below: StackedTree): Generator<ByteString | undefined> {

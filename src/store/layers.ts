@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { BlobStore } from '../blob/blob-store.ts'
-import { type Device, Index } from '../erofs/index.ts'
+import type { Device, Index } from '../erofs/index.ts'
 import type { Layer } from '../image/image.ts'
 import type { LayerReport, WriteOptions } from '../image/layer-report.ts'
 import { type IndexedView, importLayer, layerView, rebuildIndex, spillBytes } from '../layer/index.ts'
@@ -20,6 +20,7 @@ import { type Acceptances, raisedLimits } from './acceptances.ts'
 import type { Arrivals } from './arrivals.ts'
 import { cacheDraft } from './cache-draft.ts'
 import { openIndex } from './cached-index.ts'
+import { Intake } from './intake.ts'
 import type { Layout } from './layout.ts'
 import { hasSpill, writeSpill } from './spills.ts'
 import { compareLayers, type ReadLayer, type Taken } from './taken.ts'
@@ -51,6 +52,7 @@ export class Layers {
   readonly #zstd: ZstdDecoders | undefined
   readonly #acceptances: Acceptances
   readonly #writable: boolean
+  readonly #intake: Intake
 
   constructor({ disk, layout, blobs, zstd, acceptances, writable }: LayersOptions) {
     this.#disk = disk
@@ -59,6 +61,7 @@ export class Layers {
     this.#zstd = zstd
     this.#acceptances = acceptances
     this.#writable = writable
+    this.#intake = new Intake({ disk, layout, blobs, zstd, acceptances })
   }
 
   /**
@@ -75,6 +78,7 @@ export class Layers {
     const read = new Map<Digest, ReadLayer>()
     const locked = new Set<DiffId>()
     const distinct = new Map(layers.map((layer) => [layer.descriptor.digest, layer]))
+    const missing: Layer[] = []
     for (const layer of [...distinct.values()].sort((a, b) => (a.diffId < b.diffId ? -1 : 1))) {
       const { diffId, descriptor } = layer
       if (!locked.has(diffId)) arrivals.hold(await this.#lock(diffId, judged))
@@ -82,11 +86,16 @@ export class Layers {
       if (await this.#hasBlob(layer)) {
         if (!this.isReady(layer)) await this.#rebuild(layer, judged)
         if (options.strict) read.set(descriptor.digest, await this.#readAgain(layer, judged))
-        continue
+      } else {
+        missing.push(layer)
+        added.push(descriptor.digest, diffId)
       }
-      read.set(descriptor.digest, await this.#import(layer, arrivals, judged))
-      added.push(descriptor.digest, diffId)
     }
+    for (const [digest, one] of await this.#intake.takeIn(missing, arrivals, {
+      ...judged,
+      at: (layer) => layers.indexOf(layer),
+    }))
+      read.set(digest, one)
     const openIndex = (layer: LayerId) => this.#indexOf(layer)
     return { added, reports: await compareLayers(layers, { ...judged, blobs: this.#blobs, read, openIndex }) }
   }
@@ -222,39 +231,6 @@ export class Layers {
 
   #pathOfTar({ diffId, descriptor }: LayerId): string {
     return descriptor.digest === diffId ? this.#layout.blobOf(diffId) : this.#layout.tarOf(diffId)
-  }
-
-  async #import(layer: Layer, arrivals: Arrivals, operation: WriteOptions): Promise<ReadLayer> {
-    const { diffId, descriptor } = layer
-    const blob = arrivals.hold(await this.#blobs.draft())
-    const tar = arrivals.hold(cacheDraft(this.#disk, this.#layout.tmp))
-    const index = arrivals.hold(cacheDraft(this.#disk, this.#layout.tmp))
-    const imported = await importLayer(
-      layer.compressed(operation),
-      { blob, openTar: () => tar.open() },
-      {
-        ...operation,
-        mediaType: descriptor.mediaType,
-        expected: { digest: descriptor.digest, size: descriptor.size, diffId },
-        ...(this.#zstd && { zstd: this.#zstd }),
-      },
-    )
-    await imported.writeIndex(await index.open())
-    await index.finish(operation)
-    arrivals.afterwards(() => index.commit(this.#layout.indexOf(diffId)))
-    if (imported.compression !== 'none') {
-      await tar.finish(operation)
-      arrivals.afterwards(() => tar.commit(this.#layout.tarOf(diffId)))
-    }
-    await blob.finish(operation)
-    const { findings, refersBelow, tarSize, compression } = imported
-    const acceptance = {
-      ...(findings.forgiven > 0 && { lenient: true as const }),
-      limits: raisedLimits(operation.limits),
-    }
-    arrivals.afterwards(async () => this.#acceptances.note(diffId, acceptance))
-    arrivals.afterwards(() => blob.commit(descriptor.digest))
-    return { findings, refersBelow, tarSize, compression, openIndex: () => Index.open(index.bytes()) }
   }
 
   /** Judges a layer that is here as if it came now; nothing is written. */

@@ -14,10 +14,12 @@ export interface BlobPlace {
 
 /** Reads blobs from a place, checking every byte. @throws PLY_BLOB_NOT_FOUND naming the blob */
 export function blobsIn(place: BlobPlace): BlobReader {
-  const open = (digest: Digest) => {
-    const bytes = place.open(digest)
-    if (bytes === undefined) throw new PlyError('PLY_BLOB_NOT_FOUND', { digest, where: place.where })
-    return bytes
-  }
-  return verifiedBlobs(({ digest }, operation) => pacedStream(() => open(digest), operation))
+  return verifiedBlobs(({ digest }, operation) => pacedStream(() => blobAt(place, digest), operation))
+}
+
+/** A blob where it lies. The caller closes it. @throws PLY_BLOB_NOT_FOUND naming it */
+export function blobAt(place: BlobPlace, digest: Digest): Bytes {
+  const bytes = place.open(digest)
+  if (bytes === undefined) throw new PlyError('PLY_BLOB_NOT_FOUND', { digest, where: place.where })
+  return bytes
 }

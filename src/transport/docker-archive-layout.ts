@@ -4,7 +4,7 @@ import type { Digest } from '../model/digest.ts'
 import type { Descriptor } from '../model/documents.ts'
 import type { Operation } from '../model/operation.ts'
 import { isManifestType, manifestLimit, parseIndex, parseManifest } from '../model/parse-documents.ts'
-import { blobsIn } from './blob-place.ts'
+import { type BlobPlace, blobsIn } from './blob-place.ts'
 import { flatten } from './layout-source.ts'
 import { archivePlace, readMember } from './oci-archive.ts'
 import type { Archive } from './open-archive.ts'
@@ -17,7 +17,7 @@ export async function layoutManifest(
   archive: Archive,
   config: Digest,
   operation: Operation,
-): Promise<{ readonly descriptor: Descriptor; readonly read: BlobReader } | undefined> {
+): Promise<{ readonly descriptor: Descriptor; readonly read: BlobReader; readonly place: BlobPlace } | undefined> {
   const raw = await readMember(archive, 'index.json', manifestLimit)
   if (raw === undefined) return undefined
   const place = archivePlace(archive)
@@ -32,7 +32,7 @@ export async function layoutManifest(
       `manifest ${descriptor.digest}`,
     )
     if (manifest.config.digest === config && [manifest.config, ...manifest.layers].every(isThere))
-      return { descriptor, read }
+      return { descriptor, read, place }
   }
   return undefined
 }

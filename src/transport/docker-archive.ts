@@ -12,6 +12,7 @@ import type { ByteStream, Bytes } from '../stream/bytes.ts'
 import { type Compression, compressionOf, type DecompressionOptions, decompressed } from '../stream/compression.ts'
 import { counted, drain, Tally } from '../stream/hash.ts'
 import { verified } from '../stream/verify.ts'
+import { blobAt } from './blob-place.ts'
 import { dockerDetails } from './details.ts'
 import { layoutManifest } from './docker-archive-layout.ts'
 import { synthesised } from './docker-archive-manifest.ts'
@@ -114,7 +115,10 @@ async function readImage(
   if (rawConfig === undefined) throw badArchive(archive.where, `manifest.json names ${one.config}, which is not there`)
   checkName(one.config, rawConfig)
   const kept = await layoutManifest(archive, digestOf(rawConfig), operation)
-  if (kept !== undefined) return imageFromBlobs(kept.descriptor, kept.read, { ...operation, ...decompression })
+  if (kept !== undefined) {
+    const atRest = ({ digest }: Descriptor) => blobAt(kept.place, digest)
+    return imageFromBlobs(kept.descriptor, kept.read, { ...operation, ...decompression, atRest })
+  }
 
   const config = parseConfig(rawConfig, `${one.config} in ${archive.where}`)
   const diffIds = config.rootfs.diff_ids
@@ -165,7 +169,8 @@ async function layerAt(
   const size = compression === 'none' ? bytes.size : await sizeOf(plain(operation), diffId, operation)
   const read = (_: Descriptor, options?: Operation) =>
     verified(plain(options), { digest: diffId, what: `layer ${diffId} (${name})` })
-  return layerFromBlob({ mediaType: mediaTypes.ociLayer, digest: diffId, size }, diffId, read)
+  const atRest = compression === 'none' ? { atRest: open } : {}
+  return layerFromBlob({ mediaType: mediaTypes.ociLayer, digest: diffId, size }, diffId, read, atRest)
 }
 
 /** A layer that lies in the archive compressed, under the digest of its blob: as the newer `docker save` writes it. */
@@ -187,7 +192,7 @@ function compressedLayer(
   const mediaType = compression === 'gzip' ? mediaTypes.ociLayerGzip : mediaTypes.ociLayerZstd
   const read = (_: Descriptor, options?: Operation) =>
     verified(pacedStream(open, options), { digest, what: `blob ${digest}` })
-  return layerFromBlob({ mediaType, digest, size }, diffId, read, decompression)
+  return layerFromBlob({ mediaType, digest, size }, diffId, read, { ...decompression, atRest: open })
 }
 
 /** The size of a layer that has to be decompressed to know it. */

@@ -19,7 +19,7 @@ import { fitness, formatPlatform, parsePlatform } from '../model/platform.ts'
 import { normalName } from '../model/reference.ts'
 import { collect } from '../stream/collect.ts'
 import type { DecompressionOptions } from '../stream/compression.ts'
-import { type BlobPlace, blobsIn } from './blob-place.ts'
+import { type BlobPlace, blobAt, blobsIn } from './blob-place.ts'
 import { pacedStream } from './file.ts'
 
 /** The annotation that names an image in a layout (image-spec, annotations.md). */
@@ -58,7 +58,11 @@ export function layoutSource(place: BlobPlace, index: ImageIndex, wanted: Wanted
           : named(place, index, name ?? wanted.name)
       const label = name ?? wanted.name ?? place.where
       const descriptor = await choose(read, entries, label, platform, operation)
-      const image = await imageFromBlobs(descriptor, read, { ...operation, ...wanted.decompression })
+      const image = await imageFromBlobs(descriptor, read, {
+        ...operation,
+        ...wanted.decompression,
+        atRest: ({ digest }) => blobAt(place, digest),
+      })
       return platform === undefined ? image : checkPlatform(image, label, platform)
     },
     async [Symbol.asyncDispose]() {

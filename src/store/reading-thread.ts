@@ -1,0 +1,54 @@
+/**
+ * A thread that reads layers, one at a time, as it is asked by `ReadingThreads`. It writes with system calls that wait: nothing else
+ * runs here. Who wants it to stop terminates it.
+ */
+import { readSync } from 'node:fs'
+import { parentPort } from 'node:worker_threads'
+import { type Bytes, streamOf } from '../stream/bytes.ts'
+import { type FileSink, fileSink } from '../sys/file-sink.ts'
+import { zstdDecoders } from '../sys/libzstd.ts'
+import { readLayer } from './reading.ts'
+import { plainError, type ReadingAnswer, type ReadingRequest } from './reading-messages.ts'
+
+/** Milliseconds between two reports of progress. */
+const progressEvery = 50
+
+const port = parentPort!
+const answer = (message: ReadingAnswer): void => port.postMessage(message)
+
+port.on('message', (request: ReadingRequest) => {
+  void perform(request).catch((error) => answer({ says: 'failed', error: plainError(error) }))
+})
+
+async function perform({ reading, source, files }: ReadingRequest): Promise<void> {
+  const open = new Map<string, FileSink>()
+  const sink = (name: 'blob' | 'tar' | 'index'): FileSink => {
+    const opened = fileSink(files[name])
+    open.set(name, opened)
+    return opened
+  }
+  let told = performance.now()
+  const onProgress = (progress: { what: string; done: number; total?: number }) => {
+    const now = performance.now()
+    if (now - told < progressEvery) return
+    told = now
+    answer({ says: 'progress', progress })
+  }
+  try {
+    const into = { blob: sink('blob'), openTar: async () => sink('tar'), openIndex: async () => sink('index') }
+    const found = await readLayer(streamOf(bytesAt(source)), into, reading, { zstd: zstdDecoders(), onProgress })
+    const size = (name: string) => open.get(name)?.size ?? 0
+    answer({ says: 'found', found, sizes: { blob: size('blob'), tar: size('tar'), index: size('index') } })
+  } finally {
+    for (const one of open.values()) one.close()
+  }
+}
+
+/** A part of a file that the asker has open, and closes. */
+function bytesAt({ fd, offset, size }: ReadingRequest['source']): Bytes {
+  return {
+    size,
+    read: (into, position) => readSync(fd, into, 0, Math.min(into.length, size - position), offset + position),
+    close() {},
+  }
+}

@@ -1,0 +1,98 @@
+import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { openSource, openStore } from '../../src/index.ts'
+import { temporary } from '../support/temporary.ts'
+
+/**
+ * Large layers in files are read by threads, which run what was built (`npm run build`), never the sources. So this imports the
+ * same layout twice: by the command, with threads, and by the sources, without.
+ */
+const command = join(import.meta.dirname, '../../bin/ply.js')
+
+/** Every file of a store but its locks, with its size. */
+function filesIn(root: string): string[] {
+  return readdirSync(root, { recursive: true, encoding: 'utf8' })
+    .filter((path) => statSync(join(root, path)).isFile() && !path.startsWith('locks'))
+    .sort()
+}
+
+/** Three layers of 6 MiB that do not compress, and a small one, as an OCI layout. */
+async function layout(directory: string): Promise<string> {
+  const store = await openStore(join(directory, 'made'))
+  const root = join(directory, 'tree')
+  const at = join(directory, 'layout')
+  mkdirSync(join(root, 'd'), { recursive: true })
+  for (const [number, size] of [6 << 20, 5 << 20, 100, 7 << 20].entries()) {
+    writeFileSync(join(root, `d/file-${number}`), randomBytes(size))
+  }
+  execFileSync('tar', ['-C', root, '-cf', join(directory, 'all.tar'), '.'])
+  execFileSync(process.execPath, [command, 'import', join(directory, 'all.tar'), 'all', '--root', store.root, '-q'])
+  const paths = ['--path', 'd/file-0', '--path', 'd/file-1', '--path', 'd/file-2']
+  execFileSync(process.execPath, [
+    command,
+    'split',
+    'all',
+    '--layer',
+    '0',
+    ...paths,
+    '-t',
+    'parts',
+    '--root',
+    store.root,
+  ])
+  execFileSync(process.execPath, [
+    command,
+    'copy',
+    'parts',
+    `oci:${at}:parts`,
+    '--compress',
+    'gzip',
+    '--root',
+    store.root,
+  ])
+  return at
+}
+
+describe('layers that are read by threads', () => {
+  test('I-01, I-03: are stored as those that are read one after the other, byte for byte', async () => {
+    const directory = temporary()
+    const from = `oci:${await layout(directory)}:parts`
+    const threads = join(directory, 'threads')
+    const alone = join(directory, 'alone')
+    const words = ['load', from, '-t', 'parts', '--root', threads, '--json']
+    const loaded = JSON.parse(execFileSync(process.execPath, [command, ...words], { encoding: 'utf8' }))
+    const store = await openStore(alone)
+    await using source = await openSource(from)
+    const reports: unknown[] = []
+    await store.write(await source.image(), 'parts', { onReport: (report) => reports.push(report) })
+    expect(reports).toHaveLength(4)
+    expect(filesIn(threads)).toEqual(filesIn(alone))
+    for (const path of filesIn(alone)) {
+      const same = readFileSync(join(threads, path)).equals(readFileSync(join(alone, path)))
+      if (!/^(?:names|index\.json)/.test(path)) expect(same, path).toBe(true)
+    }
+    expect(JSON.stringify(loaded)).toContain(JSON.stringify((reports[0] as { diffId: string }).diffId))
+  })
+
+  test('Z-04, Z-05: that are damaged are refused as they are without threads, and leave nothing behind', async () => {
+    const directory = temporary()
+    const at = await layout(directory)
+    const blobs = join(at, 'blobs/sha256')
+    const large = readdirSync(blobs).filter((name) => statSync(join(blobs, name)).size > 4 << 20)
+    expect(large).toHaveLength(3)
+    const root = join(directory, 'store')
+    truncateSync(join(blobs, large[1]!), 1 << 20)
+    const load = () =>
+      execFileSync(process.execPath, [command, 'load', `oci:${at}:parts`, '--root', root, '-q'], { stdio: 'pipe' })
+    expect(load).toThrow(/DIGEST_MISMATCH|SIZE_MISMATCH/)
+    expect(filesIn(root).filter((path) => /^(?:blobs|cache|tmp|names)/.test(path))).toEqual([])
+    const damaged = randomBytes(statSync(join(blobs, large[0]!)).size)
+    damaged.set([0x1f, 0x8b, 8, 0])
+    writeFileSync(join(blobs, large[0]!), damaged)
+    expect(load).toThrow(/DIGEST_MISMATCH|SIZE_MISMATCH/)
+    expect(filesIn(root).filter((path) => /^(?:blobs|cache|tmp|names)/.test(path))).toEqual([])
+  })
+})
