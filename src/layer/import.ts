@@ -1,3 +1,4 @@
+import type { ByteString } from '../model/bytes.ts'
 import type { DiffId, Digest } from '../model/digest.ts'
 import { mediaTypes } from '../model/documents.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
@@ -73,8 +74,10 @@ export async function importLayer(
     }
     return value
   }
+  let beginning: Uint8Array = new Uint8Array(0)
   async function* received(): AsyncGenerator<Uint8Array, void, undefined> {
     for (let chunk = await next(); chunk !== undefined; chunk = await next()) {
+      if (beginning.length === 0) beginning = chunk.slice(0, 16)
       await written(into.blob, chunk, signal)
       onProgress?.({ what, done: tally.size, ...total })
       yield chunk
@@ -118,7 +121,7 @@ export async function importLayer(
     agree(`the tar of ${what}`, expected.diffId, layer.diffId)
     return { ...layer, blob: { digest, size }, compression }
   } catch (error) {
-    if (!(await isOtherBlob(error))) throw error
+    if (!(await isOtherBlob(error))) throw otherwiseCompressed(beginning, error) ?? error
     throw new PlyError(
       'PLY_DIGEST_MISMATCH',
       { what, expected: expected.digest, actual: tally.digest() },
@@ -159,6 +162,25 @@ export async function rebuildIndex(
 
 export interface RebuildOptions extends IndexOptions, Operation {
   readonly expected?: { readonly diffId?: DiffId | undefined; readonly size?: number | undefined } | undefined
+}
+
+/** How files begin that are compressed in ways that no layer is. */
+const others: readonly (readonly [name: string, magic: ByteString])[] = [
+  ['xz', '\xfd7zXZ\0'],
+  ['bzip2', 'BZh'],
+  ['lz4', '\x04\x22\x4d\x18'],
+  ['lzip', 'LZIP'],
+]
+
+/** What is no tar is perhaps something that other tools would decompress: that is what to say then. */
+function otherwiseCompressed(beginning: Uint8Array, cause: unknown): PlyError | undefined {
+  if (codeOf(cause) !== 'PLY_BAD_LAYER') return undefined
+  const text = Buffer.from(beginning).toString('latin1')
+  const [name] = others.find(([, magic]) => text.startsWith(magic)) ?? []
+  const reason = 'layers are tar, plain or compressed with gzip or zstd (layer-semantics Z-01)'
+  return name === undefined
+    ? undefined
+    : new PlyError('PLY_UNSUPPORTED', { what: `a layer compressed with ${name}`, reason }, { cause })
 }
 
 async function indexed(indexer: LayerIndexer, chunk: Uint8Array, pace: Pace): Promise<void> {

@@ -139,6 +139,20 @@ describe('importing a layer', () => {
     expect(tars).toEqual([])
   })
 
+  test('Z-01: a layer that other tools would decompress is refused by the name of its compression; a file of such a name is none', async () => {
+    const xz = Buffer.concat([Buffer.from('fd377a585a000004', 'hex'), Buffer.alloc(3000, 7)])
+    const bzip2 = Buffer.concat([Buffer.from('BZh91AY&SY'), Buffer.alloc(3000, 7)])
+    expect(await rejection(imported(xz))).toMatchObject({
+      code: 'PLY_UNSUPPORTED',
+      message: expect.stringContaining('with xz'),
+    })
+    expect(await rejection(imported(bzip2))).toMatchObject({
+      code: 'PLY_UNSUPPORTED',
+      message: expect.stringContaining('with bzip2'),
+    })
+    expect((await imported(archive(file('BZh9', 'x')))).layer.compression).toBe('none')
+  })
+
   test('Z-01: a media type that says something else than the bytes is a warning', async () => {
     const rules = async (mediaType: string, blob: Buffer) =>
       (await imported(blob, { mediaType })).layer.findings.report().warnings.map(({ rule }) => rule)
