@@ -174,13 +174,12 @@ const others: readonly (readonly [name: string, magic: ByteString])[] = [
 
 /** What is no tar is perhaps something that other tools would decompress: that is what to say then. */
 function otherwiseCompressed(beginning: Uint8Array, cause: unknown): PlyError | undefined {
-  if (codeOf(cause) !== 'PLY_BAD_LAYER') return undefined
+  if (!(cause instanceof PlyError) || cause.code !== 'PLY_BAD_LAYER') return undefined
   const text = Buffer.from(beginning).toString('latin1')
   const [name] = others.find(([, magic]) => text.startsWith(magic)) ?? []
-  const reason = 'layers are tar, plain or compressed with gzip or zstd (layer-semantics Z-01)'
-  return name === undefined
-    ? undefined
-    : new PlyError('PLY_UNSUPPORTED', { what: `a layer compressed with ${name}`, reason }, { cause })
+  if (name === undefined) return undefined
+  const reason = `it seems to be compressed with ${name}; layers are tar, plain or compressed with gzip or zstd`
+  return new PlyError('PLY_BAD_LAYER', { ...cause.details, entry: wholeArchive, reason }, { cause })
 }
 
 async function indexed(indexer: LayerIndexer, chunk: Uint8Array, pace: Pace): Promise<void> {

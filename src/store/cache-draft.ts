@@ -20,9 +20,11 @@ export interface CacheDraft extends AsyncDisposable {
 
 export function cacheDraft(disk: Disk, directory: string): CacheDraft {
   let draft: DiskDraft | undefined
+  let opening: Promise<DiskDraft> | undefined
   return {
     async open() {
-      draft = await DiskDraft.open(disk, directory)
+      opening = DiskDraft.open(disk, directory)
+      draft = await opening
       return draft
     },
     async finish(operation = {}) {
@@ -38,7 +40,8 @@ export function cacheDraft(disk: Disk, directory: string): CacheDraft {
       disk.syncDirectory(dirname(path))
     },
     async [Symbol.asyncDispose]() {
-      await draft?.discard()
+      // Whoever was aborted while it was being opened does not wait for it: it is there a moment later.
+      await (await opening?.catch(() => undefined))?.discard()
     },
   }
 }

@@ -4,6 +4,7 @@ import type { Layer } from '../image/image.ts'
 import type { WriteOptions } from '../image/layer-report.ts'
 import { Findings } from '../layer/index.ts'
 import type { Digest } from '../model/digest.ts'
+import { checkAborted } from '../model/operation.ts'
 import { untilAborted } from '../stream/abort.ts'
 import type { ZstdDecoders } from '../stream/compression.ts'
 import type { Disk } from '../sys/disk.ts'
@@ -69,8 +70,11 @@ export class Intake {
     const signal = options.signal === undefined ? failed.signal : AbortSignal.any([options.signal, failed.signal])
     const operation = { ...options, signal }
     const pool = new ReadingThreads(threads)
+    const openings: Promise<unknown>[] = []
     const take = async (layer: Layer, read: (drafts: Drafts) => Promise<Found>) => {
-      const drafts = await this.#drafts(arrivals)
+      const opening = this.#drafts(arrivals)
+      openings.push(opening)
+      const drafts = await opening
       const one = await read(drafts).catch((error) => {
         throw ofLayer(error, at(layer), layer)
       })
@@ -87,15 +91,21 @@ export class Intake {
       )
     // The largest first: a large one that is left for the end keeps all other threads waiting.
     const elsewhere = threads === 0 ? [] : large.toSorted((a, b) => b.descriptor.size - a.descriptor.size)
-    const oneByOne = async () => {
-      for (const layer of layers) if (!elsewhere.includes(layer)) await here(layer)
+    const inTurn = async (queue: Layer[], one: (layer: Layer) => Promise<void>) => {
+      for (let layer = queue.shift(); layer !== undefined; layer = queue.shift()) {
+        checkAborted(signal)
+        await one(layer)
+      }
     }
-    const tasks = [...elsewhere.map(there), oneByOne()]
+    const rest = layers.filter((layer) => !elsewhere.includes(layer))
+    const tasks = [...Array.from({ length: threads }, () => inTurn(elsewhere, there)), inTurn(rest, here)]
     try {
       await untilAborted(Promise.all(tasks), options.signal)
       await pool.end()
     } catch (error) {
       failed.abort()
+      // What is just being opened would be nobody's.
+      await Promise.allSettled(openings)
       const ending = Promise.allSettled([pool.end(), ...tasks])
       // A thread may be waiting for the disk, and whoever aborted must not.
       if (!options.signal?.aborted) await ending

@@ -99,7 +99,7 @@ export class Sequences {
   #tables(block: Uint8Array, end: number): void {
     if (this.#cursor >= end) throw bad()
     const modes = block[this.#cursor++]!
-    if (modes & 3) throw bad()
+    if (modes & 3) throw new Error('reserved bits that are set')
     this.#literals = this.#table(modes >> 6, literalLengths, this.#literals, block, end)
     this.#offsets = this.#table((modes >> 4) & 3, offsets, this.#offsets, block, end)
     this.#matches = this.#table((modes >> 2) & 3, matchLengths, this.#matches, block, end)

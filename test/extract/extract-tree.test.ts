@@ -216,9 +216,10 @@ describe('extractTree', () => {
     if (isRoot) mountRamfs(base)
     const name = isRoot ? 'user.a' : 'trusted.a'
     const files = Array.from({ length: 50 }, (_, i) => `f${String(i).padStart(2, '0')}`)
-    const tree = plainTree(
-      Object.fromEntries(files.map((file) => [file, own({ content: file, xattrs: { [name]: 'v' } })])),
-    )
+    const tree = plainTree({
+      '': own({}),
+      ...Object.fromEntries(files.map((file) => [file, own({ content: file, xattrs: { [name]: 'v' } })])),
+    })
     const { compromises } = await extractTree(tree, join(base, 'out'))
     const examples = files.slice(0, 5).map((file) => `/${file} (${name})`)
     expect(compromises).toEqual({ xattr: { count: 50, examples } })
