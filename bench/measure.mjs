@@ -35,23 +35,14 @@ export function compare(contenders, { runs = 3, environment = {}, scratch }) {
   for (let round = 0; round <= runs; round++) {
     for (const { name, setup, command, cleanup } of contenders) {
       if (failed.has(name)) continue
-      const shell = (text) =>
-        spawnSync('bash', ['-c', text], {
-          encoding: 'utf8',
-          env: { ...process.env, ...environment },
-          maxBuffer: 1 << 26,
-        })
+      const shell = (text) => spawnSync('bash', ['-c', text], processOptions(environment))
       if (setup) shell(setup)
       execFileSync('sync')
       const times = join(scratch, 'times')
       const done = spawnSync(
         '/usr/bin/time',
         ['-q', '-f', '%e %U %S %M', '-o', times, 'bash', '-c', `set -eo pipefail; ${command}`],
-        {
-          encoding: 'utf8',
-          env: { ...process.env, ...environment },
-          maxBuffer: 1 << 26,
-        },
+        processOptions(environment),
       )
       if (cleanup) shell(cleanup)
       if (done.status !== 0) {
@@ -76,16 +67,22 @@ export function inside(script, words, { runs = 3, environment = {} } = {}) {
     const done = spawnSync(
       process.execPath,
       ['--expose-gc', join(import.meta.dirname, 'inside', script), ...words.map(String)],
-      {
-        encoding: 'utf8',
-        env: { ...process.env, ...environment },
-        maxBuffer: 1 << 26,
-      },
+      processOptions(environment),
     )
     if (done.status !== 0) throw new Error(`${script} ${words.join(' ')}: ${done.stderr}`)
     samples.push(JSON.parse(done.stdout.trim().split('\n').at(-1)))
   }
   return medians(samples)
+}
+
+/** A socket for stdin, which is what a pipe from Node is, can make bash believe that it came over the network, and skip `BASH_ENV`. */
+function processOptions(environment) {
+  return {
+    encoding: 'utf8',
+    env: { ...process.env, ...environment },
+    maxBuffer: 1 << 26,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  }
 }
 
 function medians(samples) {
