@@ -8,6 +8,6 @@ const { name, version } = JSON.parse(readFileSync(new URL('../package.json', imp
 // Answered before anything is loaded: scripts ask it often.
 if (process.argv[2] === '--version') process.stdout.write(`${name} ${version}\n`)
 else {
-  const { start } = await import('../dist/cli/start.js')
+  const { start } = await import('../dist/cli.js')
   await start({ name, version, root })
 }

@@ -1,5 +1,5 @@
 // Writes docs/cli.md from the built commands.
 import { writeFileSync } from 'node:fs'
-import { cliReference } from '../dist/cli/reference.js'
+import { cliReference } from '../.modules/cli/reference.js'
 
 writeFileSync(new URL('../docs/cli.md', import.meta.url), await cliReference())

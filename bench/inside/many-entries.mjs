@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { cpuSeconds } from './cpu.mjs'
 
-const { rebuildIndex, layerView } = await import('../../dist/layer/index.js')
-const { Index } = await import('../../dist/erofs/index.js')
-const { writeTree, foldedTree } = await import('../../dist/stack/index.js')
+const { rebuildIndex, layerView } = await import('../../.modules/layer/index.js')
+const { Index } = await import('../../.modules/erofs/index.js')
+const { writeTree, foldedTree } = await import('../../.modules/stack/index.js')
 const [count, directory, flat = '500'] = process.argv.slice(2)
 const perDirectory = Number(flat)
 

@@ -7,8 +7,8 @@ const path = (i) => `directory-${Math.floor(i / 1000)}/file-${i}`
 let bytes = 0
 
 async function plyfs() {
-  const { packLayer } = await import('../../dist/layer/index.js')
-  const { memoryBytes } = await import('../../dist/stream/bytes.js')
+  const { packLayer } = await import('../../.modules/layer/index.js')
+  const { memoryBytes } = await import('../../.modules/stream/bytes.js')
   const stat = {
     kind: 'file',
     mode: 0o644,

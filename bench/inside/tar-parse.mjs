@@ -7,7 +7,7 @@ const source = () => createReadStream(file, { highWaterMark: 1 << 20 })
 let entries = 0
 
 async function plyfs() {
-  const { TarReader } = await import('../../dist/tar/index.js')
+  const { TarReader } = await import('../../.modules/tar/index.js')
   const reader = new TarReader({ member: () => void entries++ })
   for await (const chunk of source()) reader.push(chunk)
   reader.end()

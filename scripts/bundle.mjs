@@ -1,0 +1,25 @@
+// Bundles what tsc made in .modules/ into dist/: Node needs 180 ms to load 370 modules, and 35 ms for the same in a few files.
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { rolldown } from 'rolldown'
+
+const project = fileURLToPath(new URL('..', import.meta.url))
+const { dependencies } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+const external = Object.keys(dependencies)
+
+const bundle = await rolldown({
+  cwd: project,
+  platform: 'node',
+  // The thread is started by its name, from beside whatever starts it.
+  input: {
+    index: './.modules/index.js',
+    cli: './.modules/cli/start.js',
+    'reading-thread': './.modules/store/reading-thread.js',
+  },
+  external: (name) => external.some((one) => name === one || name.startsWith(`${one}/`)),
+})
+for (const name of readdirSync(`${project}dist`)) {
+  if (name !== 'types') rmSync(`${project}dist/${name}`, { recursive: true })
+}
+await bundle.write({ dir: `${project}dist`, format: 'esm', chunkFileNames: 'part-[name].js' })
+await bundle.close()
