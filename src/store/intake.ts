@@ -71,6 +71,12 @@ export class Intake {
     const operation = { ...options, signal }
     const pool = new ReadingThreads(threads)
     const openings: Promise<unknown>[] = []
+    const endings: Promise<void>[] = []
+    const finish = async ({ index, tar, blob }: Drafts, { compression }: Found) => {
+      await index.finish(operation)
+      if (compression !== 'none') await tar.finish(operation)
+      await blob.finish(operation)
+    }
     const take = async (layer: Layer, read: (drafts: Drafts) => Promise<Found>) => {
       const opening = this.#drafts(arrivals)
       openings.push(opening)
@@ -78,10 +84,11 @@ export class Intake {
       const one = await read(drafts).catch((error) => {
         throw ofLayer(error, at(layer), layer)
       })
-      await drafts.index.finish(operation)
-      if (one.compression !== 'none') await drafts.tar.finish(operation)
-      await drafts.blob.finish(operation)
       found.set(layer.descriptor.digest, { drafts, found: one })
+      // While the disk takes this one in, the next is read.
+      const ending = finish(drafts, one)
+      ending.catch(() => {})
+      endings.push(ending)
     }
     const here = (layer: Layer) => take(layer, (drafts) => this.#readHere(layer, drafts, operation))
     const there = (layer: Layer) =>
@@ -100,13 +107,16 @@ export class Intake {
     const rest = layers.filter((layer) => !elsewhere.includes(layer))
     const tasks = [...Array.from({ length: threads }, () => inTurn(elsewhere, there)), inTurn(rest, here)]
     try {
-      await untilAborted(Promise.all(tasks), options.signal)
+      await untilAborted(
+        Promise.all(tasks).then(() => Promise.all(endings)),
+        options.signal,
+      )
       await pool.end()
     } catch (error) {
       failed.abort()
       // What is just being opened would be nobody's.
       await Promise.allSettled(openings)
-      const ending = Promise.allSettled([pool.end(), ...tasks])
+      const ending = Promise.allSettled([pool.end(), ...tasks]).then(() => Promise.allSettled(endings))
       // A thread may be waiting for the disk, and whoever aborted must not.
       if (!options.signal?.aborted) await ending
       throw error

@@ -37,10 +37,12 @@ async function perform({ reading, source, files }: ReadingRequest): Promise<void
   try {
     const into = { blob: sink('blob'), openTar: async () => sink('tar'), openIndex: async () => sink('index') }
     const found = await readLayer(streamOf(bytesAt(source)), into, reading, { zstd: zstdDecoders(), onProgress })
+    for (const one of open.values()) await one.close()
     const size = (name: string) => open.get(name)?.size ?? 0
     answer({ says: 'found', found, sizes: { blob: size('blob'), tar: size('tar'), index: size('index') } })
-  } finally {
-    for (const one of open.values()) one.close()
+  } catch (error) {
+    await Promise.allSettled([...open.values()].map((one) => one.close()))
+    throw error
   }
 }
 

@@ -1,28 +1,57 @@
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { closeSync, fdatasync, openSync, writeSync } from 'node:fs'
 import { withPath } from './system-error.ts'
 
 /** A file that is written from its beginning, synchronously: for threads that have nothing else to do. */
 export interface FileSink {
   /** Bytes so far. */
   readonly size: number
+  /** @throws ENOSPC, EIO and other errnos, with the path: of this write, or of what the disk did with those before it */
   write(chunk: Uint8Array): void
-  close(): void
+  /** Waits for what the disk is at. Nothing is promised to be synced. Safe to call twice. */
+  close(): Promise<void>
 }
 
-/** @param path text; the file is there. @throws ENOSPC and other errnos, with the path */
+/** After so many bytes the disk is set to work; otherwise it would sleep until the end, and everybody wait for it then. */
+const syncedEvery = 32 << 20
+
+/** @param path text; the file is there. @throws ENOENT and other errnos, with the path */
 export function fileSink(path: string): FileSink {
   const fd = named(path, () => openSync(path, 'r+'))
   let size = 0
+  let synced = 0
+  let syncing: Promise<void> | undefined
+  let failure: Error | undefined
+  let closed = false
+  const sync = () =>
+    new Promise<void>((resolve) => {
+      fdatasync(fd, (error) => {
+        failure ??= error ?? undefined
+        syncing = undefined
+        resolve()
+      })
+    })
+  const check = () => {
+    if (failure !== undefined) throw withPath(failure, path)
+  }
   return {
     get size() {
       return size
     },
     write(chunk) {
+      check()
       for (let done = 0; done < chunk.length; )
         done += named(path, () => writeSync(fd, chunk, done, chunk.length - done, size + done))
       size += chunk.length
+      if (size - synced < syncedEvery || syncing !== undefined) return
+      synced = size
+      syncing = sync()
     },
-    close: () => closeSync(fd),
+    async close() {
+      await syncing
+      if (!closed) closeSync(fd)
+      closed = true
+      check()
+    },
   }
 }
 
