@@ -4,7 +4,7 @@
  */
 import { readSync } from 'node:fs'
 import { parentPort } from 'node:worker_threads'
-import { type Bytes, streamOf } from '../stream/bytes.ts'
+import type { ByteStream } from '../stream/bytes.ts'
 import { type FileSink, fileSink } from '../sys/file-sink.ts'
 import { zstdDecoders } from '../sys/libzstd.ts'
 import { readLayer } from './reading.ts'
@@ -36,7 +36,7 @@ async function perform({ reading, source, files }: ReadingRequest): Promise<void
   }
   try {
     const into = { blob: sink('blob'), openTar: async () => sink('tar'), openIndex: async () => sink('index') }
-    const found = await readLayer(streamOf(bytesAt(source)), into, reading, { zstd: zstdDecoders(), onProgress })
+    const found = await readLayer(chunksOf(source), into, reading, { zstd: zstdDecoders(), onProgress })
     for (const one of open.values()) await one.close()
     const size = (name: string) => open.get(name)?.size ?? 0
     answer({ says: 'found', found, sizes: { blob: size('blob'), tar: size('tar'), index: size('index') } })
@@ -46,11 +46,15 @@ async function perform({ reading, source, files }: ReadingRequest): Promise<void
   }
 }
 
-/** A part of a file that the asker has open, and closes. */
-function bytesAt({ fd, offset, size }: ReadingRequest['source']): Bytes {
-  return {
-    size,
-    read: (into, position) => readSync(fd, into, 0, Math.min(into.length, size - position), offset + position),
-    close() {},
+const chunkSize = 1 << 18
+
+/** A part of a file that the asker has open, and closes. All chunks are one buffer: new ones would keep the garbage collector busy. */
+async function* chunksOf({ fd, offset, size }: ReadingRequest['source']): ByteStream {
+  const buffer = Buffer.allocUnsafeSlow(Math.min(chunkSize, size))
+  for (let position = 0; position < size; ) {
+    const got = readSync(fd, buffer, 0, Math.min(buffer.length, size - position), offset + position)
+    if (got === 0) return
+    position += got
+    yield buffer.subarray(0, got)
   }
 }
