@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib'
 import { type ByteString, byteString } from '../model/bytes.ts'
+import type { Digest } from '../model/digest.ts'
 import type { Kind, Stat, Xattrs } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
@@ -14,12 +15,22 @@ import { pageSize } from './page-output.ts'
 import { Pages } from './pages.ts'
 import type { Fail } from './refusal.ts'
 import { SegmentTable } from './segment-table.ts'
-import { blockSize, decodeSuperblock, deviceSlotSize, deviceTableAt, inodesStart, superblockAt } from './superblock.ts'
+import {
+  blockSize,
+  decodeSuperblock,
+  deviceSlotSize,
+  deviceTableAt,
+  indexUuid,
+  inodesStart,
+  superblockAt,
+} from './superblock.ts'
 import { decodeFooter, type Footer, footerSize, linkHeaderSize, segmentSize } from './trailer.ts'
 
 export interface IndexOptions {
   /** Whose index it is, for error messages. */
   readonly what?: string
+  /** The diffID of the layer or the chainID of the tree that it must be the index of. */
+  readonly uuidSeed?: Digest
   /** Pages of 64 KiB that are kept; 256 unless told. */
   readonly cachePages?: number
   /** Called before damage is thrown. */
@@ -55,7 +66,7 @@ export class Index {
     return new Index(bytes, options)
   }
 
-  private constructor(bytes: Bytes, { what = 'a layer', cachePages = 256, onDamage }: IndexOptions) {
+  private constructor(bytes: Bytes, { what = 'a layer', uuidSeed, cachePages = 256, onDamage }: IndexOptions) {
     const fail: Fail = (reason) => {
       onDamage?.()
       throw new PlyError('PLY_BAD_INDEX', { what, reason })
@@ -70,12 +81,13 @@ export class Index {
     const count = this.#pages.copy(superblockAt, 128).readUInt16LE(86)
     const head = this.#pages.copy(0, Math.max(deviceTableAt + count * deviceSlotSize, superblockAt + blockSize))
     const { rootNid, inodes, blocks, uuid, slots } = decodeSuperblock(head, fail)
+    if (uuidSeed !== undefined && !indexUuid(uuidSeed).equals(uuid)) fail('it is the index of something else')
     const end = blocks * blockSize
     if (end + slots.length * 8 !== footer.facts || inodes !== footer.factCount)
       fail('its image and its trailer do not fit together')
     const sizes = this.#pages.copy(end, slots.length * 8)
     this.devices = slots.map(({ diffId, blocks: length, spill }, number) => {
-      const size = Number(sizes.readBigUInt64LE(number * 8))
+      const size = sizes.readUInt32LE(number * 8 + 4) * 2 ** 32 + sizes.readUInt32LE(number * 8)
       if (Math.ceil(size / blockSize) !== length) fail(`the sizes of device ${number} disagree`)
       return spill ? { diffId, size, spill } : { diffId, size }
     })

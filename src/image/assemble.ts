@@ -19,12 +19,14 @@ export interface Documents extends RawDocuments {
 }
 
 /**
- * Reads the documents of an image. Nothing is hashed here.
+ * Reads the documents of an image. Nothing is hashed here. Whoever had to read the manifest to find the config hands it in.
  *
  * @throws PLY_BAD_DOCUMENT if one is wrong or they disagree about the number of layers, PLY_UNSUPPORTED
  */
-export function readDocuments(raw: RawDocuments): Documents {
-  const manifest = parseManifest(raw.rawManifest, `manifest ${raw.descriptor.digest}`)
+export function readDocuments(
+  raw: RawDocuments,
+  manifest = parseManifest(raw.rawManifest, `manifest ${raw.descriptor.digest}`),
+): Documents {
   const config = parseConfig(raw.rawConfig, `config ${manifest.config.digest}`)
   const claimed = config.rootfs.diff_ids.length
   if (claimed !== manifest.layers.length) {

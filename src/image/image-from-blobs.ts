@@ -42,7 +42,7 @@ export async function imageFromBlobs(
   const rawManifest = await readDocument(descriptor, read, manifestLimit, options)
   const manifest = parseManifest(rawManifest, `manifest ${descriptor.digest}`)
   const rawConfig = await readDocument(manifest.config, read, configLimit, options)
-  const documents = readDocuments({ descriptor, rawManifest, rawConfig })
+  const documents = readDocuments({ descriptor, rawManifest, rawConfig }, manifest)
   const diffIds = documents.config.rootfs.diff_ids
   return imageOf(
     documents,

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { PlyError } from './errors.ts'
 
 /** The name of some bytes: `sha256:` and 64 hexadecimal digits (OCI image-spec, descriptor.md#digests). */
@@ -24,7 +24,7 @@ export function isDigest(text: unknown): text is Digest {
 
 /** The digest of bytes in memory. */
 export function digestOf(bytes: Uint8Array): Digest {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}` as Digest
+  return `sha256:${hash('sha256', bytes, 'hex')}` as Digest
 }
 
 /** The 64 hexadecimal digits. */
@@ -37,7 +37,7 @@ export function chainIds(diffIds: readonly DiffId[]): ChainId[] {
   const chain: ChainId[] = []
   for (const diffId of diffIds) {
     const parent = chain.at(-1)
-    chain.push(parent === undefined ? diffId : digestOf(Buffer.from(`${parent} ${diffId}`, 'latin1')))
+    chain.push(parent === undefined ? diffId : (`sha256:${hash('sha256', `${parent} ${diffId}`, 'hex')}` as ChainId))
   }
   return chain
 }

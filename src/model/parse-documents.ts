@@ -1,3 +1,4 @@
+import { isDigest } from './digest.ts'
 import type { Descriptor, ImageConfig, ImageIndex, Manifest } from './documents.ts'
 import { mediaTypes } from './documents.ts'
 import { PlyError } from './errors.ts'
@@ -70,8 +71,7 @@ export function parseConfig(raw: Uint8Array, what = 'config'): ImageConfig {
     .member('diff_ids')
     .items(mostLayers)
     .map((item) => item.digest())
-  for (const name of ['architecture', 'os']) optional(root, name, (field) => field.text())
-  for (const name of ['created', 'author', 'variant']) optional(root, name, (field) => field.text())
+  optionalTexts(root, ['architecture', 'os', 'created', 'author', 'variant'])
   const { config: _, history: __, ...rest } = withoutNulls(root.object(), [])
   const config = root.member('config')
   const history = root.member('history')
@@ -106,6 +106,7 @@ export function parseArchiveManifest(raw: Uint8Array, what = 'manifest.json'): A
 
 /** A descriptor, wherever it stands. */
 function descriptor(field: Field): Descriptor {
+  if (isBare(field.value)) return field.value
   const mediaType = field.member('mediaType').text()
   const digest = field.member('digest').digest()
   const size = field.member('size').size()
@@ -117,6 +118,13 @@ function descriptor(field: Field): Descriptor {
     optional(platform, 'variant', (variant) => variant.text())
   })
   return { ...withoutNulls(field.object(), []), mediaType, digest, size } as Descriptor
+}
+
+/** Whether it has what every descriptor has, and nothing else: nearly all do, and deep images have hundreds. */
+function isBare(value: unknown): value is Descriptor {
+  if (typeof value !== 'object' || value === null || Object.keys(value).length !== 3) return false
+  const { mediaType, digest, size } = value as Partial<Descriptor>
+  return typeof mediaType === 'string' && isDigest(digest) && Number.isSafeInteger(size) && size! >= 0
 }
 
 function versioned(raw: Uint8Array, what: string): Field {
@@ -156,7 +164,7 @@ function agreeOnSizes(root: Field, descriptors: readonly Descriptor[]): void {
 }
 
 function execution(field: Field): JsonObject {
-  for (const name of ['User', 'WorkingDir', 'StopSignal']) optional(field, name, (text) => text.text())
+  optionalTexts(field, ['User', 'WorkingDir', 'StopSignal'])
   for (const name of ['Env', 'Entrypoint', 'Cmd']) optional(field, name, (list) => list.texts(mostItems))
   for (const name of ['ExposedPorts', 'Volumes']) optional(field, name, (set) => set.object())
   optional(field, 'Labels', (labels) => labels.textMap())
@@ -164,7 +172,7 @@ function execution(field: Field): JsonObject {
 }
 
 function step(field: Field): JsonObject {
-  for (const name of ['created', 'created_by', 'author', 'comment']) optional(field, name, (text) => text.text())
+  optionalTexts(field, ['created', 'created_by', 'author', 'comment'])
   optional(field, 'empty_layer', (empty) => {
     if (typeof empty.value !== 'boolean') throw empty.wrong('true or false')
   })
@@ -172,11 +180,20 @@ function step(field: Field): JsonObject {
 }
 
 function optional(field: Field, name: string, check: (member: Field) => void): void {
+  // A field is made for what is there: a history has a thousand steps, and most of what one may have is absent.
+  if (!Object.hasOwn(field.object(), name)) return
   const member = field.member(name)
   if (!member.absent) check(member)
 }
 
+function optionalTexts(field: Field, names: readonly string[]): void {
+  const object = field.object()
+  for (const name of names) if (typeof object[name] !== 'string') optional(field, name, (member) => member.text())
+}
+
 function withoutNulls(object: JsonObject, except: readonly string[]): JsonObject {
+  // Hardly any has some, and there are thousands of descriptors.
+  if (!Object.values(object).includes(null)) return object
   const members = Object.entries(object).filter(([name, value]) => value !== null || except.includes(name))
   // Not Object.fromEntries on a plain object with `__proto__`: it defines, never assigns, so the name is harmless.
   return Object.fromEntries(members)

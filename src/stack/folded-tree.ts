@@ -1,18 +1,19 @@
-import type { Device, Extent, Index } from '../erofs/index.ts'
+import type { Device, Index } from '../erofs/index.ts'
 import type { ContentPlace, Provenance } from '../layer/view.ts'
 import type { ByteString } from '../model/bytes.ts'
 import type { Kind, Stat, Xattrs } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
-import { type Bytes, memoryBytes, slice, zeroBytes } from '../stream/bytes.ts'
+import { type Bytes, memoryBytes, zeroBytes } from '../stream/bytes.ts'
 import { type ContentDigests, type DigestMemory, placedDigests } from './content-digests.ts'
+import { OpenDevices } from './open-devices.ts'
 import type { Tree, TreeEntry } from './tree.ts'
 
 /**
  * A stack of layers folded into one index (see `writeTree`): its inode numbers are the index's, which stay for as long
  * as the store format does.
  *
- * The devices (tars and spills) are opened one by one when content is first read, each once, and closed with the tree. What comes from a
- * damaged index throws PLY_BAD_INDEX.
+ * It needs nothing but its index to be walked. The devices (tars and spills) are opened one by one when content is first
+ * read, kept open as `OpenDevices` says, and closed with the tree. What comes from a damaged index throws PLY_BAD_INDEX.
  */
 export class FoldedTree implements Tree {
   readonly root: number
@@ -20,16 +21,14 @@ export class FoldedTree implements Tree {
   readonly devices: readonly Device[]
   readonly index: Index
   readonly digests: ContentDigests | undefined
-  readonly #openDevice: (device: Device) => Bytes
+  readonly #contents: OpenDevices
   readonly #memory: DigestMemory | undefined
-  readonly #opened: (Bytes | undefined)[] = []
-  #closed = false
 
   constructor(index: Index, openDevice: (device: Device) => Bytes, memory?: DigestMemory) {
     this.root = index.root
     this.devices = index.devices
     this.index = index
-    this.#openDevice = openDevice
+    this.#contents = new OpenDevices((number) => openDevice(this.#device(number)))
     this.#memory = memory
     this.digests = memory && placedDigests(this, memory)
   }
@@ -66,7 +65,7 @@ export class FoldedTree implements Tree {
     const extent = this.index.extent(ino)
     const { size } = this.index.stat(ino)
     if (extent === undefined) return size === 0 ? memoryBytes(new Uint8Array(0)) : zeroBytes(size)
-    return slice(this.#opening(extent), extent.offset, size)
+    return this.#contents.run(extent.device, extent.offset, size)
   }
 
   /** Which layer the inode's attributes come from. */
@@ -83,16 +82,9 @@ export class FoldedTree implements Tree {
   }
 
   close(): void {
-    this.#closed = true
-    for (const device of this.#opened) device?.close()
-    this.#opened.length = 0
+    this.#contents.close()
     this.index.close()
     this.#memory?.close()
-  }
-
-  #opening({ device }: Extent): Bytes {
-    if (this.#closed) throw new PlyError('EBADF', { syscall: 'read' })
-    return (this.#opened[device] ??= this.#openDevice(this.#device(device)))
   }
 
   #device(number: number): Device {
@@ -103,7 +95,7 @@ export class FoldedTree implements Tree {
   }
 }
 
-/** A tree over a folded index. `openDevice` answers with the tar or the spill of a layer; it is called at most once for each. */
+/** A tree over a folded index. `openDevice` answers with the tar or the spill of a layer, which the tree closes. */
 export function foldedTree(index: Index, openDevice: (device: Device) => Bytes): FoldedTree {
   return new FoldedTree(index, openDevice)
 }

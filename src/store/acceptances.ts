@@ -38,7 +38,9 @@ export class Acceptances {
 
   /** Nothing for a layer that needed nothing. */
   of(diffId: DiffId): Acceptance {
-    return readJson<Acceptance>(this.#disk, this.#layout.acceptanceOf(diffId)) ?? {}
+    const path = this.#layout.acceptanceOf(diffId)
+    // Hardly any layer has one, and an error is dear to make.
+    return (this.#disk.fs.existsSync(path) ? readJson<Acceptance>(this.#disk, path) : undefined) ?? {}
   }
 
   /** The raised limits of these layers, the highest of each: what is made of them may need as much. */

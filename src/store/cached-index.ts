@@ -1,26 +1,47 @@
 import { Index } from '../erofs/index.ts'
+import type { Digest } from '../model/digest.ts'
 import { codeOf } from '../model/errors.ts'
 import type { Disk } from '../sys/disk.ts'
 import { fileBytes } from '../sys/file-bytes.ts'
 
+/** Where an index is cached, and what it must be the index of. */
+export interface CachedIndex {
+  readonly path: string
+  /** The diffID of a layer, the chainID of a tree. */
+  readonly of: Digest
+  /** For messages. */
+  readonly what: string
+  /** Whether the file is removed as soon as it is known to be damaged, so that whoever opens it next builds it anew. */
+  readonly writable: boolean
+}
+
 /**
- * An index in a cache; `undefined` if there is none, or a damaged one. Damage that is only found later throws
- * PLY_BAD_INDEX then. Where the cache is `writable` a damaged file is removed as soon as that is known, so that whoever
- * opens it next builds it anew.
+ * An index in a cache. What is opened is only its end and its head: damage elsewhere throws PLY_BAD_INDEX when it is read.
+ *
+ * @throws ENOENT if there is none; PLY_BAD_INDEX if it is damaged, or the index of something else
  */
-export function openIndex(disk: Disk, path: string, what: string, writable: boolean): Index | undefined {
-  let bytes: ReturnType<typeof fileBytes>
+export function openIndex(disk: Disk, { path, of, what, writable }: CachedIndex): Index {
+  const bytes = fileBytes(disk, path)
   try {
-    bytes = fileBytes(disk, path)
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined
-    throw error
-  }
-  try {
-    return Index.open(bytes, { what, ...(writable && { onDamage: () => disk.fs.rmSync(path, { force: true }) }) })
+    return Index.open(bytes, {
+      what,
+      uuidSeed: of,
+      ...(writable && { onDamage: () => disk.fs.rmSync(path, { force: true }) }),
+    })
   } catch (error) {
     bytes.close()
-    if (codeOf(error) !== 'PLY_BAD_INDEX') throw error
-    return undefined
+    throw error
+  }
+}
+
+/** As `openIndex`; `undefined` if there is none, or a damaged one. */
+export function findIndex(disk: Disk, cached: CachedIndex): Index | undefined {
+  // Asked first: an error is dear to make, and of most prefixes of a stack there is no index.
+  if (disk.fs.statSync(cached.path, { throwIfNoEntry: false }) === undefined) return undefined
+  try {
+    return openIndex(disk, cached)
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'PLY_BAD_INDEX') return undefined
+    throw error
   }
 }

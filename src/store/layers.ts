@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { BlobStore } from '../blob/blob-store.ts'
-import type { Device, Index } from '../erofs/index.ts'
+import { type Device, type Index, pageSize } from '../erofs/index.ts'
 import type { Layer } from '../image/image.ts'
 import type { LayerReport, WriteOptions } from '../image/layer-report.ts'
 import { type IndexedView, importLayer, layerView, rebuildIndex, spillBytes } from '../layer/index.ts'
@@ -19,7 +19,7 @@ import { fileBytes } from '../sys/file-bytes.ts'
 import { type Acceptances, raisedLimits } from './acceptances.ts'
 import type { Arrivals } from './arrivals.ts'
 import { cacheDraft } from './cache-draft.ts'
-import { openIndex } from './cached-index.ts'
+import { type CachedIndex, findIndex, openIndex } from './cached-index.ts'
 import { Intake } from './intake.ts'
 import type { Layout } from './layout.ts'
 import { hasSpill, writeSpill } from './spills.ts'
@@ -157,13 +157,17 @@ export class Layers {
       bytes = fileBytes(this.#disk, path)
       const pages = index.tarPages()
       if (pages === undefined) return bytes
-      return checkedBytes(bytes, pages, {
-        what: `the ${cached ? 'cached tar' : 'blob'} of layer ${id.diffId}`,
-        advice: cached
-          ? 'open it again and it is built anew'
-          : 'remove the images that have it, collect, and import them again',
-        ...(cached && { onDamage: () => this.#discard(path) }),
-      })
+      const what = `the ${cached ? 'cached tar' : 'blob'} of layer ${id.diffId}`
+      const advice = cached
+        ? 'open it again and it is built anew'
+        : 'remove the images that have it, collect, and import them again'
+      const onDamage = () => cached && this.#discard(path)
+      const size = index.devices[0]?.size ?? 0
+      if (bytes.size !== size) {
+        onDamage()
+        throw new PlyError('PLY_DAMAGED', { what, advice, page: Math.floor(Math.min(bytes.size, size) / pageSize) })
+      }
+      return checkedBytes(bytes, pages, { what, advice, onDamage })
     } catch (error) {
       bytes?.close()
       throw error
@@ -205,14 +209,28 @@ export class Layers {
 
   /** Whether tar and index are on the disk and fit together. What is inside is checked when it is read. */
   isReady(id: LayerId): boolean {
-    const index = this.#openIndex(id.diffId)
+    const index = findIndex(this.#disk, this.#cachedIndex(id))
     if (index === undefined) return false
     try {
-      const tar = this.#disk.fs.statSync(this.#pathOfTar(id), { throwIfNoEntry: false })
-      return tar?.isFile() === true && tar.size === index.devices[0]?.size
+      return this.hasTar(id, index.devices[0]?.size)
     } finally {
       index.close()
     }
+  }
+
+  /** Whether the layer's tar is there, with as many bytes as somebody knows that it has. */
+  hasTar(id: LayerId, size: number | undefined): boolean {
+    const tar = this.#disk.fs.statSync(this.#pathOfTar(id), { throwIfNoEntry: false })
+    return tar?.isFile() === true && tar.size === size
+  }
+
+  /**
+   * Whether tar and index are on the disk, and nothing more: a folded tree needs no layer's index before content is read, and
+   * then what is damaged is told. Two questions to the disk, which hundreds of layers can afford; a `stat` costs three times as much.
+   */
+  hasContent(id: LayerId): boolean {
+    const { fs } = this.#disk
+    return fs.existsSync(this.#layout.indexOf(id.diffId)) && fs.existsSync(this.#pathOfTar(id))
   }
 
   #spillOf(id: LayerId): Bytes | undefined {
@@ -300,14 +318,13 @@ export class Layers {
     }
   }
 
-  #indexOf({ diffId }: LayerId): Index {
-    const index = this.#openIndex(diffId)
-    if (index === undefined) throw new PlyError('ENOENT', { syscall: 'open', path: this.#layout.indexOf(diffId) })
-    return index
+  /** @throws ENOENT, PLY_BAD_INDEX if the layer is not `ready` */
+  #indexOf(id: LayerId): Index {
+    return openIndex(this.#disk, this.#cachedIndex(id))
   }
 
-  #openIndex(diffId: DiffId): Index | undefined {
-    return openIndex(this.#disk, this.#layout.indexOf(diffId), `layer ${diffId}`, this.#writable)
+  #cachedIndex({ diffId }: LayerId): CachedIndex {
+    return { path: this.#layout.indexOf(diffId), of: diffId, what: `layer ${diffId}`, writable: this.#writable }
   }
 
   #discard(path: string): void {

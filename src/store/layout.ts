@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { join, sep } from 'node:path'
 import type { ChainId, DiffId, Digest } from '../model/digest.ts'
 import { hexOf } from '../model/digest.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
@@ -30,6 +30,7 @@ export interface Layout {
 }
 
 export function layoutOf(root: string): Layout {
+  const blobs = join(root, 'blobs', 'sha256')
   const layerCache = join(root, 'cache', 'layers')
   const treeCache = join(root, 'cache', 'trees')
   const accepted = join(root, 'accepted')
@@ -47,12 +48,13 @@ export function layoutOf(root: string): Layout {
     containers: join(root, 'containers'),
     locks: join(root, 'locks'),
     tmp: join(root, 'tmp'),
-    blobOf: (digest) => join(root, 'blobs', 'sha256', hexOf(digest)),
-    tarOf: (diffId) => join(layerCache, `${hexOf(diffId)}.tar`),
-    indexOf: (diffId) => join(layerCache, `${hexOf(diffId)}.erofs`),
+    // Asked for each layer of a stack: joined once.
+    blobOf: (digest) => `${blobs}${sep}${hexOf(digest)}`,
+    tarOf: (diffId) => `${layerCache}${sep}${hexOf(diffId)}.tar`,
+    indexOf: (diffId) => `${layerCache}${sep}${hexOf(diffId)}.erofs`,
     spillOf: (diffId) => join(layerCache, `${hexOf(diffId)}.spill`),
     sumsOf: (diffId) => join(layerCache, `${hexOf(diffId)}.sums`),
-    treeOf: (chainId) => join(treeCache, `${hexOf(chainId)}.erofs`),
+    treeOf: (chainId) => `${treeCache}${sep}${hexOf(chainId)}.erofs`,
     acceptanceOf: (diffId) => join(accepted, `${hexOf(diffId)}.json`),
   }
 }

@@ -11,7 +11,7 @@ import { StackedTree } from '../stack/stacked-tree.ts'
 import type { Tree } from '../stack/tree.ts'
 import type { Disk, Lock } from '../sys/disk.ts'
 import { cacheDraft } from './cache-draft.ts'
-import { openIndex } from './cached-index.ts'
+import { findIndex } from './cached-index.ts'
 import type { LayerDigests } from './content-digests.ts'
 import type { LayerId, Layers } from './layers.ts'
 import type { Layout } from './layout.ts'
@@ -38,7 +38,9 @@ type Opening = { readonly folded?: boolean } & Operation
  * Merged trees by chainID. A tree is opened as a folded prefix with a few unfolded layers over it; `folded` asks for the
  * whole chain in one index, which gives every inode the number it keeps (what a container stands on).
  *
- * Where all caches are there, opening takes no lock and writes nothing.
+ * Where all caches are there, opening takes no lock and writes nothing. Of the layers in the folded prefix nothing is opened
+ * before their content is read: opening only looks whether it can be, while it is still time to build what is missing
+ * (docs/decisions/opening-trees.md).
  */
 export class Trees {
   readonly #disk: Disk
@@ -79,28 +81,39 @@ export class Trees {
 
   /** The tree from what is in the caches; `undefined` if something has to be built. */
   #tryOpen(stack: readonly LayerId[], { folded = false }: Opening): Tree | undefined {
-    if (!stack.every((id) => this.#layers.isReady(id))) return undefined
     const prefix = this.#longestPrefix(stack)
-    if (prefix !== undefined && prefix.length === stack.length) return prefix.tree
     const rest = stack.slice(prefix?.length ?? 0)
-    if (stack.length === 0 || (!folded && (rest.length <= unfoldedLimit || !this.#writable))) {
-      const views = this.#views(rest)
-      if (views !== undefined) return new StackedTree(views, prefix?.tree, this.#digests.memory())
+    const enough = rest.length === 0 || (!folded && (rest.length <= unfoldedLimit || !this.#writable))
+    let tree: Tree | undefined
+    try {
+      if (enough && stack.slice(0, prefix?.length ?? 0).every((id) => this.#layers.hasContent(id))) {
+        if (prefix !== undefined && rest.length === 0) return (tree = prefix.tree)
+        const views = this.#views(rest)
+        if (views !== undefined) tree = new StackedTree(views, prefix?.tree, this.#digests.memory())
+      }
+      return tree
+    } finally {
+      if (tree === undefined) prefix?.tree.close()
     }
-    prefix?.tree.close()
-    return undefined
   }
 
-  /** What the layers say; `undefined` if one of them is gone meanwhile. */
+  /** What the layers say; `undefined` if one of them is not ready. */
   #views(layers: readonly LayerId[]): IndexedView[] | undefined {
     const views: IndexedView[] = []
+    let complete = false
     try {
-      for (const id of layers) views.push(this.#layers.view(id))
+      for (const id of layers) {
+        const view = this.#layers.view(id)
+        views.push(view)
+        if (!this.#layers.hasTar(id, view.devices[0]?.size)) return undefined
+      }
+      complete = true
       return views
     } catch (error) {
-      for (const view of views) view.close()
       if (codeOf(error) === 'ENOENT' || codeOf(error) === 'PLY_BAD_INDEX') return undefined
       throw error
+    } finally {
+      if (!complete) for (const view of views) view.close()
     }
   }
 
@@ -135,7 +148,12 @@ export class Trees {
   }
 
   #openFolded(stack: readonly LayerId[], chainId: ChainId): FoldedTree | undefined {
-    const index = openIndex(this.#disk, this.#layout.treeOf(chainId), `tree ${chainId}`, this.#writable)
+    const index = findIndex(this.#disk, {
+      path: this.#layout.treeOf(chainId),
+      of: chainId,
+      what: `tree ${chainId}`,
+      writable: this.#writable,
+    })
     const openDevice = (device: Device) =>
       this.#layers.content(stack.find(({ diffId }) => diffId === device.diffId)!, device)
     return index && new FoldedTree(index, openDevice, this.#digests.memory())
