@@ -18,6 +18,17 @@ export interface Layer {
    * nowhere at rest.
    */
   readonly atRest?: (() => Bytes) | undefined
+  /**
+   * The tar where it lies, each byte of it checked when it is read: for a reader that then need not hash it. The caller closes
+   * it. `undefined` where there is none just now, and `uncompressed` makes it.
+   */
+  readonly checkedTar?: (() => CheckedTar | undefined) | undefined
+}
+
+/** A tar at rest whose reads throw PLY_DAMAGED rather than hand out what was not there when its digest was taken. */
+export interface CheckedTar extends Bytes {
+  /** Whose tar it is. Who makes a layer of another one's parts may have left this one in. */
+  readonly diffId: DiffId
 }
 
 /**

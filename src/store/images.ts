@@ -1,15 +1,16 @@
 import type { BlobStore } from '../blob/blob-store.ts'
 import { type Candidate, chooseImage, isImageEntry } from '../image/choose.ts'
-import type { Image } from '../image/image.ts'
+import type { CheckedTar, Image, Layer } from '../image/image.ts'
 import { type BlobReader, imageFromBlobs, readDocument } from '../image/image-from-blobs.ts'
 import { defaultLimits } from '../layer/index.ts'
-import { type Digest, isDigest } from '../model/digest.ts'
+import { type DiffId, type Digest, isDigest } from '../model/digest.ts'
 import { type Descriptor, mediaTypes } from '../model/documents.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { Operation } from '../model/operation.ts'
 import { isIndexType, manifestLimit, manifestOrIndex, parseIndex } from '../model/parse-documents.ts'
 import { formatPlatform } from '../model/platform.ts'
 import { normalName, parseName } from '../model/reference.ts'
+import type { Bytes } from '../stream/bytes.ts'
 import type { ZstdDecoders } from '../stream/compression.ts'
 import type { Acceptances } from './acceptances.ts'
 import type { Names } from './names.ts'
@@ -25,6 +26,10 @@ export interface ImagesOptions {
   readonly names: Names
   readonly zstd: ZstdDecoders | undefined
   readonly acceptances: Acceptances
+  /** A blob where it lies, unverified; absent where blobs lie in no file. */
+  readonly atRest?: ((digest: Digest) => Bytes) | undefined
+  /** The tar of a compressed layer, if it is there. */
+  cachedTar(diffId: DiffId): CheckedTar | undefined
 }
 
 /** The images of a store: names and digests in, `Image` out. */
@@ -35,13 +40,17 @@ export class Images {
   readonly #zstd: ZstdDecoders | undefined
   readonly #acceptances: Acceptances
   readonly #read: BlobReader
+  readonly #atRest: ImagesOptions['atRest']
+  readonly #cachedTar: ImagesOptions['cachedTar']
 
-  constructor({ root, blobs, names, zstd, acceptances }: ImagesOptions) {
+  constructor({ root, blobs, names, zstd, acceptances, atRest, cachedTar }: ImagesOptions) {
     this.#root = root
     this.#blobs = blobs
     this.#names = names
     this.#zstd = zstd
     this.#acceptances = acceptances
+    this.#atRest = atRest
+    this.#cachedTar = cachedTar
     this.#read = (descriptor, operation) => blobs.stream(descriptor.digest, operation)
   }
 
@@ -68,13 +77,28 @@ export class Images {
   ): Promise<Image> {
     const manifest = await this.#manifestOf(descriptor, name, platform, operation, 0)
     const options = { ...operation, ...(this.#zstd && { zstd: this.#zstd }) }
-    const image = await imageFromBlobs(manifest, this.#read, options)
+    const image = this.#withWhatLies(await imageFromBlobs(manifest, this.#read, options))
     if (this.#acceptances.none) return image
     const accepted = image.layers.map(({ diffId }) => this.#acceptances.of(diffId))
     if (accepted.every(({ lenient, limits }) => lenient === undefined && limits === undefined)) return image
     const maxWindow = Math.max(...accepted.map(({ limits }) => limits?.zstdWindow ?? defaultLimits.zstdWindow))
     const lenient = accepted.some((one) => one.lenient === true)
-    return imageFromBlobs(manifest, this.#read, { ...options, lenient, maxWindow })
+    return this.#withWhatLies(await imageFromBlobs(manifest, this.#read, { ...options, lenient, maxWindow }))
+  }
+
+  /** The image with its layers' files, for who need not have them as streams. */
+  #withWhatLies(image: Image): Image {
+    const atRest = this.#atRest
+    const layers = image.layers.map((layer): Layer => {
+      const { diffId, descriptor } = layer
+      return {
+        ...layer,
+        ...(atRest && { atRest: () => atRest(descriptor.digest) }),
+        // A blob that is the tar itself is truth, and its digest is what it is checked by.
+        ...(descriptor.digest !== diffId && { checkedTar: () => this.#cachedTar(diffId) }),
+      }
+    })
+    return { ...image, layers }
   }
 
   /** The image of a manifest that something in the store stands on. */

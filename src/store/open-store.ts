@@ -14,6 +14,7 @@ import { memoryDisk } from '../sys/memory-disk.ts'
 import { nodeDisk } from '../sys/node-disk.ts'
 import { Acceptances } from './acceptances.ts'
 import { Arrivals } from './arrivals.ts'
+import { blobAtRest, cachedTar } from './at-rest.ts'
 import { collect } from './collect.ts'
 import { commitContainer } from './commit.ts'
 import { containersOf } from './containers.ts'
@@ -64,7 +65,15 @@ export async function storeOn(disk: Disk, path: string, options: StoreOptions = 
   const blobs = diskBlobStore({ disk, root: layout.root, tmp: layout.tmp })
   const names = new Names(disk, layout)
   const acceptances = new Acceptances(disk, layout)
-  const images = new Images({ root, blobs, names, zstd, acceptances })
+  const images = new Images({
+    root,
+    blobs,
+    names,
+    zstd,
+    acceptances,
+    ...(disk.kind === 'disk' && { atRest: (digest: Digest) => blobAtRest({ disk, layout }, digest) }),
+    cachedTar: (diffId) => cachedTar({ disk, layout, writable }, diffId),
+  })
   const layers = new Layers({ disk, layout, blobs, zstd, acceptances, writable })
   const uppers = new Uppers(disk, layout)
 

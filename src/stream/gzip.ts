@@ -1,10 +1,10 @@
-import { promisify } from 'node:util'
-import { constants, crc32, createGunzip, deflateRaw } from 'node:zlib'
+import { availableParallelism } from 'node:os'
+import { constants, createGunzip } from 'node:zlib'
 import { codeOf, PlyError } from '../model/errors.ts'
 import { Pace } from '../model/pace.ts'
-import { inBlocks } from './blocks.ts'
 import type { ByteStream } from './bytes.ts'
 import { codecOptions, through } from './codec.ts'
+import { Deflating } from './deflating.ts'
 import { inflatedLeniently } from './gzip-members.ts'
 import { type GunzipHandle, gunzipHandle } from './zlib-handle.ts'
 
@@ -96,10 +96,8 @@ export const gzipSettings = {
 
 /** No flags, no name, no time, system 255 (unknown): nothing that differs from one machine to the next (RFC 1952, 2.3). */
 const header = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255)
-const history = 32 << 10
-/** Blocks that are compressed at the same time, unless somebody says otherwise. */
-const usualWorkers = 3
-const deflateBlock = promisify<Uint8Array, object, Buffer>(deflateRaw)
+/** Blocks that are compressed at the same time, unless somebody says otherwise; libuv has four threads for them. */
+const usualWorkers = () => Math.min(4, availableParallelism()) + 1
 
 /** What can be asked of a compressor. What is left out is as it is pinned here. */
 export interface CompressorOptions {
@@ -109,42 +107,32 @@ export interface CompressorOptions {
 }
 
 /**
- * The bytes as one gzip member, made block by block on the thread pool. At most `workers` blocks are in memory.
+ * The bytes as one gzip member, made block by block on the thread pool. At most `workers` blocks are in memory, and their memory is
+ * used again: a new megabyte for each would set the garbage collector to work (docs/decisions/exporting.md).
  */
 export async function* gzipped(
   source: ByteStream,
-  { level = gzipSettings.level, workers = usualWorkers }: CompressorOptions = {},
+  { level = gzipSettings.level, workers = usualWorkers() }: CompressorOptions = {},
 ): ByteStream {
   yield header
-  const pending: Promise<Buffer>[] = []
-  let dictionary: Buffer | undefined
-  let crc = 0
-  let size = 0
-  try {
-    for await (const { block, last } of inBlocks(source, gzipSettings.block)) {
-      crc = crc32(block, crc)
-      size += block.length
-      const { block: _, ...settings } = gzipSettings
-      const finishFlush = last ? constants.Z_FINISH : constants.Z_SYNC_FLUSH
-      pending.push(
-        deflateBlock(block, {
-          ...settings,
-          level,
-          finishFlush,
-          ...(dictionary && { dictionary }),
-          chunkSize: codecOptions.chunkSize,
-        }),
-      )
-      dictionary = block.subarray(Math.max(0, block.length - history))
-      if (pending.length >= workers) yield await pending.shift()!
-    }
-    while (pending.length > 0) yield await pending.shift()!
-  } finally {
-    // Blocks still at work when the reader leaves: their errors have no reader.
-    for (const block of pending) block.catch(() => {})
+  const { block, ...settings } = gzipSettings
+  const deflating = new Deflating(block, { ...settings, level, chunkSize: codecOptions.chunkSize })
+  const pending: Promise<readonly Uint8Array[]>[] = []
+  const start = (flush: number) => {
+    const one = deflating.start(flush)
+    // It may fail before its turn has come, or when the reader has left.
+    one.catch(() => {})
+    pending.push(one)
   }
-  const trailer = Buffer.alloc(8)
-  trailer.writeUInt32LE(crc, 0)
-  trailer.writeUInt32LE(size % 2 ** 32, 4)
-  yield trailer
+  for await (const chunk of source) {
+    for (let at = 0; at < chunk.length; ) {
+      // A full block waits for the next byte: the last one is closed in another way.
+      if (deflating.isFull) start(constants.Z_SYNC_FLUSH)
+      if (pending.length >= workers) yield* await pending.shift()!
+      at += deflating.take(chunk, at)
+    }
+  }
+  start(constants.Z_FINISH)
+  while (pending.length > 0) yield* await pending.shift()!
+  yield deflating.trailer()
 }

@@ -18,19 +18,41 @@ export interface Claim {
  *
  * @throws PLY_SIZE_MISMATCH, PLY_DIGEST_MISMATCH
  */
-export async function* verified(stream: ByteStream, { digest, size, what = digest ?? 'the input' }: Claim): ByteStream {
-  const tally = digest === undefined ? undefined : new Tally()
-  let actual = 0
+export async function* verified(stream: ByteStream, claim: Claim): ByteStream {
+  const check = checkOf(claim)
   for await (const chunk of stream) {
-    actual += chunk.length
-    if (size !== undefined && actual > size) {
-      throw new PlyError('PLY_SIZE_MISMATCH', { what, expected: size, actual: `at least ${actual}` })
-    }
-    tally?.write(chunk)
+    check.write(chunk)
     yield chunk
   }
-  if (size !== undefined && actual !== size) throw new PlyError('PLY_SIZE_MISMATCH', { what, expected: size, actual })
-  if (tally !== undefined && tally.digest() !== digest) {
-    throw new PlyError('PLY_DIGEST_MISMATCH', { what, expected: digest, actual: tally.digest() })
+  check.end()
+}
+
+/** What bytes are written to, in order, to learn whether they are what was claimed. */
+export interface Check {
+  /** @throws PLY_SIZE_MISMATCH at the first byte too many */
+  write(chunk: Uint8Array): void
+  /** After the last byte. @throws PLY_SIZE_MISMATCH, PLY_DIGEST_MISMATCH */
+  end(): void
+}
+
+/** The same for who reads bytes otherwise than as a stream. */
+export function checkOf({ digest, size, what = digest ?? 'the input' }: Claim): Check {
+  const tally = digest === undefined ? undefined : new Tally()
+  let actual = 0
+  return {
+    write(chunk) {
+      actual += chunk.length
+      if (size !== undefined && actual > size) {
+        throw new PlyError('PLY_SIZE_MISMATCH', { what, expected: size, actual: `at least ${actual}` })
+      }
+      tally?.write(chunk)
+    },
+    end() {
+      if (size !== undefined && actual !== size)
+        throw new PlyError('PLY_SIZE_MISMATCH', { what, expected: size, actual })
+      if (tally !== undefined && tally.digest() !== digest) {
+        throw new PlyError('PLY_DIGEST_MISMATCH', { what, expected: digest, actual: tally.digest() })
+      }
+    },
   }
 }

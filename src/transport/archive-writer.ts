@@ -1,10 +1,11 @@
 import fs from 'node:fs'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { Operation } from '../model/operation.ts'
-import { type ByteStream, slice } from '../stream/bytes.ts'
+import { slice } from '../stream/bytes.ts'
 import { endMarker, paddingOf } from '../tar/index.ts'
-import { openFile, pacedStream } from './file.ts'
-import type { StagedFile } from './staged-file.ts'
+import { openFile } from './file.ts'
+import type { Outgoing } from './outgoing.ts'
+import type { StagedFile, Writing } from './staged-file.ts'
 
 /**
  * Writes the members of an outer archive. Names are ours: short, ASCII. Owners and times are zero, so the same content
@@ -32,12 +33,13 @@ export class ArchiveWriter {
     await this.#pad(content.length)
   }
 
-  /** A member whose size shows only when its content has passed; answers it. */
-  async stream(name: string, content: ByteStream, operation: Operation & { readonly what: string }): Promise<number> {
+  /** Answers the size, which shows only when the content has passed, unless that lies at rest. */
+  async member(name: string, content: Outgoing, writing: Writing): Promise<number> {
     const start = this.position
-    await this.#file.write(await header(name, 'file', 0))
-    const size = await this.#file.writeAll(content, operation)
-    await this.#file.patch(await header(name, 'file', size), start)
+    const total = content.is === 'at rest' ? content.bytes.size : undefined
+    await this.#file.write(await header(name, 'file', total ?? 0))
+    const size = await this.#file.writeOutgoing(content, { ...writing, total })
+    if (size !== total) await this.#file.patch(await header(name, 'file', size), start)
     await this.#pad(size)
     return size
   }
@@ -86,8 +88,10 @@ export async function copyWritten(written: Written, file: StagedFile, operation:
     if (codeOf(error) !== 'ENOENT') throw error
   }
   if (now !== stamp) throw new PlyError('PLY_CHANGED', { path })
-  await file.writeAll(
-    pacedStream(() => slice(openFile(path), 0, end), operation),
-    { signal: operation.signal, what: path },
-  )
+  const bytes = openFile(path)
+  try {
+    await file.writeBytes(slice(bytes, 0, end), { signal: operation.signal, what: path })
+  } finally {
+    bytes.close()
+  }
 }

@@ -5,12 +5,12 @@ import { PlyError } from '../model/errors.ts'
 import { badDocument } from '../model/json.ts'
 import type { Operation } from '../model/operation.ts'
 import { formatName, parseName } from '../model/reference.ts'
-import { verified } from '../stream/verify.ts'
 import { ArchiveWriter, copyWritten, stampOf, type Written } from './archive-writer.ts'
 import { dockerDetails } from './details.ts'
 import { plainLayers, synthesised } from './docker-archive-manifest.ts'
 import { refuseSecond } from './oci-archive.ts'
 import type { SinkOptions } from './options.ts'
+import { outgoingTar } from './outgoing.ts'
 import { isPoured, writeFile } from './output.ts'
 
 /** One image in `manifest.json`, as `docker save` writes it. */
@@ -72,12 +72,8 @@ async function writeLayers(
 ): Promise<void> {
   for (const layer of image.layers) {
     if (isThere(layer.diffId)) continue
-    // An image may come from code of the caller's: what is written under a digest has that digest (I-04).
-    const tar = verified(layer.uncompressed(operation), {
-      digest: layer.diffId,
-      what: `the tar of layer ${layer.diffId}`,
-    })
-    added.set(layer.diffId, await archive.stream(layerFile(layer.diffId), tar, { ...operation, what: layer.diffId }))
+    const tar = outgoingTar(layer, operation)
+    added.set(layer.diffId, await archive.member(layerFile(layer.diffId), tar, { ...operation, what: layer.diffId }))
   }
 }
 

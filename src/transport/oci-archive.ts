@@ -5,7 +5,6 @@ import { PlyError } from '../model/errors.ts'
 import { manifestLimit, parseIndex } from '../model/parse-documents.ts'
 import { streamOf } from '../stream/bytes.ts'
 import { collect } from '../stream/collect.ts'
-import { verified } from '../stream/verify.ts'
 import { ArchiveWriter, copyWritten, stampOf, type Written } from './archive-writer.ts'
 import type { BlobPlace } from './blob-place.ts'
 import { layoutDetails } from './details.ts'
@@ -81,10 +80,8 @@ export async function ociArchiveSink(details: string, options: SinkOptions): Pro
           await archive.directory('blobs/')
           await archive.directory('blobs/sha256/')
         }
-        for (const { digest, size, content } of blobs) {
-          const checked = verified(content(operation), { digest, size, what: `blob ${digest}` })
-          await archive.stream(`blobs/sha256/${hexOf(digest)}`, checked, { ...operation, what: digest })
-        }
+        for (const { digest, content } of blobs)
+          await archive.member(`blobs/sha256/${hexOf(digest)}`, content(operation), { ...operation, what: digest })
         const blobsEnd = archive.position
         await archive.bytes('index.json', next)
         await archive.end()

@@ -27,7 +27,7 @@ export async function writeFile<T>(
   if (!isPoured(path)) {
     await using file = await StagedFile.open(path)
     const result = await write(file)
-    await file.publish()
+    await file.publish(options)
     return result
   }
   const temporary = temporaryDirectoryOf(options)
@@ -36,7 +36,7 @@ export async function writeFile<T>(
     const whole = join(folder, 'archive')
     await using file = await StagedFile.open(whole)
     const result = await write(file)
-    await file.publish()
+    await file.publish(options)
     await pour(whole, path, options)
     return result
   } finally {

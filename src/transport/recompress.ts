@@ -16,10 +16,10 @@ import {
   compressionSettings,
 } from '../stream/compression.ts'
 import { drain, Tally, tee } from '../stream/hash.ts'
-import { verified } from '../stream/verify.ts'
 import { zstdEncoders } from '../sys/libzstd-encoder.ts'
 import { pacedStream } from './file.ts'
 import { type TransportOptions, temporaryDirectoryOf } from './options.ts'
+import { outgoingTar, streamOfOutgoing } from './outgoing.ts'
 import { spooled } from './spool.ts'
 
 export interface RecompressOptions extends Operation, Pick<TransportOptions, 'temporaryDirectory'> {
@@ -116,19 +116,22 @@ async function remade(
   files: Bytes[],
 ): Promise<Layer> {
   const { diffId } = layer
-  const tar = verified(layer.uncompressed({ signal }), { digest: diffId, what: `the tar of layer ${diffId}` })
+  const tar = streamOfOutgoing(outgoingTar(layer, { signal }), { signal })
+  const { uncompressed, checkedTar } = layer
+  const same = { diffId, uncompressed, ...(checkedTar && { checkedTar }) }
   const tally = new Tally()
   if (compression === 'none') {
     await drain(abortable(tar, signal), tally)
     const descriptor = { mediaType: mediaTypes.ociLayer, digest: diffId, size: tally.size }
-    return { ...layer, descriptor, compressed: (operation) => layer.uncompressed(operation) }
+    return { ...same, descriptor, compressed: (operation) => layer.uncompressed(operation) }
   }
   const directory = temporaryDirectoryOf(options)
   const blob = tee(compressed(tar, compression, { ...compressor, signal }), tally)
   const file = await spooled(blob, { directory, what: `${compression} of ${diffId}`, signal, onProgress })
   files.push(file)
   const descriptor = { mediaType: mediaTypeOf(compression), digest: tally.digest(), size: tally.size }
-  return { ...layer, descriptor, compressed: (operation) => pacedStream(() => slice(file, 0, file.size), operation) }
+  const atRest = () => slice(file, 0, file.size)
+  return { ...same, descriptor, compressed: (operation) => pacedStream(atRest, operation), atRest }
 }
 
 async function found(layer: Layer, { signal }: Operation): Promise<Compression> {

@@ -2,9 +2,10 @@ import fs from 'node:fs'
 import { join } from 'node:path'
 import { PlyError } from '../model/errors.ts'
 import type { Operation } from '../model/operation.ts'
-import { abortable } from '../stream/abort.ts'
+import { abortable, untilAborted } from '../stream/abort.ts'
 import type { ByteStream, Bytes } from '../stream/bytes.ts'
 import { withPath } from '../sys/system-error.ts'
+import { pieceSize } from './outgoing.ts'
 
 export interface SpoolOptions extends Operation {
   readonly directory: string
@@ -24,13 +25,33 @@ export async function spooled(
 ): Promise<Bytes> {
   const file = nameless(directory)
   try {
-    let size = 0
-    for await (const chunk of abortable(stream, signal)) {
-      await file.write(chunk, size)
-      size += chunk.length
-      onProgress?.({ what, done: size })
+    // While one buffer is being written, the other one is filled: whoever makes the stream need not wait for the disk.
+    let [filling, other] = [Buffer.allocUnsafeSlow(pieceSize), Buffer.allocUnsafeSlow(pieceSize)]
+    let filled = 0
+    let written = 0
+    let pending: Promise<void> | undefined
+    const flush = async () => {
+      if (pending !== undefined) await untilAborted(pending, signal)
+      pending = file.write(filling.subarray(0, filled), written)
+      // It may fail before anybody waits for it.
+      pending.catch(() => {})
+      written += filled
+      filled = 0
+      ;[filling, other] = [other, filling]
     }
-    return file.bytes(size)
+    for await (const chunk of abortable(stream, signal)) {
+      for (let at = 0; at < chunk.length; ) {
+        const part = chunk.subarray(at, at + pieceSize - filled)
+        filling.set(part, filled)
+        filled += part.length
+        at += part.length
+        if (filled === pieceSize) await flush()
+      }
+      onProgress?.({ what, done: written + filled })
+    }
+    await flush()
+    await untilAborted(pending!, signal)
+    return file.bytes(written)
   } catch (error) {
     file.close()
     throw error

@@ -6,11 +6,10 @@ import type { Descriptor } from '../model/documents.ts'
 import { codeOf } from '../model/errors.ts'
 import { badDocument } from '../model/json.ts'
 import { checkAborted, type Operation } from '../model/operation.ts'
-import type { ByteStream } from '../stream/bytes.ts'
-import { memoryBytes, streamOf } from '../stream/bytes.ts'
-import { verified } from '../stream/verify.ts'
+import { memoryBytes } from '../stream/bytes.ts'
 import { onDisk } from './disk-errors.ts'
 import { kindAt } from './file.ts'
+import { type Outgoing, outgoingBlob } from './outgoing.ts'
 import { StagedFile } from './staged-file.ts'
 
 /** One blob of an image and where its bytes come from. */
@@ -18,7 +17,7 @@ export interface OutgoingBlob {
   readonly digest: Digest
   /** Bytes. */
   readonly size: number
-  content(operation: Operation): ByteStream
+  content(operation: Operation): Outgoing
 }
 
 /** Everything an image consists of, each blob once: layers base first, config, manifest. */
@@ -28,7 +27,7 @@ export function blobsOf(image: Image): OutgoingBlob[] {
     ...image.layers.map((layer) => ({
       digest: layer.descriptor.digest,
       size: layer.descriptor.size,
-      content: (operation: Operation) => layer.compressed(operation),
+      content: (operation: Operation) => outgoingBlob(layer, operation),
     })),
     inMemory(config, image.rawConfig),
     inMemory(image.descriptor, image.rawManifest),
@@ -39,7 +38,7 @@ export function blobsOf(image: Image): OutgoingBlob[] {
 function inMemory({ digest }: Descriptor, bytes: Uint8Array): OutgoingBlob {
   // An image may come from code of the caller's; what is written under a digest has that digest.
   if (digestOf(bytes) !== digest) throw badDocument(`image document ${digest}`, `its bytes hash to ${digestOf(bytes)}`)
-  return { digest, size: bytes.length, content: () => streamOf(memoryBytes(bytes)) }
+  return { digest, size: bytes.length, content: () => ({ is: 'at rest', bytes: memoryBytes(bytes), claim: undefined }) }
 }
 
 /** Where each blob of a directory belongs. */
@@ -111,9 +110,8 @@ export class StagedBlobs implements AsyncDisposable {
       if (this.#staged.has(digest) || (kindAt(there) === 'file' && fs.statSync(there).size === size)) continue
       const path = join(this.#folder, hexOf(digest))
       await using file = await StagedFile.open(path)
-      const checked = verified(content(operation), { digest, size, what: `blob ${digest}` })
-      await file.writeAll(checked, { ...operation, what: digest, total: size })
-      await file.publish()
+      await file.writeOutgoing(content(operation), { ...operation, what: digest, total: size })
+      await file.publish(operation)
       this.#staged.set(digest, path)
     }
   }

@@ -2,11 +2,25 @@ import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { codeOf, PlyError } from '../model/errors.ts'
-import type { Operation } from '../model/operation.ts'
-import { abortable } from '../stream/abort.ts'
-import type { ByteStream } from '../stream/bytes.ts'
+import { checkAborted, type Operation } from '../model/operation.ts'
+import { abortable, untilAborted } from '../stream/abort.ts'
+import type { ByteStream, Bytes } from '../stream/bytes.ts'
+import { checkOf, verified } from '../stream/verify.ts'
 import { withPath } from '../sys/system-error.ts'
 import { kindAt } from './file.ts'
+import { type Outgoing, pieceSize } from './outgoing.ts'
+
+/** What is written to a file, for progress. */
+export interface Writing extends Operation {
+  readonly what: string
+  /** Bytes, where somebody knows. */
+  readonly total?: number | undefined
+}
+
+/** Most blobs of an image are documents: they need no large buffers. */
+const smallPiece = 64 << 10
+/** Bytes after which the disk is set to work. */
+const syncedEvery = 64 << 20
 
 /**
  * A file on its way to a name. It is written beside its target under a temporary name; `publish` syncs it and renames
@@ -18,6 +32,11 @@ export class StagedFile implements AsyncDisposable {
   #file: fs.promises.FileHandle | undefined
   #position = 0
   #there = true
+  #synced = 0
+  #syncing: Promise<void> | undefined
+  #failure: unknown
+  /** One is filled while the other one is written. */
+  #buffers: readonly Buffer[] = []
 
   private constructor(target: string, temporary: string, file: fs.promises.FileHandle) {
     this.#target = target
@@ -52,17 +71,65 @@ export class StagedFile implements AsyncDisposable {
   }
 
   /** Answers how many bytes there were. */
-  async writeAll(
-    stream: ByteStream,
-    operation: Operation & { readonly what: string; readonly total?: number },
-  ): Promise<number> {
-    const { signal, onProgress, what, total } = operation
+  async writeAll(stream: ByteStream, writing: Writing): Promise<number> {
     const start = this.#position
-    for await (const chunk of abortable(stream, signal)) {
-      await this.write(chunk)
-      onProgress?.({ what, done: this.#position - start, ...(total !== undefined && { total }) })
+    for await (const chunk of abortable(stream, writing.signal)) {
+      await untilAborted(this.write(chunk), writing.signal)
+      report(writing, this.#position - start)
     }
     return this.#position - start
+  }
+
+  /** Writes what is going out, making sure of it: what was checked is what is written. Answers how many bytes there were. */
+  async writeOutgoing(outgoing: Outgoing, writing: Writing): Promise<number> {
+    const { claim } = outgoing
+    if (outgoing.is === 'flowing') return this.writeAll(verified(outgoing.stream, outgoing.claim), writing)
+    const check = claim && checkOf(claim)
+    try {
+      const size = await this.#copy(outgoing.bytes, writing, check)
+      check?.end()
+      return size
+    } finally {
+      outgoing.bytes.close()
+    }
+  }
+
+  /** Copies bytes at rest. */
+  async writeBytes(bytes: Bytes, writing: Writing): Promise<number> {
+    return this.#copy(bytes, writing)
+  }
+
+  /** A piece is read and looked at while the one before it is being written, from the memory that it was read into. */
+  async #copy(bytes: Bytes, writing: Writing, check?: { write(chunk: Uint8Array): void } | undefined): Promise<number> {
+    const { signal } = writing
+    const start = this.#position
+    const [one, two] = this.#buffersFor(bytes.size)
+    let filling = one
+    let pending: Promise<void> | undefined
+    for (let at = 0; at < bytes.size; ) {
+      checkAborted(signal)
+      const got = bytes.read(filling!.subarray(0, bytes.size - at), at)
+      if (got === 0) break
+      const piece = filling!.subarray(0, got)
+      check?.write(piece)
+      if (pending !== undefined) await untilAborted(pending, signal)
+      pending = this.#writeAt(piece, this.#position)
+      // It may fail before anybody waits for it.
+      pending.catch(() => {})
+      this.#position += got
+      at += got
+      filling = filling === one ? two : one
+      report(writing, this.#position - start)
+    }
+    if (pending !== undefined) await untilAborted(pending, signal)
+    return this.#position - start
+  }
+
+  #buffersFor(size: number): readonly Buffer[] {
+    if (size <= smallPiece) return [Buffer.allocUnsafe(size), Buffer.alloc(0)]
+    if (this.#buffers.length === 0)
+      this.#buffers = [Buffer.allocUnsafeSlow(pieceSize), Buffer.allocUnsafeSlow(pieceSize)]
+    return this.#buffers
   }
 
   /** Replaces bytes that were written before. */
@@ -72,19 +139,42 @@ export class StagedFile implements AsyncDisposable {
 
   async #writeAt(chunk: Uint8Array, position: number): Promise<void> {
     try {
+      if (this.#failure !== undefined) throw this.#failure
+      const file = this.#file!
       for (let at = 0; at < chunk.length; ) {
-        const { bytesWritten } = await this.#file!.write(chunk, at, chunk.length - at, position + at)
+        const { bytesWritten } = await file.write(chunk, at, chunk.length - at, position + at)
         at += bytesWritten
       }
     } catch (error) {
       throw withPath(error, this.#target)
     }
+    if (position + chunk.length - this.#synced >= syncedEvery) this.#startSync(position)
   }
 
-  async publish(): Promise<void> {
+  /** The disk begins with what it has been given: otherwise all of it is waited for at the end. */
+  #startSync(position: number): void {
+    if (this.#syncing !== undefined || this.#file === undefined) return
+    this.#synced = position
+    this.#syncing = this.#file.datasync().then(
+      () => {
+        this.#syncing = undefined
+      },
+      (error) => {
+        // The disk tells of a failure once, and the last sync may be told of none.
+        this.#failure ??= error
+        this.#syncing = undefined
+      },
+    )
+  }
+
+  /** An abort ends the waiting, not the syncing. @throws PLY_ABORTED, ENOSPC, EIO … */
+  async publish({ signal }: Operation = {}): Promise<void> {
     if (this.#file === undefined) return
     try {
-      await this.#file.sync()
+      await untilAborted(this.#file.sync(), signal)
+      if (this.#syncing !== undefined) await untilAborted(this.#syncing, signal)
+      if (this.#failure !== undefined) throw this.#failure
+      checkAborted(signal)
       await this.#close()
       await fs.promises.rename(this.#temporary, this.#target)
       this.#there = false
@@ -112,6 +202,10 @@ export class StagedFile implements AsyncDisposable {
     this.#file = undefined
     await file?.close()
   }
+}
+
+function report({ onProgress, what, total }: Writing, done: number): void {
+  onProgress?.({ what, done, ...(total !== undefined && { total }) })
 }
 
 /** Makes the names in a directory durable. */

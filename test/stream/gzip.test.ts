@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
-import { crc32, gunzipSync, gzipSync } from 'node:zlib'
+import { createHash } from 'node:crypto'
+import { constants, crc32, deflateRawSync, gunzipSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { compressed, decompressed } from '../../src/stream/compression.ts'
@@ -189,3 +190,21 @@ function headerDamaged(stream: Buffer): Buffer {
   copy[4]! ^= 1
   return copy
 }
+
+test('E-13: what is made with gzip is each block of 1 MiB deflated by itself, with the 32 KiB before it as its dictionary', async () => {
+  const noise = createHash('sha512').update('seed').digest()
+  const parts = Array.from({ length: 60_000 }, (_, i) => (i % 3 === 0 ? noise.subarray(i % 60) : `line ${i * 7919}\n`))
+  const content = Buffer.concat(parts.map((part) => Buffer.from(part)))
+  for (const size of [0, 1, 1 << 20, (1 << 20) + 1, 2 << 20, content.length]) {
+    const wanted: Buffer[] = []
+    for (let at = 0; at < size || at === 0; at += 1 << 20) {
+      const block = content.subarray(at, Math.min(size, at + (1 << 20)))
+      const dictionary = at > 0 && { dictionary: content.subarray(at - (32 << 10), at) }
+      const finishFlush = at + (1 << 20) < size ? constants.Z_SYNC_FLUSH : constants.Z_FINISH
+      wanted.push(deflateRawSync(block, { level: 4, memLevel: 8, chunkSize: 256 << 10, finishFlush, ...dictionary }))
+    }
+    const made = await bytesIn(gzipped(inChunks(content.subarray(0, size), 300_000)))
+    expect(made.subarray(10, -8).equals(Buffer.concat(wanted)), `${size}`).toBe(true)
+    expect(gunzipSync(made).equals(content.subarray(0, size))).toBe(true)
+  }
+})
