@@ -29,6 +29,10 @@ export interface Stat extends Attributes {
   /** Device numbers of `character` and `block`; 0 for the rest. */
   readonly major: number
   readonly minor: number
+  /** Access time in nanoseconds since the epoch, where it is another than `mtime`. */
+  readonly atime?: bigint
+  /** Time of the last change of anything, in nanoseconds since the epoch, where it is another than `mtime`. */
+  readonly ctime?: bigint
 }
 
 /** Attributes of a directory that no entry describes (layer-semantics, section 1). */

@@ -1,6 +1,6 @@
 import type { ByteString } from '../model/bytes.ts'
 import type { Tree } from '../stack/tree.ts'
-import type { AttributeChange, Creation, Upper, WritableBytes } from './upper.ts'
+import type { AttributeChange, Creation, Room, Upper, WritableBytes } from './upper.ts'
 
 /**
  * The resolver over lower views and an upper. Reading is that of any `Tree`; writing copies up first.
@@ -33,7 +33,18 @@ export interface WritableUnion extends Tree {
    * it: the modify time that writing gives a file is stored then, or at `sync`. @throws EISDIR, EINVAL
    */
   writer(ino: number, options?: { readonly truncate?: boolean }): WritableBytes
+  /**
+   * A new file without a name (`O_TMPFILE`), open for writing; `directory` is the one that it was asked for in. While it is open,
+   * every verb takes its number, and `link` gives it a name, unless it was made `exclusive`. It is gone when it is closed without one.
+   */
+  unnamed(
+    directory: number,
+    creation: Creation & { readonly kind: 'file' },
+    options?: { readonly exclusive?: boolean },
+  ): { readonly ino: number; readonly content: WritableBytes }
   sync(): void
+  /** Room on what the upper is stored on. */
+  room(): Room
 
   /**
    * The inode of the lower tree that stands unchanged behind this number, with everything under it: `undefined` once

@@ -20,7 +20,38 @@ export interface Creation extends Attributes {
 }
 
 /** A changed attribute set; what is absent stays. */
-export type AttributeChange = Partial<Attributes>
+export interface AttributeChange extends Partial<Attributes> {
+  /** Access time in nanoseconds since the epoch; absent on what nobody ever gave one: then it is the modify time. */
+  readonly atime?: bigint
+}
+
+/** What `fallocate(2)` can be asked for (`FALLOC_FL_…`); none of them but `extend` changes the size. */
+export type Allocation =
+  /** Room for the range, and the size grows to its end. */
+  | 'extend'
+  /** Room for the range beyond the size too (`KEEP_SIZE`). */
+  | 'reserve'
+  /** The range becomes a hole (`PUNCH_HOLE`). */
+  | 'punch'
+  /** The range reads as zeros; what of it lies beyond the size is room (`ZERO_RANGE`, `KEEP_SIZE`). */
+  | 'zero'
+
+/** Where a moved inode stands afterwards, if it is a directory: see `Upper.rename`. */
+export interface Standing {
+  readonly redirect?: ByteString
+  readonly opaque?: boolean
+}
+
+/** Room on what an upper is stored on, as `statfs(2)` tells it: sizes in bytes. */
+export interface Room {
+  readonly blockSize: number
+  readonly size: bigint
+  readonly free: bigint
+  /** What of it ordinary users may take. */
+  readonly available: bigint
+  readonly inodes: bigint
+  readonly freeInodes: bigint
+}
 
 /**
  * Content that can be written. Positions and sizes are bytes; writing past the end leaves a hole that reads as zeros.
@@ -31,6 +62,8 @@ export interface WritableBytes extends Bytes {
   readonly size: number
   write(from: Uint8Array, position: number): number
   truncate(size: number): void
+  /** @throws EOPNOTSUPP where the disk cannot, EFBIG, ENOSPC */
+  allocate(what: Allocation, position: number, length: number): void
   /** Returns when the content is on the disk. */
   sync(): void
 }
@@ -96,6 +129,17 @@ export interface Upper extends LayerView {
     toName: ByteString,
     options: { readonly leave: 'nothing' | 'whiteout'; readonly redirect?: ByteString; readonly opaque?: boolean },
   ): void
+  /**
+   * Swaps two names that are both in this upper, in one step. `first` is where what stood at the first name now stands, `second` the
+   * other.
+   */
+  exchange(
+    directory: number,
+    name: ByteString,
+    toDirectory: number,
+    toName: ByteString,
+    standing: { readonly first: Standing; readonly second: Standing },
+  ): void
   /** Takes a name out of the upper (a directory with only whiteouts in it goes with them); what is below shows again. */
   forget(directory: number, name: ByteString): void
   /** Puts a whiteout at a name, in place of whatever the upper has there (of a directory: only with nothing but whiteouts in it). */
@@ -107,6 +151,25 @@ export interface Upper extends LayerView {
   setXattr(ino: number, name: ByteString, value: Uint8Array | undefined): void
   /** Content for writing. Stays usable when the last name goes. The caller closes it. */
   writer(ino: number): WritableBytes
+
+  /**
+   * A file without a name (`O_TMPFILE`): a number, and content that is gone when it is closed, unless it was adopted before. Nobody
+   * else sees it: `has` says no.
+   */
+  unnamed(): { readonly ino: number; readonly content: WritableBytes }
+  /**
+   * Gives a file of `unnamed` a name where this upper has nothing or a whiteout, which it replaces in the same step. The content
+   * stays usable, as one of `writer`.
+   */
+  adopt(
+    directory: number,
+    name: ByteString,
+    file: { readonly ino: number; readonly content: WritableBytes },
+    creation: Creation & { readonly kind: 'file' },
+  ): void
+
+  /** Room on what this upper is stored on. */
+  room(): Room
 
   /** Returns when everything changed so far is on the disk. */
   sync(): void
