@@ -3,7 +3,10 @@ import type { Digest } from '../model/digest.ts'
 import { type Attributes, defaultDirectory, type Kind, noXattrs, type Xattrs } from '../model/entry.ts'
 import type { ByteSink } from '../stream/bytes.ts'
 import { InodeColumns } from './columns.ts'
+import type { Listing } from './content.ts'
 import type { Device, Extent, ExternalLink, InodeFacts, NewInode, SpillSegments } from './format.ts'
+import type { InodeRow } from './inode-row.ts'
+import type { Index } from './reader.ts'
 import { unrepresentable } from './refusal.ts'
 import { writeIndex } from './writer.ts'
 import { XattrSets } from './xattr-sets.ts'
@@ -35,7 +38,7 @@ export class IndexBuilder {
   readonly #columns = new InodeColumns()
   readonly #xattrs = new XattrSets()
   readonly #targets = new Map<number, ByteString>()
-  readonly #children = new Map<number, Map<ByteString, number>>()
+  readonly #children = new Map<number, Map<ByteString, number> | Listing>()
   /** By directory, then name: a name is either here or among the children. */
   readonly #links = new Map<number, Map<ByteString, ByteString>>()
   readonly #dropped: { readonly id: number; readonly name: ByteString }[] = []
@@ -61,6 +64,19 @@ export class IndexBuilder {
     this.#fill(id, fresh)
   }
 
+  /**
+   * Adds an inode that stands in another index, without its names: its numbers as `row` has them by now, its attributes and
+   * target as they stand there.
+   */
+  copy(row: InodeRow, from: Index, ino: number): number {
+    const xattrs = row.hasXattrs ? this.#addXattrs(this.#columns.count, from.xattrs(ino)) : 0
+    const id = this.#columns.adopt(row, xattrs)
+    const kind = this.#columns.kind(id)
+    if (kind === 'directory') this.#children.set(id, new Map())
+    else if (kind === 'symlink') this.#targets.set(id, from.readlink(ino))
+    return id
+  }
+
   /** Moves the content of a file. */
   setExtent(id: number, extent: Extent): void {
     this.#columns.setExtent(id, extent)
@@ -73,6 +89,16 @@ export class IndexBuilder {
     this.#directory(directory).set(name, inode)
   }
 
+  /**
+   * Enters all names of a directory that has none yet: in byte order, none twice. Nothing is looked up or sorted for them.
+   * @throws PLY_UNREPRESENTABLE as `enter` does
+   */
+  fill(directory: number, names: readonly ByteString[], inodes: readonly number[]): void {
+    for (const name of names) checkName(name)
+    if (this.#directory(directory).size > 0) throw new TypeError('only a directory without names is filled')
+    this.#children.set(directory, { names, inodes })
+  }
+
   /** Takes a name away, if it is there. */
   remove(directory: number, name: ByteString): void {
     this.#directory(directory).delete(name)
@@ -80,12 +106,12 @@ export class IndexBuilder {
   }
 
   child(directory: number, name: ByteString): number | undefined {
-    return this.#children.get(directory)?.get(name)
+    return this.#named(directory)?.get(name)
   }
 
   /** In the order of entering. */
   children(directory: number): Iterable<[ByteString, number]> {
-    return (this.#children.get(directory) ?? noChildren).entries()
+    return (this.#named(directory) ?? noChildren).entries()
   }
 
   kind(id: number): Kind {
@@ -173,9 +199,17 @@ export class IndexBuilder {
   }
 
   #directory(id: number): Map<ByteString, number> {
-    const children = this.#children.get(id)
+    const children = this.#named(id)
     if (!children) throw unrepresentable(`inode ${id}`, 'only a directory has names in it')
     return children
+  }
+
+  #named(directory: number): Map<ByteString, number> | undefined {
+    const children = this.#children.get(directory)
+    if (children === undefined || children instanceof Map) return children
+    const named = new Map(children.names.map((name, i) => [name, children.inodes[i]!]))
+    this.#children.set(directory, named)
+    return named
   }
 }
 

@@ -1,5 +1,6 @@
 import { type Kind, typeBits } from '../model/entry.ts'
 import type { Extent, InodeFacts, NewInode } from './format.ts'
+import type { InodeRow } from './inode-row.ts'
 import { unrepresentable } from './refusal.ts'
 
 /** Bits of the facts of an inode, as the trailer stores them. */
@@ -29,7 +30,9 @@ export class InodeColumns {
   mode = new Uint16Array(64)
   uid = new Uint32Array(64)
   gid = new Uint32Array(64)
-  seconds = new BigInt64Array(64)
+  /** The 64 bits of the seconds. */
+  secondsLow = new Uint32Array(64)
+  secondsHigh = new Uint32Array(64)
   nanoseconds = new Uint32Array(64)
   size = new Float64Array(64)
   /** Files: start block in the device, or `noBlock`. Devices: the encoded number. */
@@ -41,6 +44,11 @@ export class InodeColumns {
   layer = new Uint16Array(64)
   /** -1: no entry describes the inode. */
   header = new Float64Array(64)
+  /** The time that was taken apart last: much of an archive has the time of its neighbour. */
+  #time: bigint | undefined
+  #timeLow = 0
+  #timeHigh = 0
+  #timeRest = 0
 
   add(fresh: NewInode, xattrs: number): number {
     const row = this.count
@@ -54,18 +62,13 @@ export class InodeColumns {
   set(row: number, fresh: NewInode, xattrs: number): void {
     const { kind, uid, gid, mtime } = fresh
     if (uid >>> 0 !== uid || gid >>> 0 !== gid) throw unrepresentable(`owner ${uid}:${gid}`, 'not a 32-bit number')
-    let seconds = mtime / 1_000_000_000n
-    let nanoseconds = Number(mtime % 1_000_000_000n)
-    if (nanoseconds < 0) {
-      nanoseconds += 1_000_000_000
-      seconds -= 1n
-    }
-    if (BigInt.asIntN(64, seconds) !== seconds) throw unrepresentable(`time ${mtime}`, 'beyond 64-bit seconds')
+    if (mtime !== this.#time) this.#takeApart(mtime)
     this.mode[row] = typeBits[kind] | (kind === 'symlink' ? 0o777 : fresh.mode & 0o7777)
     this.uid[row] = uid
     this.gid[row] = gid
-    this.seconds[row] = seconds
-    this.nanoseconds[row] = nanoseconds
+    this.secondsLow[row] = this.#timeLow
+    this.secondsHigh[row] = this.#timeHigh
+    this.nanoseconds[row] = this.#timeRest
     this.size[row] = kind === 'file' ? fileSize(fresh) : kind === 'symlink' ? (fresh.target ?? '').length : 0
     this.device[row] = 0
     this.place[row] = noBlock
@@ -78,12 +81,38 @@ export class InodeColumns {
     if (fresh.facts) this.setFacts(row, fresh.facts)
   }
 
+  /** Adds what another index had. */
+  adopt(inode: InodeRow, xattrs: number): number {
+    const row = this.count
+    if (row === this.mode.length) this.#grow()
+    this.mode[row] = inode.mode
+    this.uid[row] = inode.uid
+    this.gid[row] = inode.gid
+    this.secondsLow[row] = inode.secondsLow
+    this.secondsHigh[row] = inode.secondsHigh
+    this.nanoseconds[row] = inode.nanoseconds
+    this.size[row] = inode.size
+    this.place[row] = inode.place
+    this.device[row] = inode.device
+    this.xattrs[row] = xattrs
+    this.flags[row] = inode.flags
+    this.layer[row] = inode.layer
+    this.header[row] = inode.header
+    this.count++
+    return row
+  }
+
   kind(row: number): Kind {
     return kindOfMode(this.mode[row]!)!
   }
 
+  isDirectory(row: number): boolean {
+    return this.mode[row]! >> 12 === typeBits.directory >> 12
+  }
+
   mtime(row: number): bigint {
-    return this.seconds[row]! * 1_000_000_000n + BigInt(this.nanoseconds[row]!)
+    const seconds = (BigInt(this.secondsHigh[row]! | 0) << 32n) | BigInt(this.secondsLow[row]!)
+    return seconds * 1_000_000_000n + BigInt(this.nanoseconds[row]!)
   }
 
   facts(row: number): InodeFacts {
@@ -92,11 +121,10 @@ export class InodeColumns {
 
   setFacts(row: number, facts: Partial<InodeFacts>): void {
     let flags = this.flags[row]!
-    for (const name of ['implied', 'ghost', 'opaque', 'whiteout'] as const) {
-      const value = facts[name]
-      if (value !== undefined) flags = value ? flags | factBits[name] : flags & ~factBits[name]
-    }
-    this.flags[row] = flags
+    flags = withBit(flags, factBits.implied, facts.implied)
+    flags = withBit(flags, factBits.ghost, facts.ghost)
+    flags = withBit(flags, factBits.opaque, facts.opaque)
+    this.flags[row] = withBit(flags, factBits.whiteout, facts.whiteout)
     if (facts.layer !== undefined) {
       if (facts.layer >= 0xffff) throw unrepresentable(`layer ${facts.layer}`, 'an index holds at most 65,535 layers')
       this.layer[row] = facts.layer
@@ -115,12 +143,27 @@ export class InodeColumns {
     this.device[row] = extent.device
   }
 
+  #takeApart(mtime: bigint): void {
+    let seconds = mtime / 1_000_000_000n
+    let nanoseconds = Number(mtime % 1_000_000_000n)
+    if (nanoseconds < 0) {
+      nanoseconds += 1_000_000_000
+      seconds -= 1n
+    }
+    if (BigInt.asIntN(64, seconds) !== seconds) throw unrepresentable(`time ${mtime}`, 'beyond 64-bit seconds')
+    this.#timeLow = Number(BigInt.asUintN(32, seconds))
+    this.#timeHigh = Number(BigInt.asUintN(32, seconds >> 32n))
+    this.#timeRest = nanoseconds
+    this.#time = mtime
+  }
+
   #grow(): void {
     const length = this.mode.length * 2
     this.mode = grown(this.mode, new Uint16Array(length))
     this.uid = grown(this.uid, new Uint32Array(length))
     this.gid = grown(this.gid, new Uint32Array(length))
-    this.seconds = grown(this.seconds, new BigInt64Array(length))
+    this.secondsLow = grown(this.secondsLow, new Uint32Array(length))
+    this.secondsHigh = grown(this.secondsHigh, new Uint32Array(length))
     this.nanoseconds = grown(this.nanoseconds, new Uint32Array(length))
     this.size = grown(this.size, new Float64Array(length))
     this.place = grown(this.place, new Uint32Array(length))
@@ -156,6 +199,10 @@ export function majorOf(encoded: number): number {
 
 export function minorOf(encoded: number): number {
   return (encoded & 0xff) | ((encoded >>> 12) & ~0xff)
+}
+
+function withBit(flags: number, bit: number, value: boolean | undefined): number {
+  return value === undefined ? flags : value ? flags | bit : flags & ~bit
 }
 
 function fileSize(fresh: NewInode): number {

@@ -1,6 +1,7 @@
 import type { ByteString } from '../model/bytes.ts'
 import { type Kind, typeBits } from '../model/entry.ts'
 import { blockSize } from './superblock.ts'
+import type { Walk } from './walk.ts'
 
 export const direntSize = 12
 
@@ -47,23 +48,24 @@ export function packNames(
   block(from, end, used)
 }
 
-/** Writes one directory block; the buffer there must be zero. `nid` and `mode` answer by index. */
+/** Writes one directory block, of the names from..to; the buffer there must be zero. `nids` and `modes` are by inode. */
 export function encodeBlock(
   into: Buffer,
+  view: DataView,
   at: number,
-  names: readonly ByteString[],
+  { names, members }: Pick<Walk, 'names' | 'members'>,
   from: number,
   to: number,
-  nid: (index: number) => number,
-  type: (index: number) => number,
+  nids: Uint32Array,
+  modes: Uint16Array,
 ): void {
   let nameAt = (to - from) * direntSize
   for (let i = from, entry = at; i < to; i++, entry += direntSize) {
     const name = names[i]!
-    into.writeUInt32LE(nid(i), entry)
-    into[entry + 8] = nameAt & 0xff
-    into[entry + 9] = nameAt >> 8
-    into[entry + 10] = type(i)
+    const inode = members[i]!
+    view.setUint32(entry, nids[inode]!, true)
+    view.setUint16(entry + 8, nameAt, true)
+    into[entry + 10] = direntType(modes[inode]!)
     for (let k = 0; k < name.length; k++) into[at + nameAt + k] = name.charCodeAt(k)
     nameAt += name.length
   }

@@ -1,5 +1,6 @@
 import { decodeFacts } from './columns.ts'
 import type { InodeFacts } from './format.ts'
+import type { InodeRow } from './inode-row.ts'
 import type { Pages } from './pages.ts'
 import type { Fail } from './refusal.ts'
 import { factSize } from './trailer.ts'
@@ -35,6 +36,14 @@ export class FactTable {
   header(nid: number): number {
     const page = this.#pages.view(this.#find(nid), factSize)
     return headerIn(page, this.#pages.offset)
+  }
+
+  load(nid: number, row: InodeRow): void {
+    const page = this.#pages.view(this.#find(nid), factSize)
+    const { offset } = this.#pages
+    row.flags = page[offset + 4]!
+    row.layer = page.readUInt16LE(offset + 6)
+    row.header = headerIn(page, offset)
   }
 
   facts(nid: number): InodeFacts {

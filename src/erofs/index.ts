@@ -7,6 +7,7 @@
 export { IndexBuilder, type WriteOptions } from './builder.ts'
 export { factBits, maxFileSize } from './columns.ts'
 export type { Device, Extent, ExternalLink, IndexEntry, InodeFacts, NewInode, SpillSegments } from './format.ts'
+export { InodeRow } from './inode-row.ts'
 export type { OverlayData } from './overlay-data.ts'
 export { pageSize } from './page-output.ts'
 export { Index, type IndexOptions } from './reader.ts'

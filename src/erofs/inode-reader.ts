@@ -5,6 +5,7 @@ import { kindOfMode, majorOf, minorOf, noBlock } from './columns.ts'
 import type { Directory } from './directories.ts'
 import type { Device, Extent } from './format.ts'
 import { chunked, chunkIndexes, flat, inlineTail } from './inode.ts'
+import type { InodeRow } from './inode-row.ts'
 import { inodeSize, roundUp } from './layout.ts'
 import type { Pages } from './pages.ts'
 import type { Fail } from './refusal.ts'
@@ -23,6 +24,9 @@ export class InodeReader {
   #at = 0
   #buffer: Buffer = Buffer.alloc(0)
   #offset = 0
+  /** Where the content of the file located last lies. */
+  #block = noBlock
+  #device = 0
 
   constructor(pages: Pages, start: number, end: number, devices: readonly Device[], fail: Fail) {
     this.#pages = pages
@@ -58,6 +62,28 @@ export class InodeReader {
     }
   }
 
+  /** Everything but the facts. */
+  load(nid: number, row: InodeRow): void {
+    const kind = this.#open(nid)
+    const buffer = this.#buffer
+    const o = this.#offset
+    row.hasXattrs = buffer.readUInt16LE(o + 2) !== 0
+    row.mode = buffer.readUInt16LE(o + 4)
+    row.uid = buffer.readUInt32LE(o + 24)
+    row.gid = buffer.readUInt32LE(o + 28)
+    row.secondsLow = buffer.readUInt32LE(o + 32)
+    row.secondsHigh = buffer.readUInt32LE(o + 36)
+    row.nanoseconds = buffer.readUInt32LE(o + 40)
+    row.links = buffer.readUInt32LE(o + 44)
+    row.size = kind === 'file' || kind === 'symlink' ? this.#size() : 0
+    row.place = kind === 'character' || kind === 'block' ? buffer.readUInt32LE(o + 16) : noBlock
+    row.device = 0
+    if (kind !== 'file' || row.size === 0) return
+    this.#locate(nid, row.size)
+    row.place = this.#block
+    row.device = this.#device
+  }
+
   /** @throws EINVAL if it is no symlink. */
   readlink(nid: number): ByteString {
     if (this.#open(nid) !== 'symlink') throw new PlyError('EINVAL', { syscall: 'readlink' })
@@ -83,18 +109,23 @@ export class InodeReader {
     if (kind !== 'file') throw new PlyError(kind === 'directory' ? 'EISDIR' : 'EINVAL', { syscall: 'read' })
     const size = this.#size()
     if (size === 0) return undefined
+    this.#locate(nid, size)
+    return this.#block === noBlock ? undefined : { device: this.#device, offset: this.#block * blockSize }
+  }
+
+  /** Where the content of the file that is open begins. */
+  #locate(nid: number, size: number): void {
     const format = this.#buffer.readUInt32LE(this.#offset + 16)
     const sensible = this.#layout() === chunked && (format & ~31) === chunkIndexes && size <= 2 ** ((format & 31) + 9)
     if (!sensible) this.#fail(`file ${nid} makes no sense`)
     const at = this.#at + roundUp(inodeSize + this.#xattrSize(), 8)
     this.#check(at, 8)
-    const block = this.#pages.u32(at + 4)
-    if (block === noBlock) return undefined
-    const device = (this.#pages.u32(at) >>> 16) - 1
-    const offset = block * blockSize
-    const whole = this.#devices[device]
-    if (!whole || offset + size > whole.size) this.#fail(`file ${nid} lies outside of its tar`)
-    return { device, offset }
+    this.#block = this.#pages.u32(at + 4)
+    this.#device = 0
+    if (this.#block === noBlock) return
+    this.#device = (this.#pages.u32(at) >>> 16) - 1
+    const whole = this.#devices[this.#device]
+    if (!whole || this.#block * blockSize + size > whole.size) this.#fail(`file ${nid} lies outside of its tar`)
   }
 
   /** @throws ENOTDIR */

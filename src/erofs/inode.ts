@@ -1,7 +1,8 @@
 import { noBlock } from './columns.ts'
 import type { IndexContent } from './content.ts'
-import { direntType, encodeBlock } from './dirents.ts'
+import { encodeBlock } from './dirents.ts'
 import { inodeSize, isChunked, type Layout, maxTail, roundUp, tailOf } from './layout.ts'
+import type { PageOutput } from './page-output.ts'
 import { unrepresentable } from './refusal.ts'
 import { blockSize } from './superblock.ts'
 import type { Walk } from './walk.ts'
@@ -15,8 +16,8 @@ export const chunked = 4
 export const chunkIndexes = 0x20
 
 /**
- * Writes one inode with what follows it (xattrs, then an inline tail or the chunk index) into zeroed space; returns
- * how many bytes it takes.
+ * Writes one inode with what follows it (xattrs, then an inline tail or the chunk index) into zeroed space at `at` in the
+ * buffer of the output; returns how many bytes it takes.
  */
 export function encodeInode(
   content: IndexContent,
@@ -24,34 +25,33 @@ export function encodeInode(
   layout: Layout,
   id: number,
   devices: number,
-  into: Buffer,
+  { buffer: into, view }: PageOutput,
   at: number,
 ): number {
   const { columns } = content
-  const mode = columns.mode[id]!
   const kind = columns.kind(id)
   const tail = tailOf(content, walk, id)
   const inline = tail > 0 && tail <= maxTail
   const data = isChunked(content, id)
   const set = columns.xattrs[id]!
   const area = layout.xattrs.sizeOf(set)
-  const nid = layout.nid[id]!
 
-  into.writeUInt16LE(1 | ((inline ? inlineTail : data ? chunked : flat) << 1), at)
-  if (area > 0) into.writeUInt16LE((area - 12) / 4 + 1, at + 2)
-  into.writeUInt16LE(mode, at + 4)
+  view.setUint16(at, 1 | ((inline ? inlineTail : data ? chunked : flat) << 1), true)
+  if (area > 0) view.setUint16(at + 2, (area - 12) / 4 + 1, true)
+  view.setUint16(at + 4, columns.mode[id]!, true)
   const size = kind === 'directory' ? walk.fullBlocks[id]! * blockSize + tail : columns.size[id]!
-  into.writeUInt32LE(size % 2 ** 32, at + 8)
-  into.writeUInt32LE(Math.floor(size / 2 ** 32), at + 12)
+  view.setUint32(at + 8, size, true)
+  view.setUint32(at + 12, size / 2 ** 32, true)
   const union =
     kind === 'character' || kind === 'block' ? columns.place[id]! : data ? chunkFormat(size) : layout.block[id]!
-  into.writeUInt32LE(kind === 'fifo' || kind === 'socket' ? 0 : union, at + 16)
-  into.writeUInt32LE(nid, at + 20)
-  into.writeUInt32LE(columns.uid[id]!, at + 24)
-  into.writeUInt32LE(columns.gid[id]!, at + 28)
-  into.writeBigInt64LE(columns.seconds[id]!, at + 32)
-  into.writeUInt32LE(columns.nanoseconds[id]!, at + 40)
-  into.writeUInt32LE(walk.links[id]!, at + 44)
+  view.setUint32(at + 16, kind === 'fifo' || kind === 'socket' ? 0 : union, true)
+  view.setUint32(at + 20, layout.nid[id]!, true)
+  view.setUint32(at + 24, columns.uid[id]!, true)
+  view.setUint32(at + 28, columns.gid[id]!, true)
+  view.setUint32(at + 32, columns.secondsLow[id]!, true)
+  view.setUint32(at + 36, columns.secondsHigh[id]!, true)
+  view.setUint32(at + 40, columns.nanoseconds[id]!, true)
+  view.setUint32(at + 44, walk.links[id]!, true)
   if (area > 0) layout.xattrs.encode(into, at + inodeSize, set)
 
   const behind = inodeSize + area
@@ -60,17 +60,13 @@ export function encodeInode(
     const device = columns.device[id]!
     if (block !== noBlock && device >= devices) throw unrepresentable(`device ${device}`, `there are ${devices}`)
     const index = roundUp(behind, 8)
-    into.writeUInt16LE(block === noBlock ? 0 : device + 1, at + index + 2)
-    into.writeUInt32LE(block, at + index + 4)
+    view.setUint16(at + index + 2, block === noBlock ? 0 : device + 1, true)
+    view.setUint32(at + index + 4, block, true)
     return index + 8
   }
   if (!inline) return behind
   if (kind === 'symlink') into.write(content.targets.get(id)!, at + behind, 'latin1')
-  else {
-    const nidAt = (index: number) => layout.nid[walk.members[index]!]!
-    const typeAt = (index: number) => direntType(columns.mode[walk.members[index]!]!)
-    encodeBlock(into, at + behind, walk.names, walk.tailStart[id]!, walk.end[id]!, nidAt, typeAt)
-  }
+  else encodeBlock(into, view, at + behind, walk, walk.tailStart[id]!, walk.end[id]!, layout.nid, columns.mode)
   return behind + tail
 }
 

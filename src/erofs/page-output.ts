@@ -15,6 +15,7 @@ export class PageOutput {
   readonly #sink: ByteSink
   /** One page at first, since most layers that are written are small. */
   #buffer = Buffer.alloc(pageSize)
+  #view = viewOf(this.#buffer)
   /** Position in the image of the buffer's first byte; a multiple of the page size. */
   #base = 0
   #used = 0
@@ -25,6 +26,11 @@ export class PageOutput {
 
   get buffer(): Buffer {
     return this.#buffer
+  }
+
+  /** The same bytes, for numbers: a buffer checks each that it writes, and takes four times as long. */
+  get view(): DataView {
+    return this.#view
   }
 
   get position(): number {
@@ -51,6 +57,7 @@ export class PageOutput {
     const fresh = Buffer.alloc(Math.max(capacity, end - base))
     rest.copy(fresh)
     this.#buffer = fresh
+    this.#view = viewOf(fresh)
     this.#base = base
     this.#used = rest.length
     await this.#give(given)
@@ -65,4 +72,8 @@ export class PageOutput {
     for (let at = 0; at < bytes.length; at += pageSize) this.sums.push(crc32(bytes.subarray(at, at + pageSize)))
     if (bytes.length > 0) await this.#sink.write(bytes)
   }
+}
+
+function viewOf({ buffer, byteOffset, length }: Buffer): DataView {
+  return new DataView(buffer, byteOffset, length)
 }

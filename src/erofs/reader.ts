@@ -9,6 +9,7 @@ import { Directories } from './directories.ts'
 import { FactTable } from './fact-table.ts'
 import type { Device, Extent, ExternalLink, IndexEntry, InodeFacts } from './format.ts'
 import { InodeReader } from './inode-reader.ts'
+import type { InodeRow } from './inode-row.ts'
 import { roundUp } from './layout.ts'
 import type { OverlayData } from './overlay-data.ts'
 import { pageSize } from './page-output.ts'
@@ -138,6 +139,12 @@ export class Index {
   /** `undefined` where a file has no bytes in a device: it is empty, or nothing but a hole. @throws EISDIR, EINVAL */
   extent(ino: number): Extent | undefined {
     return this.#inodeReader.extent(ino)
+  }
+
+  /** All of an inode that is a number, in place of what `row` held. */
+  load(ino: number, row: InodeRow): void {
+    this.#inodeReader.load(ino, row)
+    this.#facts.load(ino, row)
   }
 
   facts(ino: number): InodeFacts {

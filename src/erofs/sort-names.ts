@@ -1,12 +1,19 @@
 import type { ByteString } from '../model/bytes.ts'
 import type { Pace } from '../model/pace.ts'
+import type { Listing } from './content.ts'
 
 /** Names that are sorted in one go: a few milliseconds. */
 const run = 1 << 14
 
-/** The names of a directory with `.` and `..`, in byte order; a large one is sorted in runs, with rests between them. */
-export async function sortNames(children: ReadonlyMap<ByteString, unknown>, pace: Pace): Promise<ByteString[]> {
-  const all = [...children.keys(), '.', '..']
+/** What a directory holds, in byte order of the names. */
+export async function listingOf(children: ReadonlyMap<ByteString, number> | Listing, pace: Pace): Promise<Listing> {
+  if ('names' in children) return children
+  const names = await sorted([...children.keys()], pace)
+  return { names, inodes: names.map((name) => children.get(name)!) }
+}
+
+/** A large directory is sorted in runs, with rests between them. */
+async function sorted(all: ByteString[], pace: Pace): Promise<ByteString[]> {
   // Without a comparison function strings are ordered by code unit, which in byte strings is the byte.
   if (all.length <= run) return all.sort()
   let runs: ByteString[][] = []

@@ -45,13 +45,13 @@ async function writeFacts({ columns }: IndexContent, walk: Walk, layout: Layout,
     const start = output.position
     if (!output.fits(start + factSize)) await output.flush(start + factSize)
     const at = output.take(start, start + factSize)
-    const { buffer } = output
-    buffer.writeUInt32LE(layout.nid[id]!, at)
-    buffer[at + 4] = columns.flags[id]!
-    buffer.writeUInt16LE(columns.layer[id]!, at + 6)
+    const { view } = output
+    view.setUint32(at, layout.nid[id]!, true)
+    view.setUint8(at + 4, columns.flags[id]!)
+    view.setUint16(at + 6, columns.layer[id]!, true)
     const header = columns.header[id]!
-    buffer.writeUInt32LE(header < 0 ? 0xffffffff : header % 2 ** 32, at + 8)
-    buffer.writeUInt32LE(header < 0 ? 0xffffffff : Math.floor(header / 2 ** 32), at + 12)
+    view.setUint32(at + 8, header < 0 ? 0xffffffff : header, true)
+    view.setUint32(at + 12, header < 0 ? 0xffffffff : header / 2 ** 32, true)
     if (pace.due()) await pace.rest()
   }
 }

@@ -3,7 +3,7 @@ import type { Pace } from '../model/pace.ts'
 import type { IndexContent } from './content.ts'
 import { packNames } from './dirents.ts'
 import { unrepresentable } from './refusal.ts'
-import { sortNames } from './sort-names.ts'
+import { listingOf } from './sort-names.ts'
 
 /** What is reachable and in which order. Arrays named by `id` are by the builder's numbers. */
 export interface Walk {
@@ -25,6 +25,9 @@ export interface Walk {
   readonly fullBlocks: Uint32Array
 }
 
+/** They have their place among the names. */
+const dots: readonly ByteString[] = ['.', '..']
+
 /**
  * Orders the inodes: a directory's new inodes stand together in byte order of their names, then come its
  * subdirectories, each with everything under it. An inode with several names stands at the first.
@@ -32,7 +35,7 @@ export interface Walk {
 export async function walkContent({ root, columns, children }: IndexContent, pace: Pace): Promise<Walk> {
   const { count } = columns
   let entries = 0
-  for (const directory of children.values()) entries += directory.size + 2
+  for (const own of children.values()) entries += ('names' in own ? own.names.length : own.size) + 2
   const order = new Uint32Array(count)
   const links = new Uint32Array(count)
   const names: ByteString[] = []
@@ -50,27 +53,28 @@ export async function walkContent({ root, columns, children }: IndexContent, pac
   parent[root] = root
   const waiting = [root]
   for (let directory = waiting.pop(); directory !== undefined; directory = waiting.pop()) {
-    const own = children.get(directory)!
+    const { names: own, inodes } = await listingOf(children.get(directory)!, pace)
     const first = names.length
-    const sorted = await sortNames(own, pace)
     start[directory] = first
-    for (const name of sorted) {
-      const at = names.push(name) - 1
-      if (name === '.') members[at] = directory
-      else if (name === '..') members[at] = parent[directory]!
-      else {
-        const id = own.get(name)!
-        members[at] = id
-        const isDirectory = columns.kind(id) === 'directory'
-        if (links[id] === 0) {
-          order[reached++] = id
-          if (isDirectory) {
-            parent[id] = directory
-            links[id] = 2
-          }
-        } else if (isDirectory) throw unrepresentable(JSON.stringify(name), 'a directory has one name')
-        if (isDirectory) links[directory]!++
-        else links[id]!++
+    let dotted = 0
+    for (let i = 0; i <= own.length; i++) {
+      const name = own[i]
+      while (dotted < dots.length && (name === undefined || name > dots[dotted]!)) {
+        members[names.length] = dotted === 0 ? directory : parent[directory]!
+        names.push(dots[dotted++]!)
+      }
+      if (name === undefined) break
+      const id = inodes[i]!
+      members[names.length] = id
+      names.push(name)
+      if (!columns.isDirectory(id)) {
+        if (links[id]!++ === 0) order[reached++] = id
+      } else {
+        if (links[id] !== 0) throw unrepresentable(JSON.stringify(name), 'a directory has one name')
+        order[reached++] = id
+        parent[id] = directory
+        links[id] = 2
+        links[directory]!++
       }
       if (pace.due()) await pace.rest()
     }
@@ -80,10 +84,8 @@ export async function walkContent({ root, columns, children }: IndexContent, pac
       tailSize[directory] = used
       if (to < names.length) fullBlocks[directory]!++
     })
-    for (let i = names.length - 1; i >= first; i--) {
-      const id = members[i]!
-      if (columns.kind(id) === 'directory' && names[i] !== '.' && names[i] !== '..') waiting.push(id)
-    }
+    if (links[directory] === 2) continue
+    for (let i = inodes.length - 1; i >= 0; i--) if (columns.isDirectory(inodes[i]!)) waiting.push(inodes[i]!)
   }
   return { order: order.subarray(0, reached), links, names, members, start, end, tailStart, tailSize, fullBlocks }
 }

@@ -2,7 +2,7 @@ import { Pace } from '../model/pace.ts'
 import type { ByteSink } from '../stream/bytes.ts'
 import type { WriteOptions } from './builder.ts'
 import type { IndexContent } from './content.ts'
-import { direntType, encodeBlock, packNames } from './dirents.ts'
+import { encodeBlock, packNames } from './dirents.ts'
 import { encodeInode } from './inode.ts'
 import { type Layout, layOut, maxTail, tailOf, wholeBlocks } from './layout.ts'
 import { PageOutput } from './page-output.ts'
@@ -61,7 +61,7 @@ async function writeInodes(
     const end = start + 64 + area + (tail <= maxTail ? tail : 0) + 16
     // Inline: a promise for each of millions of inodes would cost more than the inode.
     if (!output.fits(end)) await output.flush(end)
-    const used = encodeInode(content, walk, layout, id, devices, output.buffer, output.take(start, start))
+    const used = encodeInode(content, walk, layout, id, devices, output, output.take(start, start))
     output.take(start, start + used)
     if (i === 0) await writeShared(layout, output)
     if (pace.due()) await pace.rest()
@@ -76,8 +76,6 @@ async function writeShared(layout: Layout, output: PageOutput): Promise<void> {
 
 async function writeBlocks(content: IndexContent, walk: Walk, layout: Layout, output: PageOutput, pace: Pace) {
   const { columns, targets } = content
-  const nid = (index: number) => layout.nid[walk.members[index]!]!
-  const type = (index: number) => direntType(columns.mode[walk.members[index]!]!)
   for (let i = 0; i < walk.order.length; i++) {
     const id = walk.order[i]!
     if (pace.due()) await pace.rest()
@@ -95,7 +93,8 @@ async function writeBlocks(content: IndexContent, walk: Walk, layout: Layout, ou
       const at = start + block * blockSize
       if (!output.fits(at + blockSize)) await output.flush(at + blockSize)
       const place = output.take(at, at + blockSize)
-      encodeBlock(output.buffer, place, walk.names, ranges[2 * block]!, ranges[2 * block + 1]!, nid, type)
+      const [from, to] = [ranges[2 * block]!, ranges[2 * block + 1]!]
+      encodeBlock(output.buffer, output.view, place, walk, from, to, layout.nid, columns.mode)
       if (pace.due(16)) await pace.rest()
     }
   }

@@ -30,7 +30,7 @@ class IndexView implements IndexedView {
   readonly root: Placed
   readonly devices: readonly Device[]
   readonly linksBelow: boolean
-  readonly #index: Index
+  readonly index: Index
   readonly #openTar: () => Bytes
   #tar: Bytes | undefined
   #spill: Bytes | undefined
@@ -39,7 +39,7 @@ class IndexView implements IndexedView {
   #links: ReadonlyMap<number, ReadonlyMap<ByteString, Verdict>> | undefined
 
   constructor(index: Index, openTar: () => Bytes) {
-    this.#index = index
+    this.index = index
     this.#openTar = openTar
     this.devices = index.devices
     this.linksBelow = index.externalLinks().length > 0
@@ -47,15 +47,15 @@ class IndexView implements IndexedView {
   }
 
   lookup(directory: number, name: ByteString): Verdict {
-    const ino = this.#index.lookup(directory, name)
-    if (ino !== undefined) return this.#verdict(ino, this.#index.kind(ino))
+    const ino = this.index.lookup(directory, name)
+    if (ino !== undefined) return this.#verdict(ino, this.index.kind(ino))
     return this.#linksIn(directory)?.get(name) ?? nothing
   }
 
   *list(directory: number): Iterable<{ readonly name: ByteString; readonly verdict: Verdict }> {
     const links = this.#linksIn(directory)?.entries()
     let link = links?.next()
-    for (const { name, ino, kind } of this.#index.list(directory)) {
+    for (const { name, ino, kind } of this.index.list(directory)) {
       while (link?.value !== undefined && link.value[0] < name) {
         yield { name: link.value[0], verdict: link.value[1] }
         link = links!.next()
@@ -69,20 +69,20 @@ class IndexView implements IndexedView {
   }
 
   stat(ino: number): Stat {
-    return this.#index.stat(ino)
+    return this.index.stat(ino)
   }
 
   readlink(ino: number): ByteString {
-    return this.#index.readlink(ino)
+    return this.index.readlink(ino)
   }
 
   xattrs(ino: number): Xattrs {
-    return this.#index.xattrs(ino)
+    return this.index.xattrs(ino)
   }
 
   open(ino: number): Bytes {
-    const extent = this.#index.extent(ino)
-    const { size } = this.#index.stat(ino)
+    const extent = this.index.extent(ino)
+    const { size } = this.index.stat(ino)
     if (extent === undefined) return size === 0 ? memoryBytes(new Uint8Array(0)) : zeroBytes(size)
     if (this.#closed) throw new PlyError('EBADF', { syscall: 'open' })
     const device = this.devices[extent.device]?.spill ? this.#openSpill() : this.#openedTar()
@@ -93,12 +93,12 @@ class IndexView implements IndexedView {
   }
 
   provenance(ino: number): Provenance {
-    return { layer: this.#layer(this.#index.layer(ino)), header: this.#index.header(ino) }
+    return { layer: this.#layer(this.index.layer(ino)), header: this.index.header(ino) }
   }
 
   place(ino: number): ContentPlace | undefined {
-    if (this.#index.kind(ino) !== 'file') return undefined
-    const extent = this.#index.extent(ino)
+    if (this.index.kind(ino) !== 'file') return undefined
+    const extent = this.index.extent(ino)
     if (extent === undefined) return undefined
     const { diffId: layer, spill } = this.devices[extent.device]!
     return spill ? { layer, offset: extent.offset, spill } : { layer, offset: extent.offset }
@@ -107,11 +107,11 @@ class IndexView implements IndexedView {
   close(): void {
     this.#closed = true
     this.#tar?.close()
-    this.#index.close()
+    this.index.close()
   }
 
   #verdict(ino: number, kind: Kind): Verdict {
-    const flags = this.#index.flags(ino)
+    const flags = this.index.flags(ino)
     if (flags & factBits.whiteout) return whiteout
     if (flags & factBits.ghost) return { says: 'ghost', ino }
     return placed(ino, flags, kind)
@@ -123,7 +123,7 @@ class IndexView implements IndexedView {
 
   /** It reads the tar and the index, which this view closes. */
   #openSpill(): Bytes {
-    const spill = (this.#spill ??= spillBytes(this.#index, () => this.#openedTar()))
+    const spill = (this.#spill ??= spillBytes(this.index, () => this.#openedTar()))
     if (spill === undefined) throw new PlyError('PLY_BAD_INDEX', { what: 'a layer', reason: 'it lacks its segments' })
     return spill
   }
@@ -142,7 +142,7 @@ class IndexView implements IndexedView {
 
   #readLinks(): ReadonlyMap<number, ReadonlyMap<ByteString, Verdict>> {
     const all = new Map<number, Map<ByteString, Verdict>>()
-    const sorted = [...this.#index.externalLinks()].sort((a, b) => compareBytes(a.name, b.name))
+    const sorted = [...this.index.externalLinks()].sort((a, b) => compareBytes(a.name, b.name))
     for (const { directory, name, path } of sorted) {
       let links = all.get(directory)
       if (links === undefined) all.set(directory, (links = new Map()))

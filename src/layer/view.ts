@@ -1,4 +1,4 @@
-import type { Device } from '../erofs/format.ts'
+import type { Device, Index } from '../erofs/index.ts'
 import type { ByteString } from '../model/bytes.ts'
 import type { DiffId } from '../model/digest.ts'
 import type { Kind, Stat, Xattrs } from '../model/entry.ts'
@@ -89,6 +89,8 @@ export interface ContentPlace {
 export interface IndexedView extends LayerView {
   /** The tars that `provenance` and `place` speak of. */
   readonly devices: readonly Device[]
+  /** Where everything that it says of an inode stands, under the same number. Absent: it stands in no index. */
+  readonly index?: Index
   provenance(ino: number): Provenance
   /** `undefined` for a file of size 0. */
   place(ino: number): ContentPlace | undefined

@@ -1,11 +1,11 @@
-import { type Device, IndexBuilder, type NewInode } from '../erofs/index.ts'
-import type { ContentPlace, IndexedView, Provenance } from '../layer/view.ts'
-import type { ChainId, DiffId } from '../model/digest.ts'
-import type { Stat } from '../model/entry.ts'
-import { PlyError } from '../model/errors.ts'
+import { type Device, IndexBuilder } from '../erofs/index.ts'
+import type { IndexedView } from '../layer/view.ts'
+import type { ByteString } from '../model/bytes.ts'
+import type { ChainId } from '../model/digest.ts'
 import type { Operation } from '../model/operation.ts'
 import { Pace } from '../model/pace.ts'
 import type { ByteSink } from '../stream/bytes.ts'
+import { FoldedInodes } from './folded-inodes.ts'
 import type { FoldedTree } from './folded-tree.ts'
 import { StackedTree } from './stacked-tree.ts'
 
@@ -14,12 +14,6 @@ export interface Fold {
   readonly builder: IndexBuilder
   /** The tars and spills it points into: a layer's once, however often it is in the stack, base first. */
   readonly devices: readonly Device[]
-}
-
-/** What a side of the fold can say of where its inodes come from; views and folded trees both can. */
-interface Origin {
-  provenance(ino: number): Provenance
-  place(ino: number): ContentPlace | undefined
 }
 
 /**
@@ -36,36 +30,24 @@ export async function fold(
 ): Promise<Fold> {
   const pace = new Pace(signal)
   const tree = new StackedTree(views, base)
-  const origins: readonly Origin[] = base === undefined ? views : [base, ...views]
   const devices = distinct([...(base?.devices ?? []), ...views.flatMap((view) => view.devices)])
-  const numbers = new DeviceNumbers(devices)
   const builder = new IndexBuilder()
-  /** Files that may have more than one name, and what they are in the builder. */
-  const linked = new Map<number, number>()
-
-  const describe = (ino: number, stat: Stat): NewInode => {
-    const { side, ino: own } = tree.source(ino)
-    return newInode(tree, ino, stat, origins[side]!, own, numbers)
-  }
-  const add = (ino: number): number => {
-    const known = linked.get(ino)
-    if (known !== undefined) return known
-    const stat = tree.ownStat(ino)
-    const id = builder.inode(describe(ino, stat))
-    if (tree.mayBeLinked(stat)) linked.set(ino, id)
-    return id
-  }
-
+  const origins = base === undefined ? views : [base, ...views]
   if (origins.length === 0) return { builder, devices }
-  builder.setInode(builder.root, describe(tree.root, tree.ownStat(tree.root)))
+  const inodes = new FoldedInodes(tree, builder, origins, devices)
+  inodes.setRoot()
   const waiting: { readonly ino: number; readonly id: number }[] = [{ ino: tree.root, id: builder.root }]
   for (let directory = waiting.pop(); directory !== undefined; directory = waiting.pop()) {
+    const names: ByteString[] = []
+    const ids: number[] = []
     for (const { name, ino, kind } of tree.list(directory.ino)) {
-      const id = add(ino)
-      builder.enter(directory.id, name, id)
+      const id = inodes.add(ino, kind)
+      names.push(name)
+      ids.push(id)
       if (kind === 'directory') waiting.push({ ino, id })
       if (pace.due()) await pace.rest()
     }
+    builder.fill(directory.id, names, ids)
   }
   return { builder, devices }
 }
@@ -85,55 +67,6 @@ export interface TreeToWrite extends Operation {
 export async function writeTree(into: ByteSink, { chainId, views, base, signal }: TreeToWrite): Promise<void> {
   const { builder, devices } = await fold(views, base, { signal })
   await builder.write(into, { uuidSeed: chainId, devices, signal })
-}
-
-function newInode(
-  tree: StackedTree,
-  ino: number,
-  stat: Stat,
-  origin: Origin,
-  own: number,
-  numbers: DeviceNumbers,
-): NewInode {
-  const { layer, header } = origin.provenance(own)
-  const { kind, mode, uid, gid, mtime, size, major, minor } = stat
-  const facts = { layer: numbers.of(layer), header, implied: kind === 'directory' && header === undefined }
-  const common = { mode, uid, gid, mtime, xattrs: tree.xattrs(ino), facts }
-  switch (kind) {
-    case 'file': {
-      const place = origin.place(own)
-      if (place === undefined) return { kind, ...common, size }
-      return { kind, ...common, size, extent: { device: numbers.of(place.layer, place.spill), offset: place.offset } }
-    }
-    case 'symlink':
-      return { kind, ...common, target: tree.readlink(ino) }
-    case 'character':
-    case 'block':
-      return { kind, ...common, major, minor }
-    case 'directory':
-    case 'fifo':
-    case 'socket':
-      return { kind, ...common }
-    default:
-      return kind satisfies never
-  }
-}
-
-/** The numbers of devices, by the layer they are of. */
-class DeviceNumbers {
-  readonly #tars = new Map<DiffId, number>()
-  readonly #spills = new Map<DiffId, number>()
-
-  constructor(devices: readonly Device[]) {
-    for (const [number, { diffId, spill }] of devices.entries()) (spill ? this.#spills : this.#tars).set(diffId, number)
-  }
-
-  of(layer: DiffId, spill = false): number {
-    const number = (spill ? this.#spills : this.#tars).get(layer)
-    if (number === undefined)
-      throw new PlyError('PLY_BAD_INDEX', { what: layer, reason: 'it points into a device it does not name' })
-    return number
-  }
 }
 
 /** A layer can be in a stack twice. */

@@ -1,6 +1,6 @@
 import type { ContentPlace, LayerView } from '../layer/view.ts'
 import { type ByteString, displayText } from '../model/bytes.ts'
-import type { Stat, Xattrs } from '../model/entry.ts'
+import type { Kind, Stat, Xattrs } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
 import { type ContentDigests, type DigestMemory, placedDigests } from './content-digests.ts'
@@ -131,8 +131,8 @@ export class StackedTree implements Tree {
   }
 
   /** Whether an inode may have more than one name in the view, without counting. */
-  mayBeLinked(stat: Stat): boolean {
-    return stat.kind !== 'directory' && (stat.links > 1 || this.#linksBelow)
+  mayBeLinked(kind: Kind, links: number): boolean {
+    return kind !== 'directory' && (links > 1 || this.#linksBelow)
   }
 
   #side(side: number): LayerView | Tree {
@@ -168,6 +168,15 @@ export class StackedTree implements Tree {
 
   /** The names of a directory made of these parts, with what stands there, in byte order. */
   *#merged(parts: readonly Place[]): Generator<{ readonly name: ByteString; readonly node: Node }> {
+    // Most directories come from one layer.
+    if (parts.length === 1) {
+      const { side, ino } = parts[0]!
+      for (const { name, verdict } of this.#views[side]?.list(ino) ?? verdictsOf(this.#base!, ino)) {
+        const node = rule(verdict, side, undefined, this.#before[side]!)
+        if (node !== undefined) yield { name, node }
+      }
+      return
+    }
     const listings = parts.map(({ side, ino }) => this.#views[side]?.list(ino) ?? verdictsOf(this.#base!, ino))
     for (const { name, verdicts } of mergedVerdicts(listings)) {
       let node: Node | undefined
@@ -216,7 +225,7 @@ export class StackedTree implements Tree {
   }
 
   #fileLinks(ino: number, stat: Stat): number {
-    if (!this.mayBeLinked(stat)) return stat.links
+    if (!this.mayBeLinked(stat.kind, stat.links)) return stat.links
     this.#names ??= this.#countNames()
     return this.#names.get(ino) ?? stat.links
   }
@@ -227,7 +236,7 @@ export class StackedTree implements Tree {
     for (let directory = waiting.pop(); directory !== undefined; directory = waiting.pop()) {
       for (const { ino, kind } of this.list(directory)) {
         if (kind === 'directory') waiting.push(ino)
-        else if (this.mayBeLinked(this.ownStat(ino))) counts.set(ino, (counts.get(ino) ?? 0) + 1)
+        else if (this.mayBeLinked(kind, this.ownStat(ino).links)) counts.set(ino, (counts.get(ino) ?? 0) + 1)
       }
     }
     return counts
