@@ -1,48 +1,57 @@
 import { nothing, type Placed, type Verdict, whiteout } from '../layer/view.ts'
 import { type ByteString, compareBytes } from '../model/bytes.ts'
-import { defaultDirectory, type Kind, type Stat, type Xattrs } from '../model/entry.ts'
+import { defaultDirectory, type Stat, type Xattrs } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
-import { type Bytes, dataRuns } from '../stream/bytes.ts'
-import { MemoryContent } from './memory-content.ts'
-import { type AttributeChange, type Creation, firstNewInode, type Upper, type WritableBytes } from './upper.ts'
+import type { Bytes } from '../stream/bytes.ts'
+import { type Clock, systemClock } from './clock.ts'
+import { copiedContent, MemoryContent } from './memory-content.ts'
+import {
+  isDirectory,
+  type MemoryDirectory,
+  type MemoryNode,
+  memoryNode,
+  placed,
+  put,
+  stand,
+  statOf,
+} from './memory-node.ts'
+import { MemoryRoom } from './memory-room.ts'
+import {
+  type AttributeChange,
+  type Creation,
+  firstNewInode,
+  type Room,
+  type Standing,
+  type Unnamed,
+  type Upper,
+  type WritableBytes,
+} from './upper.ts'
 
-type Directory = Node & { readonly children: Map<ByteString, Node | undefined> }
-
-interface Node {
-  readonly ino: number
-  readonly kind: Kind
-  mode: number
-  uid: number
-  gid: number
-  mtime: bigint
-  readonly xattrs: Map<ByteString, Uint8Array>
-  readonly target: ByteString
-  readonly major: number
-  readonly minor: number
-  /** Absent for what has none, and for a copy of attributes alone. */
-  content: MemoryContent | undefined
-  /** Names that it has here; of a directory: 1. */
-  names: number
-  /** Directories: what stands at each name, or a whiteout. */
-  readonly children: Map<ByteString, Node | undefined> | undefined
-  subdirectories: number
-  opaque: boolean
-  redirect: ByteString | undefined
+export interface MemoryUpperOptions {
+  /** Where change times come from, in nanoseconds. Default: the machine's clock. */
+  readonly now?: Clock
+  /** Bytes that contents may take; beyond them writing is ENOSPC. Default: half of the machine's memory. */
+  readonly room?: number
 }
 
 /** An upper that lives in memory and ends with the process: the `Upper` contract and nothing else. */
-export function memoryUpper(): Upper {
-  return new MemoryUpper()
+export function memoryUpper({ now = systemClock(), room }: MemoryUpperOptions = {}): Upper {
+  return new MemoryUpper(now, new MemoryRoom(room))
 }
 
 class MemoryUpper implements Upper {
   readonly metadataOnly = true
-  readonly #nodes = new Map<number, Node>()
-  readonly #root: Node
+  readonly #now: Clock
+  readonly #room: MemoryRoom
+  readonly #nodes = new Map<number, MemoryNode>()
+  readonly #unnamed = new Map<number, MemoryContent>()
+  readonly #root: MemoryNode
   #rootImplied = true
   #next = firstNewInode
 
-  constructor() {
+  constructor(now: Clock, room: MemoryRoom) {
+    this.#now = now
+    this.#room = room
     this.#root = this.#add(this.#next++, { kind: 'directory', ...defaultDirectory })
   }
 
@@ -65,11 +74,7 @@ class MemoryUpper implements Upper {
   }
 
   stat(ino: number): Stat {
-    const { kind, mode, uid, gid, mtime, content, target, major, minor, names, children, subdirectories } =
-      this.#node(ino)
-    const size = kind === 'file' ? (content?.size ?? 0) : kind === 'symlink' ? target.length : 0
-    const links = children ? 2 + subdirectories : names
-    return { ino, kind, mode, uid, gid, mtime, size, links, major, minor }
+    return statOf(this.#node(ino))
   }
 
   readlink(ino: number): ByteString {
@@ -104,7 +109,7 @@ class MemoryUpper implements Upper {
   create(directory: number, name: ByteString, creation: Creation): number {
     const parent = this.#free(directory, name)
     const node = this.#add(this.#next++, creation)
-    if (node.kind === 'file') node.content = new MemoryContent()
+    if (node.kind === 'file') node.content = new MemoryContent(this.#room)
     put(parent, name, node)
     node.names = 1
     return node.ino
@@ -113,7 +118,7 @@ class MemoryUpper implements Upper {
   copyUp(directory: number, name: ByteString, ino: number, creation: Creation, content?: Bytes): void {
     const parent = this.#free(directory, name)
     if (this.#nodes.has(ino)) throw new PlyError('EEXIST', { syscall: 'open' })
-    const copied = content && copyOf(content)
+    const copied = content && copiedContent(content, this.#room)
     const node = this.#add(ino, creation)
     node.content = copied
     node.names = 1
@@ -121,7 +126,7 @@ class MemoryUpper implements Upper {
   }
 
   copyUpContent(ino: number, content: Bytes): void {
-    this.#node(ino).content = copyOf(content)
+    this.#node(ino).content = copiedContent(content, this.#room)
   }
 
   link(directory: number, name: ByteString, ino: number): void {
@@ -129,6 +134,7 @@ class MemoryUpper implements Upper {
     if (node.children) throw new PlyError('EPERM', { syscall: 'link' })
     put(this.#free(directory, name), name, node)
     node.names++
+    node.ctime = this.#now()
   }
 
   rename(
@@ -136,7 +142,7 @@ class MemoryUpper implements Upper {
     name: ByteString,
     toDirectory: number,
     toName: ByteString,
-    options: { readonly leave: 'nothing' | 'whiteout'; readonly redirect?: ByteString; readonly opaque?: boolean },
+    options: Standing & { readonly leave: 'nothing' | 'whiteout' },
   ): void {
     const from = this.#directory(directory)
     const to = this.#directory(toDirectory)
@@ -146,9 +152,27 @@ class MemoryUpper implements Upper {
     put(to, toName, node)
     put(from, name, undefined)
     if (options.leave === 'nothing') from.children.delete(name)
-    if (!node.children) return
-    node.redirect = options.redirect
-    if (options.opaque) node.opaque = true
+    node.ctime = this.#now()
+    stand(node, options)
+  }
+
+  exchange(
+    directory: number,
+    name: ByteString,
+    toDirectory: number,
+    toName: ByteString,
+    standing: { readonly first: Standing; readonly second: Standing },
+  ): void {
+    const from = this.#directory(directory)
+    const to = this.#directory(toDirectory)
+    const node = from.children.get(name)
+    const other = to.children.get(toName)
+    if (!node || !other) throw new PlyError('ENOENT', { syscall: 'rename' })
+    put(from, name, other)
+    put(to, toName, node)
+    node.ctime = other.ctime = this.#now()
+    stand(other, standing.first)
+    stand(node, standing.second)
   }
 
   forget(directory: number, name: ByteString): void {
@@ -173,99 +197,80 @@ class MemoryUpper implements Upper {
     if (change.uid !== undefined) node.uid = change.uid
     if (change.gid !== undefined) node.gid = change.gid
     if (change.mtime !== undefined) node.mtime = change.mtime
+    if (change.atime !== undefined) node.atime = change.atime
+    node.ctime = this.#now()
   }
 
   setXattr(ino: number, name: ByteString, value: Uint8Array | undefined): void {
-    const { xattrs } = this.#node(ino)
-    if (value === undefined) xattrs.delete(name)
-    else xattrs.set(name, Uint8Array.from(value))
+    const node = this.#node(ino)
+    if (value === undefined) node.xattrs.delete(name)
+    else node.xattrs.set(name, Uint8Array.from(value))
+    node.ctime = this.#now()
+  }
+
+  unnamed(): Unnamed {
+    const ino = this.#next++
+    const content = new MemoryContent(this.#room)
+    this.#unnamed.set(ino, content)
+    const opened = content.opened(() => {
+      if (this.#unnamed.delete(ino)) content.release()
+    })
+    return { ino, content: opened }
+  }
+
+  adopt(directory: number, name: ByteString, file: Unnamed, creation: Creation & { readonly kind: 'file' }): void {
+    const content = this.#unnamed.get(file.ino)
+    if (!content) throw new PlyError('ENOENT', { syscall: 'link' })
+    const parent = this.#free(directory, name)
+    const node = this.#add(file.ino, creation)
+    node.content = content
+    node.names = 1
+    this.#unnamed.delete(file.ino)
+    put(parent, name, node)
+  }
+
+  room(): Room {
+    return this.#room.room(this.#nodes.size + this.#unnamed.size)
   }
 
   sync(): void {}
 
   close(): void {}
 
-  #add(ino: number, creation: Creation): Node {
-    const { kind, mode, uid, gid, mtime, xattrs, target = '', major = 0, minor = 0, opaque = false } = creation
-    const node: Node = {
-      ino,
-      kind,
-      mode,
-      uid,
-      gid,
-      mtime,
-      xattrs: new Map(xattrs),
-      target,
-      major,
-      minor,
-      content: undefined,
-      names: 0,
-      children: kind === 'directory' ? new Map() : undefined,
-      subdirectories: 0,
-      opaque,
-      redirect: undefined,
-    }
+  #add(ino: number, creation: Creation): MemoryNode {
+    const node = memoryNode(ino, creation, this.#now())
     this.#nodes.set(ino, node)
     return node
   }
 
   /** Lets go of what stands at a name; the name itself is left to the caller. */
-  #drop({ children }: Directory, name: ByteString): void {
+  #drop({ children }: MemoryDirectory, name: ByteString): void {
     const node = children.get(name)
     if (!node) return
     for (const inside of node.children?.values() ?? []) {
       if (inside) throw new PlyError('ENOTEMPTY', { syscall: 'rmdir' })
     }
-    if (--node.names === 0) this.#nodes.delete(node.ino)
+    node.ctime = this.#now()
+    if (--node.names > 0) return
+    this.#nodes.delete(node.ino)
+    node.content?.release()
   }
 
-  #free(directory: number, name: ByteString): Directory {
+  #free(directory: number, name: ByteString): MemoryDirectory {
     const parent = this.#directory(directory)
     if (parent.children.get(name)) throw new PlyError('EEXIST', { syscall: 'open' })
     return parent
   }
 
-  #node(ino: number): Node {
+  #node(ino: number): MemoryNode {
     const node = this.#nodes.get(ino)
     if (!node) throw new PlyError('ENOENT', { syscall: 'stat' })
     return node
   }
 
-  #directory(directory: number): Directory {
+  #directory(directory: number): MemoryDirectory {
     const node = this.#node(directory)
     if (!isDirectory(node)) throw new PlyError('ENOTDIR', { syscall: 'lookup' })
     return node
   }
-}
-
-function isDirectory(node: Node): node is Directory {
-  return node.children !== undefined
-}
-
-/** Puts an inode, or a whiteout, at a name, and keeps the count of subdirectories. */
-function put(parent: Directory, name: ByteString, node: Node | undefined): void {
-  if (parent.children.get(name)?.children) parent.subdirectories--
-  if (node?.children) parent.subdirectories++
-  parent.children.set(name, node)
-}
-
-function placed({ ino, children, opaque, redirect }: Node): Placed {
-  const entry = { says: 'entry', ino, directory: children !== undefined, implied: false, opaque } as const
-  return redirect === undefined ? entry : { ...entry, redirect }
-}
-
-function copyOf(content: Bytes): MemoryContent {
-  const copy = new MemoryContent()
-  const chunk = Buffer.allocUnsafe(Math.min(1 << 18, Math.max(1, content.size)))
-  for (const { start, end } of dataRuns(content, chunk.length)) {
-    for (let position = start; position < end; ) {
-      const got = content.read(chunk.subarray(0, Math.min(chunk.length, end - position)), position)
-      if (got === 0) break
-      copy.write(chunk.subarray(0, got), position)
-      position += got
-    }
-  }
-  // A hole at the end takes no memory.
-  if (content.nextData && copy.size < content.size) copy.truncate(content.size)
-  return copy
 }

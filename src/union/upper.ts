@@ -6,9 +6,14 @@ import type { Bytes } from '../stream/bytes.ts'
 /** Inodes that no lower tree has are numbered from here. */
 export const firstNewInode = 2 ** 40
 
+/** Bytes that a file may have: positions are numbers, and exact up to here. */
+export const largestFile = Number.MAX_SAFE_INTEGER
+
 /** What a new inode of an upper is made of. */
 export interface Creation extends Attributes {
   readonly kind: Kind
+  /** Access time in nanoseconds since the epoch. Default: the modify time. */
+  readonly atime?: bigint
   readonly xattrs?: Xattrs
   readonly target?: ByteString
   readonly major?: number
@@ -21,7 +26,7 @@ export interface Creation extends Attributes {
 
 /** A changed attribute set; what is absent stays. */
 export interface AttributeChange extends Partial<Attributes> {
-  /** Access time in nanoseconds since the epoch; absent on what nobody ever gave one: then it is the modify time. */
+  /** Access time in nanoseconds since the epoch. It changes in no other way: not by reading, nor with the modify time. */
   readonly atime?: bigint
 }
 
@@ -62,10 +67,21 @@ export interface WritableBytes extends Bytes {
   readonly size: number
   write(from: Uint8Array, position: number): number
   truncate(size: number): void
-  /** @throws EOPNOTSUPP where the disk cannot, EFBIG, ENOSPC */
+  /** `length` is above 0. @throws EOPNOTSUPP where the disk cannot, EFBIG, ENOSPC */
   allocate(what: Allocation, position: number, length: number): void
+  /**
+   * Copies from other content inside the kernel, as far as it goes: answers with how many bytes that were, 0 where it cannot be
+   * done at all. Holes may become zeros. Absent: `copyRange` reads and writes.
+   */
+  copyFrom?(from: Bytes, fromPosition: number, position: number, length: number): number
   /** Returns when the content is on the disk. */
   sync(): void
+}
+
+/** A file without a name, as `Upper.unnamed` makes it. */
+export interface Unnamed {
+  readonly ino: number
+  readonly content: WritableBytes
 }
 
 /**
@@ -82,6 +98,9 @@ export interface WritableBytes extends Bytes {
  * Directories are named by number. `directory` must be one that is in this upper: the union copies parents up
  * first. Names are checked by the union; what cannot be stored is refused with an errno (`ENOTSUP`, `ENOSPC`).
  * The upper never looks below: whether a whiteout is needed is the union's decision.
+ *
+ * The change time (`stat().ctime`) moves by itself, by the upper's own clock, with every change of attributes, xattrs and names of
+ * an inode; of a change of content by a writer that is promised when the union gives it the new modify time.
  *
  * `stat().links` counts the names in this upper. An inode goes with its last name (the union gives it another one first
  * where a lower name still shows it), but what `open` and `writer` answered stays usable until closed. The `size` of
@@ -156,17 +175,12 @@ export interface Upper extends LayerView {
    * A file without a name (`O_TMPFILE`): a number, and content that is gone when it is closed, unless it was adopted before. Nobody
    * else sees it: `has` says no.
    */
-  unnamed(): { readonly ino: number; readonly content: WritableBytes }
+  unnamed(): Unnamed
   /**
    * Gives a file of `unnamed` a name where this upper has nothing or a whiteout, which it replaces in the same step. The content
    * stays usable, as one of `writer`.
    */
-  adopt(
-    directory: number,
-    name: ByteString,
-    file: { readonly ino: number; readonly content: WritableBytes },
-    creation: Creation & { readonly kind: 'file' },
-  ): void
+  adopt(directory: number, name: ByteString, file: Unnamed, creation: Creation & { readonly kind: 'file' }): void
 
   /** Room on what this upper is stored on. */
   room(): Room
