@@ -1,7 +1,9 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { openSource, openStore } from '../../src/index.ts'
 import { temporary } from '../support/temporary.ts'
@@ -19,14 +21,14 @@ function filesIn(root: string): string[] {
     .sort()
 }
 
-/** Three layers of 6 MiB that do not compress, and a small one, as an OCI layout. */
-async function layout(directory: string): Promise<string> {
+/** Three layers that do not compress, of 6 MiB times `factor`, and a small one, as an OCI layout. */
+async function layout(directory: string, { factor = 1, compression = 'gzip' } = {}): Promise<string> {
   const store = await openStore(join(directory, 'made'))
   const root = join(directory, 'tree')
   const at = join(directory, 'layout')
   mkdirSync(join(root, 'd'), { recursive: true })
   for (const [number, size] of [6 << 20, 5 << 20, 100, 7 << 20].entries()) {
-    writeFileSync(join(root, `d/file-${number}`), randomBytes(size))
+    writeFileSync(join(root, `d/file-${number}`), randomBytes(number === 2 ? size : size * factor))
   }
   execFileSync('tar', ['-C', root, '-cf', join(directory, 'all.tar'), '.'])
   execFileSync(process.execPath, [command, 'import', join(directory, 'all.tar'), 'all', '--root', store.root, '-q'])
@@ -49,7 +51,7 @@ async function layout(directory: string): Promise<string> {
     'parts',
     `oci:${at}:parts`,
     '--compress',
-    'gzip',
+    compression,
     '--root',
     store.root,
   ])
@@ -93,6 +95,29 @@ describe('layers that are read by threads', () => {
     damaged.set([0x1f, 0x8b, 8, 0])
     writeFileSync(join(blobs, large[0]!), damaged)
     expect(load).toThrow(/DIGEST_MISMATCH|SIZE_MISMATCH/)
+    expect(filesIn(root).filter((path) => /^(?:blobs|cache|tmp|names)/.test(path))).toEqual([])
+  })
+
+  test('that are being read when SIGINT comes leave nothing behind', async () => {
+    const directory = temporary()
+    const at = await layout(directory, { factor: 16, compression: 'none' })
+    const root = join(directory, 'store')
+    const child = spawn(process.execPath, [command, 'load', `oci:${at}:parts`, '--root', root, '-q'], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    const exit = once(child, 'exit')
+    const written = () => {
+      try {
+        return readdirSync(join(root, 'tmp')).filter((name) => statSync(join(root, 'tmp', name)).size > 8 << 20).length
+      } catch {
+        return 0
+      }
+    }
+    while (written() < 2 && child.exitCode === null) await delay(1)
+    const from = performance.now()
+    child.kill('SIGINT')
+    expect(await exit).toEqual([130, null])
+    expect(performance.now() - from).toBeLessThan(5000)
     expect(filesIn(root).filter((path) => /^(?:blobs|cache|tmp|names)/.test(path))).toEqual([])
   })
 })
