@@ -80,7 +80,9 @@ export function inspecting(namespace: Namespace, files: OpenFiles) {
 
     accessSync(path: PathLike, mode = 0): void {
       namespace.call('access', path, () => {
-        const { kind, mode: bits } = namespace.stat(path, true)
+        const ino = namespace.find(path, true)
+        if (namespace.user) return namespace.user.access(ino, mode & 7)
+        const { kind, mode: bits } = namespace.tree.stat(ino)
         if (mode & 2 && namespace.isReadOnly) throw new PlyError('EROFS')
         if (mode & 1 && kind !== 'directory' && (bits & 0o111) === 0) throw new PlyError('EACCES')
       })

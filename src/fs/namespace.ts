@@ -1,34 +1,37 @@
 import type { ByteString } from '../model/bytes.ts'
-import type { Attributes, Stat } from '../model/entry.ts'
+import type { Attributes, Kind, Stat, Xattrs } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
 import type { Tree } from '../stack/tree.ts'
 import { systemClock } from '../union/clock.ts'
+import { inherited, type Maker } from '../union/inheritance.ts'
+import type { UserTree } from '../union/permissions.ts'
 import { type Resolved, type ResolvedName, resolveName, resolvePath } from '../union/resolve.ts'
 import type { WritableUnion } from '../union/union.ts'
 import { asRefusal } from './refusal.ts'
 import { type PathLike, pathBytes, pathText } from './texts.ts'
 
 export interface FsOptions {
-  /** Owner and group of what is made. Default: 0 and 0. */
+  /** Owner and group of what is made. Default: 0 and 0. Of `asUser` trees it is the user's, whatever is given here. */
   readonly uid?: number
   readonly gid?: number
-  /** Mode bits that what is made does not get. Default: 022. */
+  /** Mode bits that what is made does not get. Default: 022. Of `asUser` trees it is the user's. */
   readonly umask?: number
   /** Where the times of what is made come from, in nanoseconds. Default: the machine's clock. */
   readonly now?: () => bigint
 }
 
-/** Paths over a tree or a writable union, and who makes what is made there. There are no permission checks: as for root. */
+/**
+ * Paths over a tree or a writable union, and who makes what is made there. Permissions are checked by trees that were made `asUser`;
+ * over any other it is as for root.
+ */
 export class Namespace {
   readonly tree: Tree
-  readonly #owner: { readonly uid: number; readonly gid: number }
-  readonly #umask: number
+  readonly #maker: Maker
   readonly #now: () => bigint
 
   constructor(tree: Tree | WritableUnion, { uid = 0, gid = 0, umask = 0o022, now = systemClock() }: FsOptions) {
     this.tree = tree
-    this.#owner = { uid, gid }
-    this.#umask = umask
+    this.#maker = { uid, gid, umask }
     this.#now = now
   }
 
@@ -82,19 +85,25 @@ export class Namespace {
     return { directory, name }
   }
 
-  /** Attributes of something new in a directory: a set-group-id directory hands its group, and directories the bit, on. */
-  attributesIn(directory: number, kind: 'directory' | 'file' | 'symlink', mode: number): Attributes {
-    const parent = this.tree.stat(directory)
-    const inherits = (parent.mode & 0o2000) !== 0
-    return {
-      mode: kind === 'symlink' ? 0o777 : (mode & ~this.#umask) | (inherits && kind === 'directory' ? 0o2000 : 0),
-      uid: this.#owner.uid,
-      gid: inherits ? parent.gid : this.#owner.gid,
-      mtime: this.#now(),
-    }
+  /** Attributes of something new in a directory: those that were asked for, and what the directory hands on. */
+  attributesIn(directory: number, kind: Kind, mode: number): Attributes & { readonly xattrs?: Xattrs } {
+    const mtime = this.#now()
+    // Who makes something as a user gets there what is due.
+    if (this.user) return { mode, uid: 0, gid: 0, mtime }
+    const parent = { stat: this.tree.stat(directory), xattrs: this.tree.xattrs(directory) }
+    return { ...inherited(parent, kind, mode, this.#maker), mtime }
+  }
+
+  /** The tree as somebody's, if it is. */
+  get user(): UserTree | undefined {
+    return isUsers(this.tree) ? this.tree : undefined
   }
 }
 
 function isWritable(tree: Tree): tree is WritableUnion {
   return 'create' in tree
+}
+
+function isUsers(tree: Tree): tree is UserTree {
+  return 'user' in tree
 }

@@ -1,6 +1,8 @@
 import { PlyError } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
+import type { Granted } from '../union/permissions.ts'
 import type { WritableBytes } from '../union/upper.ts'
+import { wants } from '../union/user.ts'
 import { type OpenFlags, parseFlags, parseMode } from './flags.ts'
 import type { Namespace } from './namespace.ts'
 import { refusal } from './refusal.ts'
@@ -99,7 +101,8 @@ export class OpenFiles {
   }
 
   #openPath(path: PathLike, flags: OpenFlags, mode: number): OpenFile {
-    const { create, exclusive, noFollow, directory, write, truncate } = flags
+    const { create, exclusive, noFollow, directory, read, write, truncate } = flags
+    const namespace = this.#namespace
     if (create) {
       const { trailingSlash, last } = this.#namespace.resolveName(path)
       if (trailingSlash && last === 'name') throw new PlyError('EISDIR')
@@ -120,20 +123,29 @@ export class OpenFiles {
     if (directory && kind !== 'directory') throw new PlyError('ENOTDIR')
     if (kind === 'directory') {
       if (write || create || truncate) throw new PlyError('EISDIR')
+      namespace.user?.access(found.ino, wants.read)
       return { ino: found.ino, flags, content: undefined, writer: undefined, position: 0 }
     }
+    namespace.user?.access(found.ino, (read ? wants.read : 0) | (write || truncate ? wants.write : 0))
     // There is nobody behind a device or a pipe in a union.
     if (kind !== 'file') throw new PlyError('EOPNOTSUPP')
     return this.#opened(found.ino, flags)
   }
 
   #opened(ino: number, flags: OpenFlags): OpenFile {
-    const { tree } = this.#namespace
     if (!flags.write) {
-      if (flags.truncate) this.#namespace.writable.writer(ino, { truncate: true }).close()
-      return { ino, flags, content: tree.open(ino), writer: undefined, position: 0 }
+      if (flags.truncate) this.#writer(ino, true).close()
+      const { tree, user } = this.#namespace
+      const content = user ? user.open(ino, { granted: true }) : tree.open(ino)
+      return { ino, flags, content, writer: undefined, position: 0 }
     }
-    const writer = this.#namespace.writable.writer(ino, { truncate: flags.truncate })
+    const writer = this.#writer(ino, flags.truncate)
     return { ino, flags, content: writer, writer, position: 0 }
+  }
+
+  /** What may be had was asked before, and is granted for what this opening made itself. */
+  #writer(ino: number, truncate: boolean): WritableBytes {
+    const options: Granted & { readonly truncate: boolean } = { truncate, granted: true }
+    return this.#namespace.writable.writer(ino, options)
   }
 }

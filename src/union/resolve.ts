@@ -2,6 +2,7 @@ import type { ByteString } from '../model/bytes.ts'
 import { PlyError } from '../model/errors.ts'
 import type { Tree } from '../stack/tree.ts'
 import { longestName } from './names.ts'
+import type { UserTree } from './permissions.ts'
 
 /** As Linux has it: more symlinks than this in one path are a loop. */
 const mostSymlinks = 40
@@ -89,7 +90,11 @@ function walk(tree: Tree, path: ByteString, follow: boolean, from: number, trail
   for (;;) {
     const name = rest.pop()
     if (name === undefined) return { directory, name: '', ino: directory, trailingSlash }
-    if (name === '.') continue
+    if (name === '.') {
+      // Passing through takes the right to, even where nothing is looked up: `asUser` asks for it.
+      if ('search' in tree) (tree as UserTree).search(directory)
+      continue
+    }
     if (name === '..') {
       directory = tree.parent(directory)
       trail?.pop()
