@@ -1,9 +1,10 @@
 import { type ByteString, displayText } from '../model/bytes.ts'
 import { noXattrs } from '../model/entry.ts'
-import { blockSize, checksumOf, fields, headerName, highBytes, layoutOf, sumOf, textOf } from './header.ts'
+import type { Blocks } from './blocks.ts'
+import { blockSize, fields, headerName, highBytes, layoutOf, textOf } from './header.ts'
 import { deviceOf, modeOf, ownerOf, sizeOf } from './header-values.ts'
 import { badLayer, type Member, type MemberType, type TarWarning } from './member.ts'
-import { parseNumber, parseTime } from './numbers.ts'
+import { parseTime } from './numbers.ts'
 import { type Extended, parseExtended, saysSparse, xattrsOf } from './pax.ts'
 import { oldSparse, recordedSparse, type SparseMember } from './sparse.ts'
 import { defaultSparseEntries } from './sparse-map.ts'
@@ -55,30 +56,31 @@ export class MemberAssembler {
   }
 
   /** Takes the header block at `at` in the buffer, or one of a sparse map, which is byte `position` of the archive. */
-  block(buffer: Buffer, at: number, position: number): Taken {
+  block(blocks: Blocks, at: number, position: number): Taken {
+    const { buffer } = blocks
     if (this.#sparse !== undefined) {
       this.#sparse.block(buffer, at)
       if (this.#sparse.counted) this.payload -= blockSize
       return this.#mapped(this.#sparse, position + blockSize)
     }
-    const sum = sumOf(buffer, at)
+    const sum = blocks.sum(at)
     if (sum === 0) return ++this.#zeroBlocks === 2 ? 'end' : 'skip'
     if (this.#zeroBlocks > 0) throw badLayer(place(position), 'Q-02', 'a header after a block of zeros')
-    this.#check(buffer, at, position, sum)
+    this.#check(blocks, at, position, sum)
     const flag = buffer[at + fields.type.at]!
     switch (flag) {
       case 0x4c: // L
       case 0x4b: // K
       case 0x78: // x
       case 0x67: // g
-        return this.#announce(buffer, at, position, flag)
+        return this.#announce(blocks, at, position, flag)
       case 0x56: // V
-        if (this.#number(buffer, at, fields.size, position, 'size') !== 0) break
+        if (this.#number(blocks, at, fields.size, position, 'size') !== 0) break
         this.#warn(textOf(buffer, at, 100), { rule: 'T-05', text: 'volume header ignored' })
         this.#forget()
         return 'skip'
     }
-    return this.#assemble(buffer, at, position, flag)
+    return this.#assemble(blocks, at, position, flag)
   }
 
   /** Takes the payload that an `extended` block announced. */
@@ -112,8 +114,8 @@ export class MemberAssembler {
     }
   }
 
-  #announce(buffer: Buffer, at: number, position: number, flag: number): Taken {
-    const size = this.#number(buffer, at, fields.size, position, 'size')
+  #announce(blocks: Blocks, at: number, position: number, flag: number): Taken {
+    const size = this.#number(blocks, at, fields.size, position, 'size')
     if (size < 0) throw badLayer(place(position), 'F-02', 'negative size')
     if (size > extendedLimit) {
       throw badLayer(place(position), 'P-09', `extended header of ${size} bytes; the limit is ${extendedLimit}`)
@@ -124,7 +126,8 @@ export class MemberAssembler {
     return 'extended'
   }
 
-  #assemble(buffer: Buffer, at: number, position: number, flag: number): Taken {
+  #assemble(blocks: Blocks, at: number, position: number, flag: number): Taken {
+    const { buffer } = blocks
     const layout = layoutOf(buffer, at)
     const extended = this.#extended
     const records = saysSparse(extended?.sparse) ? extended.sparse : undefined
@@ -135,7 +138,7 @@ export class MemberAssembler {
       type === '1' || type === '2' ? this.#longLink || extended?.linkpath || textOf(buffer, at + 157, 100) : ''
     if (linkName.includes('\0')) throw badLayer(name, 'N-06', 'a NUL inside the link text')
 
-    const size = sizeOf(buffer, at, name, extended?.size)
+    const size = sizeOf(blocks, at, name, extended?.size)
     if (type !== '0' && size !== 0) this.#note('T-06', `size ${size} on an entry without content`)
     const device = type === '3' || type === '4'
 
@@ -150,13 +153,13 @@ export class MemberAssembler {
       type,
       name,
       linkName,
-      mode: modeOf(buffer, at, name),
-      uid: ownerOf(buffer, at, name, 'uid', extended?.uid),
-      gid: ownerOf(buffer, at, name, 'gid', extended?.gid),
+      mode: modeOf(blocks, at, name),
+      uid: ownerOf(blocks, at, name, 'uid', extended?.uid),
+      gid: ownerOf(blocks, at, name, 'gid', extended?.gid),
       size: sparse === undefined ? this.payload : sparse.size,
-      mtime: this.#time(buffer, at, name, extended?.mtime),
-      major: device ? deviceOf(buffer, at, name, layout, 'major') : 0,
-      minor: device ? deviceOf(buffer, at, name, layout, 'minor') : 0,
+      mtime: this.#time(blocks, at, name, extended?.mtime),
+      major: device ? deviceOf(blocks, at, name, layout, 'major') : 0,
+      minor: device ? deviceOf(blocks, at, name, layout, 'minor') : 0,
       xattrs: extended === undefined ? noXattrs : xattrsOf(extended, name),
       header: this.#groupStart ?? position,
       data: position + 512,
@@ -191,11 +194,11 @@ export class MemberAssembler {
     this.#warnings = undefined
   }
 
-  #check(buffer: Buffer, at: number, position: number, sum: number): void {
-    const stored = parseNumber(buffer, at + fields.checksum.at, fields.checksum.size)
-    const unsigned = checksumOf(buffer, at, sum)
+  #check(blocks: Blocks, at: number, position: number, sum: number): void {
+    const stored = blocks.number(at + fields.checksum.at, fields.checksum.size)
+    const unsigned = blocks.checksum(at, sum)
     if (stored === unsigned) return
-    if (stored === unsigned - 256 * highBytes(buffer, at)) return
+    if (stored === unsigned - 256 * highBytes(blocks.buffer, at)) return
     throw badLayer(place(position), 'F-03', 'this is not a tar header: its checksum does not match')
   }
 
@@ -220,13 +223,13 @@ export class MemberAssembler {
     }
   }
 
-  #time(buffer: Buffer, at: number, name: ByteString, text: string | undefined): bigint {
+  #time(blocks: Blocks, at: number, name: ByteString, text: string | undefined): bigint {
     if (text !== undefined) {
       const time = parseTime(text)
       if (time === undefined) throw badLayer(name, 'M-01', `the time ${displayText(text.slice(0, 40))} is not one`)
       return time
     }
-    const seconds = parseNumber(buffer, at + fields.mtime.at, fields.mtime.size)
+    const seconds = blocks.number(at + fields.mtime.at, fields.mtime.size)
     if (seconds === undefined) throw badLayer(name, 'F-01', 'the time is not a number of 64 bits')
     if (typeof seconds === 'bigint') return seconds * 1_000_000_000n
     // Archives repeat a few times over and over, and bigint arithmetic is dear.
@@ -238,8 +241,8 @@ export class MemberAssembler {
   }
 
   /** A size or the like, before there is a name to report. Answers -1 for every negative. */
-  #number(buffer: Buffer, at: number, field: { at: number; size: number }, position: number, what: string): number {
-    const value = parseNumber(buffer, at + field.at, field.size)
+  #number(blocks: Blocks, at: number, field: { at: number; size: number }, position: number, what: string): number {
+    const value = blocks.number(at + field.at, field.size)
     if (value === undefined) throw badLayer(place(position), 'F-01', `the ${what} is not a number of 64 bits`)
     return Number(value)
   }

@@ -55,31 +55,6 @@ export function layoutOf(buffer: Uint8Array, at: number): Layout {
   return star ? 'star' : 'ustar'
 }
 
-/** Sum of all bytes of a block, the checksum field included: 0 for the zero block and for no other. */
-export function sumOf(buffer: Uint8Array, at: number): number {
-  let sum = 0
-  for (let i = at, end = at + blockSize; i < end; i += 8) {
-    sum +=
-      buffer[i]! +
-      buffer[i + 1]! +
-      buffer[i + 2]! +
-      buffer[i + 3]! +
-      buffer[i + 4]! +
-      buffer[i + 5]! +
-      buffer[i + 6]! +
-      buffer[i + 7]!
-  }
-  return sum
-}
-
-/** The unsigned checksum of a block, given the sum of its bytes: its own field counts as spaces. */
-export function checksumOf(buffer: Uint8Array, at: number, sum: number): number {
-  const start = at + fields.checksum.at
-  let own = 0
-  for (let i = start; i < start + 8; i++) own += buffer[i]!
-  return sum - own + 8 * 0x20
-}
-
 /** How many bytes of a block, outside its checksum field, have their top bit set: each counts 256 less when signed. */
 export function highBytes(buffer: Uint8Array, at: number): number {
   const start = at + fields.checksum.at

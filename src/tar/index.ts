@@ -2,7 +2,7 @@
  * The byte-exact tar codec: headers of every common layout, extended headers as bytes, GNU long names, sparse maps,
  * offsets of everything. It knows nothing of images and whiteouts.
  */
-export { encodeHeader, endMarker, paddingOf } from './encode.ts'
+export { encodeHeader, endMarker, paddingOf, writeHeader } from './encode.ts'
 export { blockSize, padded } from './header.ts'
 export { badLayer, type Member, type MemberFields, type MemberType, type TarWarning } from './member.ts'
 export { type TarListener, type TarOptions, TarReader } from './reader.ts'

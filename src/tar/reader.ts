@@ -1,5 +1,6 @@
 import type { ByteString } from '../model/bytes.ts'
 import { MemberAssembler, place } from './assembler.ts'
+import { Blocks } from './blocks.ts'
 import { blockSize, padded } from './header.ts'
 import { badLayer, type Member, type TarWarning } from './member.ts'
 
@@ -27,7 +28,7 @@ export class TarReader {
   readonly #listener: TarListener
   readonly #assembler: MemberAssembler
   /** A header block that began in an earlier chunk. */
-  readonly #carry = Buffer.alloc(blockSize)
+  readonly #carry = new Blocks(Buffer.alloc(blockSize))
   #carried = 0
   /** An extended payload that began in an earlier chunk. */
   #collected: Buffer | undefined
@@ -51,6 +52,7 @@ export class TarReader {
 
   push(chunk: Uint8Array): void {
     const buffer = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+    const blocks = new Blocks(buffer)
     const base = this.#position
     const end = buffer.length
     let at = 0
@@ -66,7 +68,7 @@ export class TarReader {
         at = this.#collect(buffer, at)
       } else if (this.#carried > 0 || end - at < blockSize) {
         const step = Math.min(blockSize - this.#carried, end - at)
-        buffer.copy(this.#carry, this.#carried, at, at + step)
+        buffer.copy(this.#carry.buffer, this.#carried, at, at + step)
         this.#carried += step
         at += step
         if (this.#carried === blockSize) {
@@ -74,7 +76,7 @@ export class TarReader {
           this.#block(this.#carry, 0, base + at - blockSize)
         }
       } else {
-        this.#block(buffer, at, base + at)
+        this.#block(blocks, at, base + at)
         at += blockSize
       }
     }
@@ -90,8 +92,8 @@ export class TarReader {
     if (!this.#ended) this.#assembler.end(this.#position)
   }
 
-  #block(buffer: Buffer, at: number, position: number): void {
-    switch (this.#assembler.block(buffer, at, position)) {
+  #block(blocks: Blocks, at: number, position: number): void {
+    switch (this.#assembler.block(blocks, at, position)) {
       case 'member': {
         const { payload } = this.#assembler
         this.#skip = padded(payload)

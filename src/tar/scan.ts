@@ -1,4 +1,5 @@
 import { MemberAssembler, place } from './assembler.ts'
+import { Blocks } from './blocks.ts'
 import { blockSize, padded } from './header.ts'
 import { badLayer, type Member } from './member.ts'
 import type { TarOptions } from './reader.ts'
@@ -28,7 +29,7 @@ export function* scanTar(
   let position = 0
   while (position + blockSize <= archive.size) {
     const at = window.reach(position, blockSize)
-    const taken = assembler.block(window.buffer, at, position)
+    const taken = assembler.block(window.blocks, at, position)
     position += blockSize
     if (taken === 'end') {
       assembler.end(position)
@@ -51,7 +52,7 @@ export function* scanTar(
 }
 
 class Window {
-  readonly buffer = Buffer.allocUnsafe(windowSize)
+  readonly blocks = new Blocks(Buffer.allocUnsafe(windowSize))
   readonly #archive: ArchiveBytes
   #start = 0
   #size = 0
@@ -64,7 +65,7 @@ class Window {
   reach(position: number, size: number): number {
     if (position < this.#start || position + size > this.#start + this.#size) {
       this.#start = position
-      this.#size = fill(this.#archive, this.buffer, position)
+      this.#size = fill(this.#archive, this.blocks.buffer, position)
       if (this.#size < size) throw badLayer(place(position), 'Z-04', 'the archive is shorter than its size says')
     }
     return position - this.#start
@@ -74,7 +75,7 @@ class Window {
   run(position: number, size: number): Buffer {
     if (size <= windowSize) {
       const at = this.reach(position, size)
-      return this.buffer.subarray(at, at + size)
+      return this.blocks.buffer.subarray(at, at + size)
     }
     const whole = Buffer.allocUnsafe(size)
     if (fill(this.#archive, whole, position) < size) {

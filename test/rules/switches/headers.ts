@@ -10,7 +10,7 @@ export const headers: Switches = {
   'F-02': { file: 'src/tar/header-values.ts', find: 'if (id < 0 || id > largestId)', put: 'if (id < 0)' },
   'F-03': {
     file: 'src/tar/assembler.ts',
-    find: 'if (stored === unsigned - 256 * highBytes(buffer, at)) return',
+    find: 'if (stored === unsigned - 256 * highBytes(blocks.buffer, at)) return',
     put: '',
   },
   'F-04': { file: 'src/tar/header.ts', find: `layout === 'gnu' || `, put: '' },
