@@ -5,9 +5,10 @@ import { PlyError } from '../model/errors.ts'
 import type { Operation } from '../model/operation.ts'
 import { Pace } from '../model/pace.ts'
 import type { ByteStream, Bytes } from '../stream/bytes.ts'
-import { encodeHeader, endMarker, type MemberFields, type MemberType, paddingOf } from '../tar/index.ts'
+import { endMarker, type MemberFields, type MemberType } from '../tar/index.ts'
 import { join, opaqueMarker, whiteoutPrefix } from './names.ts'
 import { PackOrder } from './pack-order.ts'
+import { PackOutput } from './pack-output.ts'
 import type { LayerWarning } from './report.ts'
 import { exportedXattrs } from './xattr-rules.ts'
 
@@ -19,18 +20,18 @@ import { exportedXattrs } from './xattr-rules.ts'
  * - `whiteout`: the path is removed from below.
  * - `opaque`: everything below in the directory at the path is hidden.
  */
-export type PackItem =
-  | {
-      readonly says: 'entry'
-      readonly path: ByteString
-      readonly stat: Stat
-      readonly xattrs: Xattrs
-      /** Symlinks. */
-      readonly target?: ByteString | undefined
-      readonly open?: (() => Bytes) | undefined
-      readonly linkTo?: ByteString | undefined
-    }
-  | { readonly says: 'whiteout' | 'opaque'; readonly path: ByteString }
+export type PackItem = PackEntry | { readonly says: 'whiteout' | 'opaque'; readonly path: ByteString }
+
+interface PackEntry {
+  readonly says: 'entry'
+  readonly path: ByteString
+  readonly stat: Stat
+  readonly xattrs: Xattrs
+  /** Symlinks. */
+  readonly target?: ByteString | undefined
+  readonly open?: (() => Bytes) | undefined
+  readonly linkTo?: ByteString | undefined
+}
 
 export interface PackOptions extends Operation {
   /** Keep times to the nanosecond. Without it they are whole seconds, floored (layer-semantics M-07). */
@@ -45,8 +46,8 @@ export interface PackOptions extends Operation {
 const largeFile = 64 << 20
 const largestRatio = 16
 
-/** Bytes of a chunk of output. */
-const chunkSize = 1 << 18
+/** Larger content is copied in steps, with other work let in between. */
+const smallFile = 1 << 16
 
 const memberTypes: Readonly<Record<Exclude<Kind, 'socket'>, MemberType>> = {
   file: '0',
@@ -59,7 +60,7 @@ const memberTypes: Readonly<Record<Exclude<Kind, 'socket'>, MemberType>> = {
 
 /**
  * A layer's tar in its canonical form: the same items give the same bytes (layer-semantics, section 16). Items come in
- * the order of E-04, each ancestor before what is in it. Each chunk is a buffer of its own.
+ * the order of E-04, each ancestor before what is in it. A chunk is its reader's until it asks for the next one.
  *
  * The stream throws PLY_UNREPRESENTABLE for items out of order, for names that look like markers (E-10);
  * PLY_CHANGED for content that is not as long as its `stat` says (E-12); PLY_ABORTED; and what the items and their content throw.
@@ -70,50 +71,79 @@ export async function* packLayer(
 ): ByteStream {
   const pace = new Pace(signal)
   const order = new PackOrder()
-  const output = new Output()
+  const output = new PackOutput()
   let done = 0
-  function* flushed(): Generator<Uint8Array, void, undefined> {
-    const chunk = output.take()
-    if (chunk.length === 0) return
-    done += chunk.length
-    onProgress?.({ what: 'layer', done })
-    yield chunk
-  }
-  for await (const item of items) {
+  let tired = false
+  let large: PackEntry | undefined
+
+  /** Whether there is more to do before the next item: then `rest` does it. */
+  function add(item: PackItem): boolean {
     order.check(item.path, item.says)
+    tired = pace.due()
     const member = memberOf(item, options)
-    if (pace.due()) await pace.rest()
-    if (member === undefined) continue
-    const header = encodeHeader(member)
-    if (!output.fits(header.length)) yield* flushed()
-    output.add(header)
-    if (member.size === 0 || item.says !== 'entry') continue
+    if (member === undefined) return tired
+    output.header(member)
+    if (item.says === 'entry' && member.size > 0) {
+      if (member.size > smallFile) large = item
+      else copySmall(item, output)
+    }
+    return tired || large !== undefined || output.ready
+  }
+
+  async function* rest(): ByteStream {
+    if (large !== undefined) yield* copyLarge(large)
+    large = undefined
+    yield* ready()
+    if (tired) await pace.rest()
+  }
+
+  async function* copyLarge(item: PackEntry): ByteStream {
+    const { path, stat } = item
     const content = contentOf(item)
     try {
-      if (member.size > largeFile && (await isMostlyHoles(content, pace))) {
-        const text = `${member.size} bytes, most of them holes, which an archive stores as zeros`
-        options.onWarning?.({ rule: 'S-07', entry: displayText(item.path), text })
+      if (stat.size > largeFile && (await isMostlyHoles(content, pace))) {
+        const text = `${stat.size} bytes, most of them holes, which an archive stores as zeros`
+        options.onWarning?.({ rule: 'S-07', entry: displayText(path), text })
       }
-      for (let position = 0; position < member.size; ) {
-        if (output.room === 0) {
-          yield* flushed()
-          if (pace.due(64)) await pace.rest()
-        }
-        const got = output.read(content, position, member.size)
-        if (got === 0) throw changed(item.path)
-        position += got
+      for (let at: number | undefined = 0; at !== undefined; ) {
+        at = output.copy(path, content, at, stat.size)
+        yield* ready()
+        if (pace.due(64)) await pace.rest()
       }
-      if (content.read(new Uint8Array(1), member.size) > 0) throw changed(item.path)
     } finally {
       content.close()
     }
-    const padding = paddingOf(member.size)
-    if (!output.fits(padding)) yield* flushed()
-    output.addZeros(padding)
+    output.pad(stat.size)
   }
-  if (!output.fits(endMarker.length)) yield* flushed()
+
+  function* ready(): Generator<Uint8Array, void, undefined> {
+    for (const chunk of output.take()) {
+      done += chunk.length
+      onProgress?.({ what: 'layer', done })
+      yield chunk
+    }
+  }
+
+  // Waiting takes longer than writing an entry: what can be had at once is not waited for.
+  if (Symbol.iterator in items) {
+    for (const item of items) if (add(item)) yield* rest()
+  } else {
+    for await (const item of items) if (add(item)) yield* rest()
+  }
   output.add(endMarker)
-  yield* flushed()
+  output.end()
+  yield* ready()
+}
+
+function copySmall(item: PackEntry, output: PackOutput): void {
+  const { path, stat } = item
+  const content = contentOf(item)
+  try {
+    for (let at: number | undefined = 0; at !== undefined; ) at = output.copy(path, content, at, stat.size)
+  } finally {
+    content.close()
+  }
+  output.pad(stat.size)
 }
 
 /** Whether content is more than 16 times as large as what is stored of it (layer-semantics S-07). */
@@ -193,57 +223,11 @@ function marker(says: 'whiteout' | 'opaque', path: ByteString): MemberFields {
   }
 }
 
-function contentOf(item: PackItem & { readonly says: 'entry' }): Bytes {
+function contentOf(item: PackEntry): Bytes {
   if (item.open === undefined) throw unrepresentable(item.path, 'a file of this size needs content')
   return item.open()
 }
 
-function changed(path: ByteString): PlyError {
-  return new PlyError('PLY_CHANGED', { path: displayText(path) })
-}
-
 function unrepresentable(path: ByteString, reason: string): PlyError {
   return new PlyError('PLY_UNREPRESENTABLE', { path: displayText(path), where: 'a layer', reason })
-}
-
-/** Output that is gathered, so that small members do not become small chunks. */
-class Output {
-  #buffer = Buffer.allocUnsafeSlow(chunkSize)
-  #used = 0
-
-  get room(): number {
-    return this.#buffer.length - this.#used
-  }
-
-  /** Whether so many bytes still fit. They always do after `take`, unless they are more than a chunk. */
-  fits(size: number): boolean {
-    return size <= this.room
-  }
-
-  add(bytes: Uint8Array): void {
-    // Only an extended header can be larger than a whole chunk.
-    if (bytes.length > this.room) this.#buffer = Buffer.concat([this.#buffer.subarray(0, this.#used), bytes])
-    else this.#buffer.set(bytes, this.#used)
-    this.#used += bytes.length
-  }
-
-  addZeros(size: number): void {
-    this.#buffer.fill(0, this.#used, this.#used + size)
-    this.#used += size
-  }
-
-  /** Reads as much content as there is room for; answers how much came. */
-  read(content: Bytes, position: number, size: number): number {
-    const wanted = Math.min(this.room, size - position)
-    const got = content.read(this.#buffer.subarray(this.#used, this.#used + wanted), position)
-    this.#used += got
-    return got
-  }
-
-  take(): Uint8Array {
-    const chunk = this.#buffer.subarray(0, this.#used)
-    this.#buffer = Buffer.allocUnsafeSlow(chunkSize)
-    this.#used = 0
-    return chunk
-  }
 }

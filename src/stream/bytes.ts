@@ -37,7 +37,9 @@ export function memoryBytes(content: Uint8Array): Bytes {
     size: content.length,
     read(into, position) {
       if (position >= content.length) return 0
-      const part = content.subarray(position, position + into.length)
+      // Most content is small and read at once, and a part of a buffer takes longer to make than such content to copy.
+      const whole = position === 0 && content.length <= into.length
+      const part = whole ? content : content.subarray(position, position + into.length)
       into.set(part)
       return part.length
     },

@@ -14,6 +14,7 @@ import { packLayer } from '../../src/layer/index.ts'
 import { IdMapping } from '../../src/model/id-mapping.ts'
 import type { Tree } from '../../src/stack/tree.ts'
 import { becomeNobody, becomeRoot } from '../support/ability.ts'
+import { bytesIn } from '../support/collect.ts'
 import { plainTree, treeEntries } from '../support/plain-tree.ts'
 import { scratchDirectory } from './scratch.ts'
 
@@ -55,11 +56,7 @@ async function changes(before: Tree, after: Tree): Promise<string[]> {
   return all
 }
 
-async function tar(tree: Tree): Promise<Buffer> {
-  const chunks: Uint8Array[] = []
-  for await (const chunk of packLayer(packTree(tree))) chunks.push(chunk)
-  return Buffer.concat(chunks)
-}
+const tar = (tree: Tree): Promise<Buffer> => bytesIn(packLayer(packTree(tree)))
 
 test('O-05: what an ordinary user wrote and nobody touched reads back and exports as the original', async () => {
   const tree = original()

@@ -218,7 +218,7 @@ describe('packing a layer', () => {
       onProgress: ({ done }) => progress.push(done),
     })) {
       chunks.push(chunk.length)
-      parts.push(chunk)
+      parts.push(Buffer.from(chunk))
     }
     const bytes = Buffer.concat(parts)
     expect(Math.max(...chunks)).toBeLessThanOrEqual(1 << 18)

@@ -40,9 +40,12 @@ export const exporting: Switches = {
   },
   'E-11': { file: 'src/tar/encode.ts', find: 'if (uid > octal7) records', put: 'if (uid > 0) records' },
   'E-12': {
-    file: 'src/layer/pack.ts',
-    find: 'if (content.read(new Uint8Array(1), member.size) > 0) throw changed(item.path)',
-    put: '',
+    file: 'src/layer/pack-output.ts',
+    find: 'if (found > got) throw changed(path)',
+    put: `if (found > got) {
+      this.#used += got
+      return undefined
+    }`,
   },
   'E-13': {
     file: 'src/tar/encode.ts',

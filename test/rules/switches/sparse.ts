@@ -24,7 +24,7 @@ export const sparse: Switches = {
   'S-06': { file: 'src/extract/content.ts', find: 'const empty = length === block &&', put: 'const empty = false &&' },
   'S-07': {
     file: 'src/layer/pack.ts',
-    find: 'if (member.size > largeFile && (await isMostlyHoles(content, pace))) {',
+    find: 'if (stat.size > largeFile && (await isMostlyHoles(content, pace))) {',
     put: 'if (false) {',
   },
 }
