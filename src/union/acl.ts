@@ -33,8 +33,8 @@ export function isAcl(name: ByteString): boolean {
 }
 
 /**
- * What setting an ACL xattr comes to (`undefined` removes it): what is to be kept, which is nothing where the mode says it all, and
- * the nine permission bits that the inode has afterwards.
+ * What setting an ACL xattr comes to: what is to be kept, which is nothing where the mode says it all, and the permission bits that
+ * the inode has afterwards. `undefined` if it takes the ACL away, as a value without entries does, and leaves the mode as it is.
  *
  * @throws EINVAL, EOPNOTSUPP (also for a symlink), EACCES for a default ACL on what is no directory
  */
@@ -42,11 +42,11 @@ export function settingAcl(
   { kind, mode }: Stat,
   name: ByteString,
   value: Uint8Array | undefined,
-): { readonly value: Uint8Array | undefined; readonly mode: number } {
-  const acl = value && readAcl(value)
+): { readonly value: Uint8Array | undefined; readonly mode: number } | undefined {
   if (kind === 'symlink') throw new PlyError('EOPNOTSUPP', { syscall: 'setxattr' })
-  if (name === defaultAcl && kind !== 'directory' && acl) throw new PlyError('EACCES', { syscall: 'setxattr' })
-  if (!acl) return { value: undefined, mode }
+  const acl = value && readAcl(value)
+  if (!acl) return undefined
+  if (name === defaultAcl && kind !== 'directory') throw new PlyError('EACCES', { syscall: 'setxattr' })
   if (!isValid(acl)) throw invalid()
   if (name === defaultAcl) return { value: serializeAcl(acl), mode }
   const shown = modeOfAcl(acl)

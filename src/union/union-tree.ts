@@ -5,6 +5,7 @@ import { PlyError } from '../model/errors.ts'
 import { stackedTree } from '../stack/stacked-tree.ts'
 import type { Tree, TreeEntry } from '../stack/tree.ts'
 import type { Bytes } from '../stream/bytes.ts'
+import { accessAcl, aclAfterChmod, defaultAcl, isAcl, settingAcl } from './acl.ts'
 import { withClearedSetId } from './attribute-rules.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { CopyUp } from './copy-up.ts'
@@ -174,6 +175,8 @@ class Union implements WritableUnion, Contents {
     this.#copyUp.attributes(ino)
     if (change.mtime !== undefined) this.#times.delete(ino)
     this.upper.setAttributes(this.#sides.up(ino), wanted)
+    const acl = wanted.mode === undefined ? undefined : aclAfterChmod(this.xattrs(ino), wanted.mode)
+    if (acl) this.upper.setXattr(this.#sides.up(ino), accessAcl, acl)
     if (change.uid !== undefined || change.gid !== undefined) this.#dropCapabilities(ino)
   }
 
@@ -181,11 +184,30 @@ class Union implements WritableUnion, Contents {
     const syscall = value === undefined ? 'removexattr' : 'setxattr'
     checkXattrName(name, syscall)
     this.#present(ino, syscall)
+    if (isAcl(name)) {
+      this.#setAcl(ino, name, value)
+      return
+    }
+    if (name.startsWith('system.')) throw new PlyError('EOPNOTSUPP', { syscall })
     const { kind } = this.stat(ino)
     if (name.startsWith('user.') && kind !== 'file' && kind !== 'directory') throw new PlyError('EPERM', { syscall })
     if (value === undefined && !this.xattrs(ino).has(name)) throw new PlyError('ENODATA', { syscall })
     this.#copyUp.attributes(ino)
     this.upper.setXattr(this.#sides.up(ino), name, value)
+  }
+
+  /** Mode and access ACL say the same; one that the mode says wholly is not kept. Taking away what is not there: as overlayfs. */
+  #setAcl(ino: number, name: ByteString, given: Uint8Array | undefined): void {
+    const stat = this.stat(ino)
+    const set = settingAcl(stat, name, given)
+    const had = this.xattrs(ino).has(name)
+    if (!set && !had) {
+      if (this.#sides.inUpper(ino) || (name === defaultAcl && stat.kind !== 'directory')) return
+      throw new PlyError('ENODATA', { syscall: 'removexattr' })
+    }
+    this.#copyUp.attributes(ino)
+    if (set?.value || had) this.upper.setXattr(this.#sides.up(ino), name, set?.value)
+    if (set && name === accessAcl) this.setAttributes(ino, { mode: set.mode })
   }
 
   writer(ino: number, { truncate = false }: { readonly truncate?: boolean } = {}): WritableBytes {
