@@ -17,8 +17,8 @@ export interface Lower {
 
 const owned: Attributes = { mode: 0o644, uid: 1000, gid: 100, mtime: 1_000_000_000_123_456_789n }
 
-/** Files, directories, a link group, a symlink, devices and xattrs, three levels deep. */
-export async function makeLower(folder: string): Promise<Lower> {
+/** Files, directories, a link group, a symlink, devices and xattrs, three levels deep; and `more` files, by path. */
+export async function makeLower(folder: string, more: ReadonlyMap<string, Buffer> = new Map()): Promise<Lower> {
   mkdirSync(folder, { recursive: true })
   const contents = new Map<string, Buffer>([
     ['usr/share/doc', Buffer.alloc(5000, 'doc ')],
@@ -29,6 +29,7 @@ export async function makeLower(folder: string): Promise<Lower> {
     ['usr/lib/two', Buffer.from('2')],
     ['var/log/messages', Buffer.alloc(100_000, 'line\n')],
     ['top', Buffer.from('top\n')],
+    ...more,
   ])
   const builder = new IndexBuilder()
   const tarParts: Buffer[] = []
@@ -76,7 +77,12 @@ export async function makeLower(folder: string): Promise<Lower> {
   const paths = { index: join(folder, 'lower.erofs'), tar: join(folder, 'lower.tar') }
   writeFileSync(paths.index, Buffer.concat(image))
   writeFileSync(paths.tar, tar)
-  return { ...paths, chainId, tree: () => foldedTree(Index.open(bytesOf(paths.index)), () => bytesOf(paths.tar)) }
+  return lowerAt({ ...paths, chainId })
+}
+
+/** What `makeLower` made, also in another process. */
+export function lowerAt({ index, tar, chainId }: Omit<Lower, 'tree'>): Lower {
+  return { index, tar, chainId, tree: () => foldedTree(Index.open(bytesOf(index)), () => bytesOf(tar)) }
 }
 
 function bytesOf(path: string): Bytes {

@@ -1,0 +1,248 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { rolldown } from 'rolldown'
+import { codeOf } from '../../src/model/errors.ts'
+import { type Lower, makeLower } from '../overlay/lower.ts'
+import { byPath } from './by-path.ts'
+import type { Order, Outcome } from './child.ts'
+import { type Form, makePlace, openUnion, type Place } from './forms.ts'
+import { litterIn, rawNames } from './litter.ts'
+import { MountedLower } from './overlay-mount.ts'
+import type { Scenario } from './scenarios.ts'
+import { differences, type State, stateOf, stateOfDirectory, told } from './state.ts'
+import { type Call, type Injection, traced } from './strace.ts'
+import { type Period, verdictOn } from './verdict.ts'
+
+/** A scenario in a form: the states before and after, and the calls between them. */
+export interface Course {
+  readonly form: Form
+  readonly scenario: Scenario
+  readonly old: State
+  readonly next: State
+  /** Names on the disk before and after, with their kinds. */
+  readonly names: ReadonlySet<string>
+  readonly calls: readonly Call[]
+}
+
+/** What came of one point. */
+export interface Result {
+  readonly shows: 'old' | 'new' | 'neither'
+  /** What should not be so. */
+  readonly wrong: readonly string[]
+  readonly between: readonly string[]
+}
+
+const project = fileURLToPath(new URL('../..', import.meta.url))
+/** A process that was started at another moment may make another number of calls before ours begin. */
+const aims = 5
+/** An upper that the kernel shows as we do: hardlink groups whole, directories moved. */
+const kernelOptions = ',index=on,redirect_dir=on'
+
+/** Crashes of real processes, one system call after the other. */
+export class Crashes implements Disposable {
+  readonly #folder: string
+  readonly #lower: Lower
+  readonly #program: string
+  readonly #kernel: MountedLower | undefined
+  /** Why the kernel is not asked what it shows; `undefined` if it is. */
+  readonly whyNoKernel: string | undefined
+  #places = 0
+
+  private constructor(folder: string, lower: Lower, program: string) {
+    this.#folder = folder
+    this.#lower = lower
+    this.#program = program
+    try {
+      this.#kernel = new MountedLower(lower, folder)
+    } catch (error) {
+      this.whyNoKernel = String(error)
+    }
+  }
+
+  static async prepare(): Promise<Crashes> {
+    const folder = mkdtempSync(join(tmpdir(), 'plyfs-crash-'))
+    const holes = Buffer.concat([
+      Buffer.alloc(5000, 'a'),
+      Buffer.alloc(300_000),
+      Buffer.alloc(3000, 'b'),
+      Buffer.alloc(9000),
+    ])
+    const more = new Map([
+      ['srv/holes', holes],
+      ['srv/a/b/c/deep', Buffer.from('deep\n')],
+    ])
+    const lower = await makeLower(join(folder, 'lower'), more)
+    const program = join(folder, 'program')
+    mkdirSync(program)
+    // Beside the modules, so that what is not bundled is found from there.
+    symlinkSync(join(project, 'node_modules'), join(program, 'node_modules'))
+    const bundle = await rolldown({
+      input: join(project, 'test/crash/child.ts'),
+      platform: 'node',
+      external: [/^koffi$/, /^memfs$/, /^fast-check$/],
+    })
+    await bundle.write({ file: join(program, 'child.mjs'), format: 'esm', codeSplitting: false })
+    await bundle.close()
+    return new Crashes(folder, lower, join(program, 'child.mjs'))
+  }
+
+  [Symbol.dispose](): void {
+    this.#kernel?.[Symbol.dispose]()
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
+
+  /** The states and calls of a scenario without any crash; why there are none, if the form refuses it. */
+  course(form: Form, scenario: Scenario): Course | string {
+    const place = this.#furnished(form, scenario)
+    if (typeof place === 'string') return place
+    const old = seen(place)
+    const before = rawNames(join(place.at, 'upper'))
+    const order: Order = { place, scenario: scenario.name, failing: false }
+    const { calls, end, stdout, stderr } = traced([this.#program, JSON.stringify(order)], this.#traces(place))
+    if (end !== '0') throw new Error(`${form}: ${scenario.name}: ${end}: ${stderr}`)
+    const { code } = JSON.parse(stdout) as Outcome
+    const next = seen(place)
+    const names = new Set([...before, ...rawNames(join(place.at, 'upper'))])
+    rmSync(place.at, { recursive: true })
+    if (code !== undefined && code !== 'ENOTSUP') throw new Error(`${form}: ${scenario.name}: ${code}`)
+    return code ?? { form, scenario, old, next, names, calls }
+  }
+
+  /** Makes one call of a course fail or be the last, and looks at what is left. */
+  point(course: Course, number: number, injection: Injection): Result {
+    const { form, scenario } = course
+    const call = course.calls[number]!
+    for (let aim = 0; aim < aims; aim++) {
+      const place = this.#furnished(form, scenario) as Place
+      const order: Order = { place, scenario: scenario.name, failing: injection !== 'kill' }
+      const from = BigInt(Date.now() - 20) * 1_000_000n
+      const run = traced([this.#program, JSON.stringify(order)], {
+        ...this.#traces(place),
+        inject: [call, injection],
+      })
+      const period = { from, to: BigInt(Date.now() + 20) * 1_000_000n }
+      try {
+        if (!run.met) continue
+        if (injection === 'kill') return this.#crashed(course, place, period, number % 2 === 1)
+        if (run.end !== '0') return { shows: 'neither', wrong: [`it died: ${run.end}: ${run.stderr}`], between: [] }
+        return this.#failed(course, {
+          place,
+          period,
+          call,
+          code: injection,
+          outcome: JSON.parse(run.stdout) as Outcome,
+        })
+      } finally {
+        rmSync(place.at, { recursive: true, force: true })
+      }
+    }
+    return { shows: 'neither', wrong: [`the call was not met in ${aims} runs`], between: [] }
+  }
+
+  /** `kernelFirst`: before anybody opens what the process left, and removes its litter, the kernel does. */
+  #crashed(course: Course, place: Place, period: Period, kernelFirst: boolean): Result {
+    const { old, next, names, form } = course
+    const wrong: string[] = []
+    const early = kernelFirst ? this.#byKernel(form, place) : undefined
+    let found: State
+    try {
+      found = seen(place)
+    } catch (error) {
+      return { shows: 'neither', wrong: [`it cannot be opened: ${String((error as Error).stack)}`], between: [] }
+    }
+    const { is, between, differences: apart } = verdictOn(found, old, next, period)
+    if (is === 'neither') wrong.push('a mixture', ...apart)
+    if (early) wrong.push(...inKernel(early, found).map((each) => `before the next opening the kernel shows: ${each}`))
+    wrong.push(...litterIn(place, names).map((each) => `litter: ${each}`))
+    const late = this.#byKernel(form, place)
+    if (late) wrong.push(...inKernel(late, found).map((each) => `the kernel shows: ${each}`))
+    wrong.push(...differences(seen(place), found).map((each) => `opened again: ${told(each)}`))
+    return { shows: is, wrong, between }
+  }
+
+  #failed(
+    course: Course,
+    failure: { place: Place; period: Period; call: Call; code: Injection; outcome: Outcome },
+  ): Result {
+    const { place, period, call, code, outcome } = failure
+    const { old, next, names, form } = course
+    const wrong: string[] = []
+    const { live, fresh, again } = outcome
+    const shown = verdictOn(live, old, next, period)
+    const wanted = outcome.code === undefined ? 'new' : 'old'
+    // Where nothing is to be seen of a change, either will do.
+    const {
+      is,
+      between,
+      differences: apart,
+    } = verdictOn(live, wanted === 'old' ? old : next, wanted === 'old' ? old : next, period)
+    if (is === 'neither') wrong.push(`${outcome.code ?? 'no error'}, but it shows ${shown.is}`, ...apart)
+    if (outcome.code !== undefined && outcome.code !== code) wrong.push(`the error is ${outcome.code}`)
+    wrong.push(...differences(fresh, live).map((each) => `opened beside it: ${told(each)}`))
+    const worked = outcome.code === undefined || again === undefined
+    // Whoever failed to sync does not know what is on the disk, and says so from then on (docs/upper-format.md).
+    const broken = form === 'portable' && call.name.endsWith('sync')
+    if (!worked && !broken && call.after !== 'closing') wrong.push(`once more: ${again}`)
+    const left = verdictOn(seen(place), worked ? next : old, worked ? next : old, period)
+    wrong.push(...left.differences.map((each) => `opened again: ${each}`))
+    wrong.push(...litterIn(place, names).map((each) => `litter: ${each}`))
+    return { shows: wanted, wrong, between }
+  }
+
+  #furnished(form: Form, scenario: Scenario): Place | string {
+    const { index, tar, chainId } = this.#lower
+    const place: Place = { form, at: join(this.#folder, `at-${this.#places++}`), lower: { index, tar, chainId } }
+    makePlace(place)
+    const view = openUnion(place)
+    try {
+      // The kernel shows the attributes of the upper's root: it gets those that the lower one has.
+      const { mode, uid, gid, mtime } = view.stat(view.root)
+      view.setAttributes(view.root, { mode, uid, gid, mtime })
+      scenario.before?.(byPath(view))
+      return place
+    } catch (error) {
+      // What this form cannot store is no scenario of it.
+      if (codeOf(error) === 'ENOTSUP') return 'ENOTSUP'
+      throw error
+    } finally {
+      view.close()
+    }
+  }
+
+  #byKernel(form: Form, { at }: Place): State | undefined {
+    if (form !== 'trusted') return undefined
+    const directories = { upperDir: join(at, 'upper'), workDir: join(at, 'work') }
+    return this.#kernel?.with(directories, kernelOptions, stateOfDirectory)
+  }
+
+  #traces({ at }: Place) {
+    return { at, log: join(this.#folder, 'trace') }
+  }
+}
+
+/** What a new process sees. */
+function seen(place: Place): State {
+  const view = openUnion(place)
+  try {
+    return stateOf(view)
+  } finally {
+    view.close()
+  }
+}
+
+/**
+ * What the kernel shows otherwise than we do. It numbers directories and what is not from below as it likes, counts the
+ * links of directories its own way, and those of lower groups with the names that are hidden (docs/upper-format.md).
+ */
+function inKernel(shown: State, ours: State): string[] {
+  return differences(shown, ours)
+    .filter(({ path, fact }) => {
+      const { kind, ino = 0 } = ours[path] ?? {}
+      const below = ino < 2 ** 40
+      if (fact === 'ino') return kind !== 'directory' && below
+      return fact !== 'links' || (kind !== 'directory' && !below)
+    })
+    .map(told)
+}

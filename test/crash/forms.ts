@@ -1,0 +1,43 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { openOverlayUpper } from '../../src/overlay/overlay-upper.ts'
+import { openPortableUpper } from '../../src/overlay/portable-upper.ts'
+import { nodeDisk } from '../../src/sys/node-disk.ts'
+import type { WritableUnion } from '../../src/union/union.ts'
+import { union } from '../../src/union/union-tree.ts'
+import type { Upper } from '../../src/union/upper.ts'
+import { type Lower, lowerAt } from '../overlay/lower.ts'
+import { ticking } from '../overlay/random-steps.ts'
+
+/** The forms of an upper on a disk: overlayfs's with marks in either namespace, and the portable one. */
+export const forms = ['trusted', 'user', 'portable'] as const
+export type Form = (typeof forms)[number]
+
+/** One upper over one lower tree, by paths: what another process needs to open it. */
+export interface Place {
+  readonly form: Form
+  /** Holds `upper` and `work`, or `log` and `inodes`. */
+  readonly at: string
+  readonly lower: Omit<Lower, 'tree'>
+}
+
+export function makePlace(place: Place): void {
+  const names = place.form === 'portable' ? [''] : ['upper', 'work']
+  for (const name of names) mkdirSync(join(place.at, name), { recursive: true })
+}
+
+export function openUpper({ form, at, lower: { chainId } }: Place, readOnly = false): Upper {
+  if (form === 'portable') return openPortableUpper({ disk: nodeDisk(), root: at, readOnly })
+  return openOverlayUpper({ upperDir: join(at, 'upper'), workDir: join(at, 'work'), xattr: form, chainId, readOnly })
+}
+
+/** The union, with a clock that gives the same times in every run. */
+export function openUnion(place: Place, readOnly = false): WritableUnion {
+  const tree = lowerAt(place.lower).tree()
+  try {
+    return union(tree, openUpper(place, readOnly), { now: ticking() })
+  } catch (error) {
+    tree.close()
+    throw error
+  }
+}

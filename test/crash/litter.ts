@@ -1,0 +1,44 @@
+import { existsSync, lstatSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { bytesOf } from '../../src/model/bytes.ts'
+import { kindOf } from '../../src/model/entry.ts'
+import { ChangeLog } from '../../src/overlay/change-log.ts'
+import { PortableState } from '../../src/overlay/portable-state.ts'
+import { nodeDisk } from '../../src/sys/node-disk.ts'
+import type { Place } from './forms.ts'
+
+/** What is on the disk below a directory: paths and kinds. */
+export function rawNames(root: string): Set<string> {
+  const found = new Set<string>()
+  const visit = (path: string): void => {
+    for (const name of readdirSync(bytesOf(root + path), 'latin1')) {
+      const at = `${path}/${name}`
+      const { mode, rdev } = lstatSync(bytesOf(root + at))
+      const kind = kindOf(mode)
+      found.add(`${at} ${kind === 'character' && rdev === 0 ? 'whiteout' : kind}`)
+      if (kind === 'directory') visit(at)
+    }
+  }
+  if (existsSync(root)) visit('')
+  return found
+}
+
+/** What is left in the place of a closed upper and belongs to nothing. `known`: what may be in an upper of overlayfs's form. */
+export function litterIn({ form, at }: Place, known: ReadonlySet<string>): string[] {
+  if (form === 'portable') return unnamedContents(at)
+  const upper = [...rawNames(join(at, 'upper'))].filter((name) => !known.has(name)).map((name) => `upper${name}`)
+  const work = [...rawNames(join(at, 'work'))].filter(
+    (name) => !/^\/(?:work|index) directory$|^\/index\/[0-9a-f]+ /.test(name),
+  )
+  return [...upper, ...work.map((name) => `work${name}`)]
+}
+
+function unnamedContents(root: string): string[] {
+  const state = new PortableState()
+  ChangeLog.open({ disk: nodeDisk(), root, readOnly: true }, (change) => state.apply(change)).close()
+  const named = new Set<string>()
+  for (const { content } of state.inodes.values()) if (content.is !== 'none') named.add(String(content.number))
+  return readdirSync(join(root, 'inodes'))
+    .filter((name) => !named.has(name))
+    .map((name) => `inodes/${name}`)
+}
