@@ -87,6 +87,40 @@ export const cases = [
     ],
   },
   {
+    name: 'import distro without SHA instructions',
+    about: [
+      'The same imports and floors with the SHA instructions of the processor hidden from OpenSSL: what a machine without them sees.',
+      '',
+    ],
+    contenders: ({ images, sample }) => {
+      const hidden = 'export OPENSSL_ia32cap=:~0x20000000;'
+      const ours = (name, reference) => ({
+        name,
+        setup: 'rm -rf $T/store',
+        command: `${hidden} ${load(reference, sample('distro'))}`,
+        cleanup: 'rm -rf $T/store',
+      })
+      return [
+        { name: 'floor, gzip', command: `${hidden} node $BENCH/floor.mjs gunzip-sha256 ${blobs(images, 'distro')}` },
+        ours('ply, gzip', `oci:${images}/distro/oci:latest`),
+        { name: 'floor, tar', command: `${hidden} node $BENCH/floor.mjs sha256 ${images}/distro/docker.tar` },
+        ours('ply, tar', `docker-archive:${images}/distro/docker.tar`),
+      ]
+    },
+    ratios: (results) => [
+      {
+        what: 'CPU for gzip, of the floor',
+        value: of(results, 'ply, gzip').cpu / of(results, 'floor, gzip').cpu,
+        limit: 1.25,
+      },
+      {
+        what: 'CPU for tar, of one SHA-256',
+        value: of(results, 'ply, tar').cpu / of(results, 'floor, tar').cpu,
+        limit: 1.4,
+      },
+    ],
+  },
+  {
     name: 'import smallfiles',
     about: ['One layer of 200,000 files.', ''],
     contenders: ({ images }) => [
