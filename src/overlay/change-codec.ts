@@ -1,6 +1,6 @@
 import type { ByteString } from '../model/bytes.ts'
 import type { Kind } from '../model/entry.ts'
-import type { AttributeChange } from '../union/upper.ts'
+import type { AttributeChange, Standing } from '../union/upper.ts'
 import { type Change, type Content, type InodeFacts, noContent } from './change.ts'
 import { damaged, type FieldReader, type FieldWriter } from './record-bytes.ts'
 
@@ -18,6 +18,7 @@ const codes = {
   xattr: 10,
   counters: 11,
   synced: 12,
+  exchange: 13,
 } as const satisfies Record<Change['does'], number>
 
 const kinds: readonly Kind[] = ['file', 'directory', 'symlink', 'character', 'block', 'fifo', 'socket']
@@ -30,6 +31,22 @@ export const syncedPattern = Buffer.from([codes.synced, syncedText.length, ...Bu
 /** Bits of the flag byte of an inode. */
 const hasOpaque = 1
 const hasRedirect = 2
+const hasAccessTime = 4
+
+/** Whether a record says what version 1 could not at first: then the log needs the feature `extended` (docs/upper-format.md). */
+export function isExtended(change: Change): boolean {
+  switch (change.does) {
+    case 'exchange':
+      return true
+    case 'place':
+    case 'root':
+      return hasOwnAccessTime(change.inode)
+    case 'attributes':
+      return change.change.atime !== undefined
+    default:
+      return false
+  }
+}
 
 export function encodeChange(to: FieldWriter, change: Change): void {
   to.byte(codes[change.does])
@@ -65,6 +82,14 @@ export function encodeChange(to: FieldWriter, change: Change): void {
       if (redirect !== undefined) to.text(redirect)
       return
     }
+    case 'exchange':
+      to.byte(standingFlags(change.first) | (standingFlags(change.second) << 2))
+      to.number(change.directory)
+      to.text(change.name)
+      to.number(change.toDirectory)
+      to.text(change.toName)
+      for (const { redirect } of [change.first, change.second]) if (redirect !== undefined) to.text(redirect)
+      return
     case 'forget':
     case 'whiteout':
       to.number(change.directory)
@@ -121,6 +146,18 @@ export function decodeChange(from: FieldReader): Change {
         ...(flags & hasRedirect ? { redirect: from.text() } : {}),
       }
     }
+    case codes.exchange: {
+      const flags = from.byte()
+      return {
+        does: 'exchange',
+        directory: from.number(),
+        name: from.text(),
+        toDirectory: from.number(),
+        toName: from.text(),
+        first: decodeStanding(from, flags),
+        second: decodeStanding(from, flags >> 2),
+      }
+    }
     case codes.forget:
       return { does: 'forget', directory: from.number(), name: from.text() }
     case codes.whiteout:
@@ -149,11 +186,12 @@ export function decodeChange(from: FieldReader): Change {
 function encodeInode(to: FieldWriter, inode: InodeFacts): void {
   to.number(inode.ino)
   to.byte(kinds.indexOf(inode.kind))
-  to.byte((inode.opaque ? hasOpaque : 0) | (inode.redirect === undefined ? 0 : hasRedirect))
+  to.byte(standingFlags(inode) | (hasOwnAccessTime(inode) ? hasAccessTime : 0))
   to.number(inode.mode)
   to.number(inode.uid)
   to.number(inode.gid)
   to.time(inode.mtime)
+  if (hasOwnAccessTime(inode)) to.time(inode.atime)
   if (inode.kind === 'file') encodeContent(to, inode.content)
   if (inode.kind === 'symlink') to.text(inode.target ?? '')
   if (inode.kind === 'character' || inode.kind === 'block') {
@@ -174,6 +212,7 @@ function decodeInode(from: FieldReader): InodeFacts {
   if (kind === undefined) throw damaged('it holds an inode of an unknown kind')
   const flags = from.byte()
   const attributes = { mode: from.number(), uid: from.number(), gid: from.number(), mtime: from.time() }
+  const atime = flags & hasAccessTime ? from.time() : undefined
   const content = kind === 'file' ? decodeContent(from) : noContent
   const target = kind === 'symlink' ? from.text() : undefined
   const device = kind === 'character' || kind === 'block' ? { major: from.number(), minor: from.number() } : undefined
@@ -188,12 +227,28 @@ function decodeInode(from: FieldReader): InodeFacts {
     ino,
     kind,
     ...attributes,
+    ...(atime === undefined ? {} : { atime }),
     content,
     ...(flags & hasOpaque ? { opaque: true } : {}),
     ...(target === undefined ? {} : { target }),
     ...device,
     ...(redirect === undefined ? {} : { redirect }),
     ...(xattrs === undefined ? {} : { xattrs }),
+  }
+}
+
+function hasOwnAccessTime(inode: InodeFacts): inode is InodeFacts & { readonly atime: bigint } {
+  return inode.atime !== undefined && inode.atime !== inode.mtime
+}
+
+function standingFlags({ opaque = false, redirect }: Standing): number {
+  return (opaque ? hasOpaque : 0) | (redirect === undefined ? 0 : hasRedirect)
+}
+
+function decodeStanding(from: FieldReader, flags: number): Standing {
+  return {
+    ...(flags & hasOpaque ? { opaque: true } : {}),
+    ...(flags & hasRedirect ? { redirect: from.text() } : {}),
   }
 }
 
@@ -208,17 +263,19 @@ function decodeContent(from: FieldReader): Content {
   return is === 'none' ? noContent : { is, number: from.number() }
 }
 
-function encodeAttributes(to: FieldWriter, { mode, uid, gid, mtime }: AttributeChange): void {
+function encodeAttributes(to: FieldWriter, { mode, uid, gid, mtime, atime }: AttributeChange): void {
   to.byte(
     (mode === undefined ? 0 : 1) |
       (uid === undefined ? 0 : 2) |
       (gid === undefined ? 0 : 4) |
-      (mtime === undefined ? 0 : 8),
+      (mtime === undefined ? 0 : 8) |
+      (atime === undefined ? 0 : 16),
   )
   if (mode !== undefined) to.number(mode)
   if (uid !== undefined) to.number(uid)
   if (gid !== undefined) to.number(gid)
   if (mtime !== undefined) to.time(mtime)
+  if (atime !== undefined) to.time(atime)
 }
 
 function decodeAttributes(from: FieldReader): AttributeChange {
@@ -228,5 +285,6 @@ function decodeAttributes(from: FieldReader): AttributeChange {
     ...(set & 2 ? { uid: from.number() } : {}),
     ...(set & 4 ? { gid: from.number() } : {}),
     ...(set & 8 ? { mtime: from.time() } : {}),
+    ...(set & 16 ? { atime: from.time() } : {}),
   }
 }

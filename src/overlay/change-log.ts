@@ -1,15 +1,13 @@
-import { crc32 } from 'node:zlib'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { Disk } from '../sys/disk.ts'
 import type { Change } from './change.ts'
-import { decodeChange, encodeChange, syncedPattern } from './change-codec.ts'
-import { checkHeader, headerSize, logHeader } from './log-header.ts'
-import { damaged, FieldReader, FieldWriter } from './record-bytes.ts'
-import { readFully, writeFully } from './whole-io.ts'
+import { isExtended } from './change-codec.ts'
+import { headerSize, logHeader } from './log-header.ts'
+import { readLog } from './log-reader.ts'
+import { FieldWriter } from './record-bytes.ts'
+import { encodeRecord } from './record-frame.ts'
+import { writeFully } from './whole-io.ts'
 
-const frameSize = 8
-/** Longest legal record: all xattrs of an inode (255 KiB) and two names fit many times. */
-const maximumRecord = 1 << 24
 /** Below this size a log is never rewritten. */
 const smallLog = 1 << 20
 
@@ -41,6 +39,8 @@ export class ChangeLog {
   /** Where the log ended when it was last recorded that everything is on the disk. */
   #marked = 0
   #broken = false
+  /** Whether its records may say what the first ones of version 1 did not. */
+  #extended = false
 
   private constructor(options: LogOptions) {
     this.#disk = options.disk
@@ -58,12 +58,15 @@ export class ChangeLog {
     const { fs } = options.disk
     if (!fs.existsSync(log.#path)) {
       if (options.readOnly) return log
-      log.rewrite([])
+      log.#replace(new FieldWriter(), false)
     }
     log.#fd ??= fs.openSync(log.#path, options.readOnly ? 'r' : 'r+')
     try {
-      log.#read(log.#fd, onChange)
-      log.#checkTail(log.#fd)
+      const found = readLog(options.disk, log.#fd, onChange)
+      log.#extended = found.extended
+      log.#end = found.end
+      log.#measured = found.measured
+      log.#marked = found.marked
       const size = fs.fstatSync(log.#fd).size
       if (!options.readOnly && size > log.#end) fs.ftruncateSync(log.#fd, log.#end)
     } catch (error) {
@@ -74,8 +77,16 @@ export class ChangeLog {
     return log
   }
 
-  /** Writes one change. @throws ENOSPC and the like, with the log as it was; EIO once the disk failed to sync. */
-  append(change: Change): void {
+  /**
+   * Writes one change. `all` are the changes so far, for a log that cannot say this one: it is written anew then, once in its life.
+   *
+   * @throws ENOSPC and the like, with the log as it was; EIO once the disk failed to sync.
+   */
+  append(change: Change, all: () => Iterable<Change>): void {
+    if (!this.#extended && isExtended(change)) {
+      this.#writable()
+      this.#replace(encoded(all()), true)
+    }
     this.#write(change)
     this.#synced = false
   }
@@ -111,22 +122,17 @@ export class ChangeLog {
   compact(changes: Iterable<Change>): boolean {
     const limit = this.#end / 2
     const fields = new FieldWriter()
+    let extended = this.#extended
     for (const change of changes) {
       encodeRecord(fields, change)
+      extended ||= isExtended(change)
       if (fields.length > limit) {
         this.#measured = this.#end
         return false
       }
     }
-    this.#replace(fields)
+    this.#replace(fields, extended)
     return true
-  }
-
-  /** Replaces the log by these changes, atomically and durably. */
-  rewrite(changes: Iterable<Change>): void {
-    const fields = new FieldWriter()
-    for (const change of changes) encodeRecord(fields, change)
-    this.#replace(fields)
   }
 
   close(): void {
@@ -147,7 +153,8 @@ export class ChangeLog {
     this.#end += this.#fields.length
   }
 
-  #replace(fields: FieldWriter): void {
+  /** Replaces the log by these records, atomically and durably. */
+  #replace(fields: FieldWriter, extended: boolean): void {
     const { fs } = this.#disk
     // True from the moment that this log has its name.
     encodeRecord(fields, { does: 'synced', position: headerSize + fields.length })
@@ -155,7 +162,7 @@ export class ChangeLog {
     const path = `${this.#path}.new`
     const fd = fs.openSync(path, 'w+', 0o600)
     try {
-      writeFully(this.#disk, fd, logHeader(), 0)
+      writeFully(this.#disk, fd, logHeader({ extended }), 0)
       writeFully(this.#disk, fd, records, headerSize)
       fs.fsyncSync(fd)
       fs.renameSync(path, this.#path)
@@ -166,75 +173,12 @@ export class ChangeLog {
     }
     this.close()
     this.#fd = fd
+    this.#extended = extended
     this.#end = headerSize + records.length
     this.#measured = Math.max(this.#end, smallLog / 2)
     this.#marked = this.#end
     this.#synced = true
     this.#disk.syncDirectory(this.#root)
-  }
-
-  #read(fd: number, onChange: (change: Change) => void): void {
-    const { fs } = this.#disk
-    const size = fs.fstatSync(fd).size
-    const head = Buffer.alloc(headerSize)
-    if (readFully(this.#disk, fd, head, 0) < headerSize) throw damaged('its header is cut short')
-    checkHeader(head)
-    let buffer: Buffer = Buffer.allocUnsafe(1 << 20)
-    let filled = 0
-    let start = 0
-    this.#end = headerSize
-    for (;;) {
-      const left = filled - start
-      const length = left >= frameSize ? buffer.readUInt32LE(start) : 0
-      const wanted = frameSize + length
-      if (left < frameSize || left < wanted) {
-        // Too long for the file: a torn tail. Checked before anything is allocated for it.
-        if (length > maximumRecord || this.#end + wanted > size) return
-        if (wanted > buffer.length) buffer = Buffer.concat([buffer.subarray(start, filled)], wanted)
-        else buffer.copyWithin(0, start, filled)
-        start = 0
-        filled = left + readFully(this.#disk, fd, buffer.subarray(left), this.#end + left)
-        if (filled < wanted || filled === left) return
-        continue
-      }
-      const from = start + frameSize
-      // A run of zeros is what a crash leaves in a file whose size came before its bytes: never a record.
-      if (length === 0 || crc32(buffer.subarray(from, from + length)) !== buffer.readUInt32LE(start + 4)) return
-      const change = decodeChange(new FieldReader(buffer, from, from + length))
-      onChange(change)
-      start = from + length
-      this.#end += wanted
-      if (change.does === 'counters') this.#measured = this.#end
-      if (change.does === 'counters' || change.does === 'synced') this.#marked = this.#end
-    }
-  }
-
-  /**
-   * What follows the whole records is a crash's to leave only where nothing says that it was on the disk. Otherwise the
-   * disk lost it: to cut it off would lose the rest, and the content that it names.
-   */
-  #checkTail(fd: number): void {
-    const size = this.#disk.fs.fstatSync(fd).size
-    const chunk = Buffer.allocUnsafe(Math.min(1 << 20, size - this.#end))
-    for (let at = this.#end; at < size; at += chunk.length - syncedPattern.length + 1) {
-      const got = readFully(this.#disk, fd, chunk, at)
-      const part = chunk.subarray(0, got)
-      for (let found = part.indexOf(syncedPattern); found >= 0; found = part.indexOf(syncedPattern, found + 1)) {
-        if (this.#isSynced(fd, at + found - frameSize)) {
-          throw damaged(`the record at byte ${this.#end} does not match its checksum, though it was on the disk`)
-        }
-      }
-      if (at + got >= size) return
-    }
-  }
-
-  #isSynced(fd: number, position: number): boolean {
-    const frame = Buffer.alloc(frameSize + syncedPattern.length + 8)
-    const filled = readFully(this.#disk, fd, frame, position)
-    const end = frameSize + frame.readUInt32LE(0)
-    if (end > filled || crc32(frame.subarray(frameSize, end)) !== frame.readUInt32LE(4)) return false
-    const change = decodeChange(new FieldReader(frame, frameSize, end))
-    return change.does === 'synced' && change.position === position
   }
 
   #writable(): number {
@@ -244,12 +188,8 @@ export class ChangeLog {
   }
 }
 
-function encodeRecord(fields: FieldWriter, change: Change): void {
-  const start = fields.length
-  const length = fields.hole()
-  const sum = fields.hole()
-  encodeChange(fields, change)
-  const record = fields.bytes.subarray(start + frameSize)
-  fields.fill(length, record.length)
-  fields.fill(sum, crc32(record))
+function encoded(changes: Iterable<Change>): FieldWriter {
+  const fields = new FieldWriter()
+  for (const change of changes) encodeRecord(fields, change)
+  return fields
 }

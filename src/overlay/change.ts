@@ -1,5 +1,5 @@
 import type { ByteString } from '../model/bytes.ts'
-import type { AttributeChange, Creation } from '../union/upper.ts'
+import type { AttributeChange, Creation, Standing } from '../union/upper.ts'
 
 /**
  * Where the content of a file of the portable form is.
@@ -39,6 +39,16 @@ export type Change =
       readonly leave: 'nothing' | 'whiteout'
       readonly redirect?: ByteString
       readonly opaque: boolean
+    }
+  /** Two names change places; `first` and `second` are where what stands at them afterwards has its lower part. */
+  | {
+      readonly does: 'exchange'
+      readonly directory: number
+      readonly name: ByteString
+      readonly toDirectory: number
+      readonly toName: ByteString
+      readonly first: Standing
+      readonly second: Standing
     }
   | { readonly does: 'forget'; readonly directory: number; readonly name: ByteString }
   | { readonly does: 'whiteout'; readonly directory: number; readonly name: ByteString }

@@ -1,7 +1,8 @@
+import { dirname } from 'node:path'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
 import type { Disk } from '../sys/disk.ts'
-import type { WritableBytes } from '../union/upper.ts'
+import type { Room, WritableBytes } from '../union/upper.ts'
 import type { Content } from './change.ts'
 import { ContentHandle, emptyContent, type LiveContent } from './content-handle.ts'
 import { copyContent } from './copy-content.ts'
@@ -62,9 +63,15 @@ export class ContentFiles {
     this.#disk.syncDirectory(this.#folder)
   }
 
-  /** Takes back what `write` wrote, when no record came to name it. */
+  /** Takes back what `write` or `open` made, when no record came to name it. */
   discard(number: number): void {
+    this.#live.delete(number)
     this.#disk.fs.rmSync(this.#path(number), { force: true })
+  }
+
+  /** Room on the disk. */
+  room(): Room {
+    return this.#disk.room(this.#disk.fs.existsSync(this.#folder) ? this.#folder : dirname(this.#folder))
   }
 
   /** Bytes. */
@@ -81,11 +88,14 @@ export class ContentFiles {
   }
 
   /**
-   * Content for reading or writing. `onSync` is called when a handle has put its content on the disk.
+   * Content for reading or writing. `onSync` is called when a handle has put its content on the disk, `onClose` when it is closed.
    *
    * @throws EIO if content that was durable is missing.
    */
-  open(content: Content & { readonly number: number }, onSync: () => void): WritableBytes {
+  open(
+    content: Content & { readonly number: number },
+    { onSync, onClose }: { readonly onSync: () => void; readonly onClose?: () => void },
+  ): WritableBytes {
     const { fs } = this.#disk
     const { number } = content
     const path = this.#path(number)
@@ -108,11 +118,12 @@ export class ContentFiles {
     }
     live.handles++
     this.#live.set(number, live)
-    const onClose = (): void => {
+    const closed = (): void => {
       live.handles--
       this.#retire(live)
+      onClose?.()
     }
-    return new ContentHandle(this.#disk, fd, live, { onClose, onSync })
+    return new ContentHandle(this.#disk, fd, live, { onClose: closed, onSync })
   }
 
   /** The file is no longer any inode's. Handles on it stay usable. */

@@ -1,6 +1,8 @@
 import { PlyError } from '../model/errors.ts'
+import type { Bytes, Run } from '../stream/bytes.ts'
 import type { Disk } from '../sys/disk.ts'
-import type { WritableBytes } from '../union/upper.ts'
+import type { Allocation, WritableBytes } from '../union/upper.ts'
+import { copyBetween } from './copy-between.ts'
 
 /** Content that is open or not yet synced. Its size is kept here: only this process writes it. */
 export interface LiveContent {
@@ -57,6 +59,26 @@ export class ContentHandle implements WritableBytes {
     this.#live.size = size
   }
 
+  allocate(what: Allocation, position: number, length: number): void {
+    this.#live.dirty = !this.#live.removed
+    this.#disk.allocate(this.#open('fallocate'), what, position, length)
+    if (what === 'extend' && position + length > this.#live.size) this.#live.size = position + length
+  }
+
+  copyFrom(from: Bytes, fromPosition: number, position: number, length: number): number {
+    const copied = copyBetween(this.#disk, from, fromPosition, { fd: this.#open('write'), offset: position }, length)
+    if (copied === 0) return 0
+    this.#live.dirty = !this.#live.removed
+    if (position + copied > this.#live.size) this.#live.size = position + copied
+    return copied
+  }
+
+  /** Absent on a disk that knows of no holes. */
+  get nextData(): ((position: number) => Run | undefined) | undefined {
+    const { dataFrom } = this.#disk
+    return dataFrom && ((position) => dataFrom(this.#open('lseek'), position, this.#live.size))
+  }
+
   sync(): void {
     this.#disk.fs.fdatasyncSync(this.#open('fdatasync'))
     this.#calls.onSync()
@@ -84,6 +106,9 @@ export const emptyContent: WritableBytes = {
   },
   truncate() {
     throw new PlyError('EROFS', { syscall: 'ftruncate' })
+  },
+  allocate() {
+    throw new PlyError('EROFS', { syscall: 'fallocate' })
   },
   sync() {},
   close() {},

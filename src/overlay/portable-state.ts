@@ -1,39 +1,15 @@
 import type { ByteString } from '../model/bytes.ts'
-import type { Kind } from '../model/entry.ts'
 import { defaultDirectory } from '../model/entry.ts'
 import { firstNewInode } from '../union/upper.ts'
-import { type Change, type Content, type InodeFacts, noContent } from './change.ts'
+import { type Change, type InodeFacts, noContent } from './change.ts'
 import { damaged } from './record-bytes.ts'
+import { changeAttributes, factsOf, inodeOf, stand, type UpperInode } from './upper-inode.ts'
 
 /** The first number that belongs to the upper: below stand the numbers of the lower tree. It is the upper's own root. */
 export const firstUpperInode = firstNewInode
 
 /** Stands in a directory in place of an inode number: the name is whited out. */
 export const whiteoutMark = 0
-
-/** One inode of the portable form, in memory. */
-export interface UpperInode {
-  readonly ino: number
-  readonly kind: Kind
-  mode: number
-  uid: number
-  gid: number
-  mtime: bigint
-  xattrs: Map<ByteString, Uint8Array> | undefined
-  readonly target: ByteString | undefined
-  readonly major: number
-  readonly minor: number
-  content: Content
-  /** How many names it has in this upper. */
-  names: number
-  /** Directories: what stands at each name, an inode number or `whiteoutMark`. */
-  readonly entries: Map<ByteString, number> | undefined
-  /** Directories: subdirectories, and the directory that holds it. */
-  subdirectories: number
-  parent: number
-  opaque: boolean
-  redirect: ByteString | undefined
-}
 
 /**
  * Everything an upper in the portable form says, but for the content of its files: a fold over its changes.
@@ -50,6 +26,8 @@ export class PortableState {
   nextContent = 1
   /** Called with each inode whose last name is gone, after it left `inodes`. */
   onRelease: (inode: UpperInode) => void = () => {}
+  /** When the change that is applied happens, in nanoseconds; `undefined` while a log is read. */
+  #time: bigint | undefined
 
   constructor() {
     this.root = inodeOf({ ino: firstUpperInode, kind: 'directory', ...defaultDirectory, content: noContent })
@@ -57,10 +35,13 @@ export class PortableState {
     this.inodes.set(firstUpperInode, this.root)
   }
 
-  apply(change: Change): void {
+  /** `time`: when it happens, for the change times; absent, they stay. */
+  apply(change: Change, time?: bigint): void {
+    this.#time = time
     switch (change.does) {
       case 'place': {
         const inode = inodeOf(change.inode)
+        this.#touch(inode)
         this.#count(inode)
         this.inodes.set(inode.ino, inode)
         this.#set(this.#directory(change.directory), change.name, inode)
@@ -72,6 +53,7 @@ export class PortableState {
       case 'content': {
         const inode = this.#inode(change.ino)
         inode.content = change.content
+        this.#touch(inode)
         this.#count(inode)
         return
       }
@@ -80,6 +62,9 @@ export class PortableState {
         return
       case 'rename':
         this.#rename(change)
+        return
+      case 'exchange':
+        this.#exchange(change)
         return
       case 'forget':
         this.#remove(this.#directory(change.directory), change.name)
@@ -96,16 +81,15 @@ export class PortableState {
       case 'attributes': {
         const inode = this.#inode(change.ino)
         if (inode === this.root) this.rootImplied = false
-        inode.mode = change.change.mode ?? inode.mode
-        inode.uid = change.change.uid ?? inode.uid
-        inode.gid = change.change.gid ?? inode.gid
-        inode.mtime = change.change.mtime ?? inode.mtime
+        changeAttributes(inode, change.change)
+        this.#touch(inode)
         return
       }
       case 'xattr': {
         const inode = this.#inode(change.ino)
         if (change.value !== undefined) (inode.xattrs ??= new Map()).set(change.name, change.value)
         else if (inode.xattrs?.delete(change.name) && inode.xattrs.size === 0) inode.xattrs = undefined
+        this.#touch(inode)
         return
       }
       case 'counters':
@@ -148,21 +132,38 @@ export class PortableState {
     if (!ino) throw damaged('it moves a name that is not there')
     const inode = this.#inode(ino)
     const to = this.#directory(change.toDirectory)
-    from.entries!.delete(change.name)
-    inode.names--
-    if (inode.kind === 'directory') from.subdirectories--
+    this.#take(from, change.name, inode)
     if (to.entries!.get(change.toName) !== ino) this.#set(to, change.toName, inode)
+    else this.#touch(inode)
     if (change.leave === 'whiteout') from.entries!.set(change.name, whiteoutMark)
-    if (inode.kind === 'directory') {
-      inode.redirect = change.redirect
-      inode.opaque ||= change.opaque
-    }
+    stand(inode, change)
+  }
+
+  #exchange({ directory, name, toDirectory, toName, first, second }: Change & { readonly does: 'exchange' }): void {
+    const [from, to] = [this.#directory(directory), this.#directory(toDirectory)]
+    const [ino, other] = [from.entries!.get(name), to.entries!.get(toName)]
+    if (!ino || !other) throw damaged('it exchanges a name that is not there')
+    const [inode, otherInode] = [this.#inode(ino), this.#inode(other)]
+    this.#take(from, name, inode)
+    this.#take(to, toName, otherInode)
+    this.#set(from, name, otherInode)
+    this.#set(to, toName, inode)
+    stand(otherInode, first)
+    stand(inode, second)
+  }
+
+  /** Takes a name from an inode that gets another one. */
+  #take(directory: UpperInode, name: ByteString, inode: UpperInode): void {
+    directory.entries!.delete(name)
+    inode.names--
+    if (inode.kind === 'directory') directory.subdirectories--
   }
 
   #set(directory: UpperInode, name: ByteString, inode: UpperInode): void {
     this.#remove(directory, name)
     directory.entries!.set(name, inode.ino)
     inode.names++
+    this.#touch(inode)
     if (inode.kind !== 'directory') return
     directory.subdirectories++
     inode.parent = directory.ino
@@ -181,6 +182,7 @@ export class PortableState {
   /** A directory goes with the whiteouts in it; that there is nothing else was checked before the change was written. */
   #release(inode: UpperInode): void {
     inode.names--
+    this.#touch(inode)
     if (inode.names > 0) return
     this.inodes.delete(inode.ino)
     this.onRelease(inode)
@@ -193,6 +195,7 @@ export class PortableState {
       uid: facts.uid,
       gid: facts.gid,
       mtime: facts.mtime,
+      atime: facts.atime,
       xattrs: facts.xattrs && new Map(facts.xattrs),
       opaque: facts.opaque ?? false,
     } satisfies Partial<UpperInode>)
@@ -202,6 +205,10 @@ export class PortableState {
   #count({ ino, content }: UpperInode): void {
     if (ino >= this.nextInode) this.nextInode = ino + 1
     if (content.is !== 'none' && content.number >= this.nextContent) this.nextContent = content.number + 1
+  }
+
+  #touch(inode: UpperInode): void {
+    if (this.#time !== undefined) inode.ctime = this.#time
   }
 
   #inode(ino: number): UpperInode {
@@ -214,45 +221,5 @@ export class PortableState {
     const inode = this.#inode(ino)
     if (!inode.entries) throw damaged(`it puts a name into inode ${ino}, which is no directory`)
     return inode
-  }
-}
-
-function inodeOf(facts: InodeFacts): UpperInode {
-  return {
-    ino: facts.ino,
-    kind: facts.kind,
-    mode: facts.mode,
-    uid: facts.uid,
-    gid: facts.gid,
-    mtime: facts.mtime,
-    xattrs: facts.xattrs && facts.xattrs.size > 0 ? new Map(facts.xattrs) : undefined,
-    target: facts.target,
-    major: facts.major ?? 0,
-    minor: facts.minor ?? 0,
-    content: facts.content,
-    names: 0,
-    entries: facts.kind === 'directory' ? new Map() : undefined,
-    subdirectories: 0,
-    parent: 0,
-    opaque: facts.opaque ?? false,
-    redirect: facts.redirect,
-  }
-}
-
-/** What a record says of an inode. */
-export function factsOf(inode: UpperInode): InodeFacts {
-  return {
-    ino: inode.ino,
-    kind: inode.kind,
-    mode: inode.mode,
-    uid: inode.uid,
-    gid: inode.gid,
-    mtime: inode.mtime,
-    content: inode.content,
-    ...(inode.opaque && { opaque: true }),
-    ...(inode.xattrs && { xattrs: inode.xattrs }),
-    ...(inode.target === undefined ? {} : { target: inode.target }),
-    ...(inode.kind === 'character' || inode.kind === 'block' ? { major: inode.major, minor: inode.minor } : {}),
-    ...(inode.redirect === undefined ? {} : { redirect: inode.redirect }),
   }
 }

@@ -2,13 +2,16 @@ import type { ByteString } from '../model/bytes.ts'
 import { PlyError } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
 import type { Disk } from '../sys/disk.ts'
-import type { AttributeChange, Creation, Upper, WritableBytes } from '../union/upper.ts'
+import { type Clock, systemClock } from '../union/clock.ts'
+import type { AttributeChange, Creation, Room, Standing, Unnamed, Upper, WritableBytes } from '../union/upper.ts'
 import { type Change, noContent } from './change.ts'
 import { ChangeLog } from './change-log.ts'
+import { readChangeTimes, writeChangeTimes } from './change-times.ts'
 import { ContentFiles } from './content-files.ts'
-import { PortableState, type UpperInode, whiteoutMark } from './portable-state.ts'
+import { PortableState, whiteoutMark } from './portable-state.ts'
 import { PortableView } from './portable-view.ts'
 import { damaged } from './record-bytes.ts'
+import type { UpperInode } from './upper-inode.ts'
 
 /** How many removed files wait for the next `sync` before one is made for them. */
 const removedAtMost = 256
@@ -21,6 +24,8 @@ export interface PortableUpperOptions {
   readonly readOnly?: boolean
   /** New inodes are numbered from here on: above every number of a frozen upper below. Default: 2^40. */
   readonly numbersFrom?: number
+  /** Where change times come from, in nanoseconds. Default: the machine's clock. */
+  readonly now?: Clock
 }
 
 /**
@@ -33,7 +38,8 @@ export interface PortableUpperOptions {
  *
  * @throws PLY_BAD_DOCUMENT if the log is damaged before its end; PLY_UNSUPPORTED if a later version wrote it.
  */
-export function openPortableUpper({ disk, root, readOnly = false, numbersFrom = 0 }: PortableUpperOptions): Upper {
+export function openPortableUpper(options: PortableUpperOptions): Upper {
+  const { disk, root, readOnly = false, numbersFrom = 0, now = systemClock() } = options
   if (!readOnly) disk.fs.mkdirSync(root, { recursive: true, mode: 0o700 })
   const files = new ContentFiles(disk, `${root}/inodes`, readOnly)
   if (!disk.fs.existsSync(`${root}/log`) && files.any()) throw damaged(`there is none in ${root}, but there is content`)
@@ -49,16 +55,44 @@ export function openPortableUpper({ disk, root, readOnly = false, numbersFrom = 
       files.collect()
     }
   }
-  return new PortableUpper(state, log, files, readOnly)
+  readChangeTimes(disk, root, (ino, time) => {
+    const inode = state.inodes.get(ino)
+    if (inode) inode.ctime = time
+  })
+  return new PortableUpper({
+    state,
+    log,
+    files,
+    readOnly,
+    now,
+    onClose: (times) => writeChangeTimes(disk, root, times),
+  })
+}
+
+interface Parts {
+  readonly state: PortableState
+  readonly log: ChangeLog
+  readonly files: ContentFiles
+  readonly readOnly: boolean
+  readonly now: Clock
+  /** Called once, when something was changed, with all change times that are known. */
+  readonly onClose: (times: ReadonlyMap<number, bigint>) => void
 }
 
 class PortableUpper extends PortableView implements Upper {
   readonly metadataOnly = true
   readonly #readOnly: boolean
+  readonly #now: Clock
+  readonly #onClose: Parts['onClose']
+  /** Contents of files without a name, by inode number. */
+  readonly #unnamed = new Map<number, number>()
+  #changed = false
 
-  constructor(state: PortableState, log: ChangeLog, files: ContentFiles, readOnly: boolean) {
+  constructor({ state, log, files, readOnly, now, onClose }: Parts) {
     super(state, log, files)
     this.#readOnly = readOnly
+    this.#now = now
+    this.#onClose = onClose
     state.onRelease = ({ content }) => {
       if (content.is !== 'none') files.remove(content.number)
     }
@@ -105,7 +139,7 @@ class PortableUpper extends PortableView implements Upper {
     name: ByteString,
     toDirectory: number,
     toName: ByteString,
-    options: { readonly leave: 'nothing' | 'whiteout'; readonly redirect?: ByteString; readonly opaque?: boolean },
+    options: Standing & { readonly leave: 'nothing' | 'whiteout' },
   ): void {
     const ino = this.directory(directory).entries!.get(name)
     if (!ino) throw new PlyError('ENOENT', { syscall: 'rename' })
@@ -116,6 +150,22 @@ class PortableUpper extends PortableView implements Upper {
     const { leave, redirect, opaque = false } = options
     const change = { does: 'rename', directory, name, toDirectory, toName, leave, opaque } as const
     this.#change(redirect === undefined ? change : { ...change, redirect })
+  }
+
+  exchange(
+    directory: number,
+    name: ByteString,
+    toDirectory: number,
+    toName: ByteString,
+    standing: { readonly first: Standing; readonly second: Standing },
+  ): void {
+    const [from, to] = [this.directory(directory), this.directory(toDirectory)]
+    const [ino, other] = [from.entries!.get(name), to.entries!.get(toName)]
+    if (!ino || !other) throw new PlyError('ENOENT', { syscall: 'rename' })
+    if (ino === other) return
+    if (this.#isWithin(to, this.inode(ino)) || this.#isWithin(from, this.inode(other)))
+      throw new PlyError('EINVAL', { syscall: 'rename' })
+    this.#change({ does: 'exchange', directory, name, toDirectory, toName, ...standing })
   }
 
   forget(directory: number, name: ByteString): void {
@@ -152,6 +202,35 @@ class PortableUpper extends PortableView implements Upper {
     return this.content(ino)
   }
 
+  unnamed(): Unnamed {
+    this.#mayChange()
+    const ino = this.state.nextInode++
+    const number = this.state.nextContent++
+    this.#unnamed.set(ino, number)
+    const content = this.files.open(
+      { is: 'fresh', number },
+      {
+        onSync: () => this.syncRecords(),
+        onClose: () => {
+          if (this.#unnamed.delete(ino)) this.files.discard(number)
+        },
+      },
+    )
+    return { ino, content }
+  }
+
+  adopt(directory: number, name: ByteString, { ino }: Unnamed, creation: Creation & { readonly kind: 'file' }): void {
+    const number = this.#unnamed.get(ino)
+    if (number === undefined) throw new PlyError('ENOENT', { syscall: 'link' })
+    this.#free(directory, name)
+    this.#change({ does: 'place', directory, name, inode: { ...creation, ino, content: { is: 'fresh', number } } })
+    this.#unnamed.delete(ino)
+  }
+
+  room(): Room {
+    return this.files.room()
+  }
+
   sync(): void {
     if (this.#readOnly) return
     this.files.sync()
@@ -159,11 +238,22 @@ class PortableUpper extends PortableView implements Upper {
     this.files.collect()
   }
 
+  override close(): void {
+    if (this.#changed) {
+      this.#changed = false
+      const times = new Map<number, bigint>()
+      for (const { ino, ctime } of this.state.inodes.values()) if (ctime !== undefined) times.set(ino, ctime)
+      this.#onClose(times)
+    }
+    super.close()
+  }
+
   /** Checked before: writes the record, and only then is it so in memory. */
   #change(change: Change): void {
     this.#mayChange()
-    this.log.append(change)
-    this.state.apply(change)
+    this.log.append(change, () => this.state.changes())
+    this.state.apply(change, this.#now())
+    this.#changed = true
   }
 
   /** Before a change and never after it: what fails here has not happened, and what was appended has. */

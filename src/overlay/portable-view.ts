@@ -6,7 +6,8 @@ import type { Bytes } from '../stream/bytes.ts'
 import type { WritableBytes } from '../union/upper.ts'
 import type { ChangeLog } from './change-log.ts'
 import type { ContentFiles } from './content-files.ts'
-import { type PortableState, type UpperInode, whiteoutMark } from './portable-state.ts'
+import { type PortableState, whiteoutMark } from './portable-state.ts'
+import type { UpperInode } from './upper-inode.ts'
 
 /** What an upper in the portable form says: reading it. */
 export class PortableView implements LayerView {
@@ -22,7 +23,14 @@ export class PortableView implements LayerView {
 
   get root(): Placed {
     const { root, rootImplied } = this.state
-    return { says: 'entry', ino: root.ino, directory: true, implied: rootImplied, opaque: root.opaque }
+    return {
+      says: 'entry',
+      ino: root.ino,
+      kind: 'directory',
+      directory: true,
+      implied: rootImplied,
+      opaque: root.opaque,
+    }
   }
 
   lookup(directory: number, name: ByteString): Verdict {
@@ -37,10 +45,11 @@ export class PortableView implements LayerView {
 
   stat(ino: number): Stat {
     const inode = this.inode(ino)
-    const { kind, mode, uid, gid, mtime, major, minor } = inode
+    const { kind, mode, uid, gid, mtime, atime, ctime, major, minor } = inode
     const size = kind === 'file' ? this.files.size(inode.content) : (inode.target?.length ?? 0)
     const links = kind === 'directory' ? 2 + inode.subdirectories : inode.names
-    return { ino, kind, mode, uid, gid, mtime, size, links, major, minor }
+    const times = { ...(atime !== undefined && { atime }), ...(ctime !== undefined && { ctime }) }
+    return { ino, kind, mode, uid, gid, mtime, size, links, major, minor, ...times }
   }
 
   readlink(ino: number): ByteString {
@@ -76,17 +85,20 @@ export class PortableView implements LayerView {
     if (kind !== 'file') throw new PlyError('EINVAL', { syscall: 'open' })
     // The union asks `hasContent` first: what is here is a mistake of its own, not of its user.
     if (content.is === 'none') throw new PlyError('EINVAL', { syscall: 'open' })
-    return this.files.open(content, () => {
-      this.files.syncNames()
-      this.log.sync()
-    })
+    return this.files.open(content, { onSync: () => this.syncRecords() })
+  }
+
+  /** Content is on the disk: now what names it. */
+  protected syncRecords(): void {
+    this.files.syncNames()
+    this.log.sync()
   }
 
   #verdict(ino: number): Verdict {
     if (ino === whiteoutMark) return whiteout
     const { kind, opaque, redirect } = this.inode(ino)
     const directory = kind === 'directory'
-    const placed = { says: 'entry', ino, directory, implied: false, opaque } as const
+    const placed = { says: 'entry', ino, kind, directory, implied: false, opaque } as const
     return redirect === undefined ? placed : { ...placed, redirect }
   }
 

@@ -38,11 +38,17 @@ const unable = new Set([
 /**
  * Copies `size` bytes from one file to another, in the cheapest way there is: shared blocks, else a copy inside the kernel,
  * else through memory. Holes stay holes where the target has nothing yet; what it has is overwritten, with zeros too. The
- * position of the source's descriptor moves. Without native calls everything goes through memory.
+ * position of the source's descriptor moves. Without native calls everything goes through memory. With `hollow` the target holds
+ * nothing but a hole, however large it is.
  *
  * @throws ENOSPC, EDQUOT, EIO (also if the source ends too early), EBADF …
  */
-export function copyRange(source: Place, target: Place, size: number): void {
+export function copyRange(
+  source: Place,
+  target: Place,
+  size: number,
+  { hollow = false }: { readonly hollow?: boolean } = {},
+): void {
   if (size === 0) return
   if (!native()) {
     copyThroughMemory(nodeFs, source, target, size)
@@ -50,7 +56,7 @@ export function copyRange(source: Place, target: Place, size: number): void {
   }
   const cloned = clone(source, target, size)
   if (cloned === size) return
-  const end = nodeFs.fstatSync(target.fd).size
+  const end = hollow ? 0 : nodeFs.fstatSync(target.fd).size
   for (let done = cloned; done < size; ) {
     const { start, stop } = nextData(source, done, size)
     if (start > done) leaveHole(target, done, start, end)

@@ -1,4 +1,5 @@
 import type * as nodeFs from 'node:fs'
+import type { AllocationMode } from './allocate.ts'
 
 /**
  * The part of `node:fs` that plyfs uses for its own files. Node has it, memfs has it; the same code runs on both.
@@ -63,11 +64,37 @@ export interface Disk {
   syncDirectory(path: string): void
   /**
    * Copies bytes between descriptors inside the kernel where that is possible (reflink, then copy_file_range), else
-   * through memory. `size` bytes from `from` in the source to `to` in the target.
+   * through memory. `size` bytes from `from` in the source to `to` in the target. `hollow`: the target holds nothing but a hole,
+   * however large it is.
    */
   copy(
     source: { readonly fd: number; readonly offset: number },
     target: { readonly fd: number; readonly offset: number },
     size: number,
+    options?: { readonly hollow?: boolean },
   ): void
+  /** `fallocate(2)`, in bytes. @throws EOPNOTSUPP where the file system cannot, EFBIG, ENOSPC … */
+  allocate(fd: number, what: AllocationMode, position: number, length: number): void
+  /**
+   * The first run of an open file from `position` on that may hold something other than zeros; `undefined` if only a hole is left.
+   * Absent where the disk knows of no holes.
+   */
+  readonly dataFrom?: (
+    fd: number,
+    position: number,
+    size: number,
+  ) => { readonly start: number; readonly end: number } | undefined
+  /** Room on the disk under a path, as `statfs(2)` tells it. */
+  room(path: string): DiskRoom
+}
+
+/** Sizes in bytes. */
+export interface DiskRoom {
+  readonly blockSize: number
+  readonly size: bigint
+  readonly free: bigint
+  /** What of it ordinary users may take. */
+  readonly available: bigint
+  readonly inodes: bigint
+  readonly freeInodes: bigint
 }

@@ -1,7 +1,10 @@
+import { constants } from 'node:buffer'
+import { freemem, totalmem } from 'node:os'
 import { PlyError } from '../model/errors.ts'
 import { checkAborted } from '../model/operation.ts'
+import type { AllocationMode } from './allocate.ts'
 import { copyThroughMemory } from './copy.ts'
-import type { Disk, Files, Lock } from './disk.ts'
+import type { Disk, DiskRoom, Files, Lock } from './disk.ts'
 import { patiently } from './flock.ts'
 
 /** Who holds a lock: the number of those who share it, or one alone. */
@@ -32,7 +35,29 @@ export async function memoryDisk(): Promise<Disk> {
       if (!fs.statSync(path).isDirectory()) throw new PlyError('ENOTDIR', { syscall: 'fsync', path })
     },
     copy: (source, target, size) => copyThroughMemory(fs, source, target, size),
+    allocate: (fd, what, position, length) => allocate(fs, fd, what, position, length),
+    room,
   }
+}
+
+/** There is no room to take: what is asked for is only that a range reads as zeros, or that the file is longer. */
+function allocate(fs: Files, fd: number, what: AllocationMode, position: number, length: number): void {
+  const end = position + length
+  if (end > constants.MAX_LENGTH) throw new PlyError('EFBIG', { syscall: 'fallocate' })
+  const { size } = fs.fstatSync(fd)
+  if (what === 'extend' && end > size) fs.ftruncateSync(fd, end)
+  if (what === 'extend' || what === 'reserve') return
+  const stop = Math.min(end, size)
+  const zeros = Buffer.alloc(Math.max(0, Math.min(stop - position, 1 << 18)))
+  for (let at = position; at < stop; at += zeros.length)
+    fs.writeSync(fd, zeros, 0, Math.min(zeros.length, stop - at), at)
+}
+
+/** memfs has no limit of its own: the machine's memory is one. */
+function room(): DiskRoom {
+  const size = BigInt(totalmem())
+  const free = BigInt(Math.min(freemem(), totalmem()))
+  return { blockSize: 4096, size, free, available: free, inodes: 2n ** 32n, freeInodes: 2n ** 32n }
 }
 
 function tryLock(locks: Map<string, Holders>, path: string, shared: boolean): Lock | undefined {

@@ -1,9 +1,11 @@
 import * as nodeFs from 'node:fs'
 import { codeOf } from '../model/errors.ts'
 import { checkAborted } from '../model/operation.ts'
-import { copyRange } from './copy.ts'
+import { allocateRange } from './allocate.ts'
+import { copyRange, dataFrom } from './copy.ts'
 import type { Disk, Lock } from './disk.ts'
 import { patiently, tryFlock } from './flock.ts'
+import { roomAt } from './room.ts'
 import { withPath } from './system-error.ts'
 
 const { O_CREAT, O_RDONLY, O_RDWR } = nodeFs.constants
@@ -32,6 +34,9 @@ export function nodeDisk(): Disk {
       }
     },
     copy: copyRange,
+    allocate: allocateRange,
+    dataFrom,
+    room: roomAt,
   }
 }
 

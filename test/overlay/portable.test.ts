@@ -256,7 +256,7 @@ for (const [where, disk] of [
       for (const [at, value] of [
         [8, 2],
         [16, 1],
-        [20, 1],
+        [20, 2],
       ] as const) {
         const log = Buffer.from(written)
         log.writeUInt32LE(value, at)
