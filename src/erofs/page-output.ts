@@ -28,7 +28,7 @@ export class PageOutput {
     return this.#buffer
   }
 
-  /** The same bytes, for numbers: a buffer checks each that it writes, and takes four times as long. */
+  /** The same bytes, for numbers: a buffer checks each that it writes, which takes longer than writing it. */
   get view(): DataView {
     return this.#view
   }

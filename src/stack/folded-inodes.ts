@@ -26,7 +26,7 @@ interface Copied {
 
 /**
  * Puts the inodes of a stack into a builder, each once however many names it has. Those that stand in an index are copied
- * as they stand there, number by number; of any other the side is asked, which takes three times as long.
+ * as they stand there, number by number; of any other the side is asked, which takes longer.
  */
 export class FoldedInodes {
   readonly #tree: StackedTree

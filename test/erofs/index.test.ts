@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { factBits, Index, IndexBuilder } from '../../src/erofs/index.ts'
+import { factBits, Index, IndexBuilder, InodeRow } from '../../src/erofs/index.ts'
 import { bytesOf } from '../../src/model/bytes.ts'
 import { digestOf } from '../../src/model/digest.ts'
 import { memoryBytes } from '../../src/stream/bytes.ts'
@@ -293,4 +293,67 @@ test('T-08, X-05: data that would mean something to overlayfs is announced, whit
   expect(await found('user.plain', true)).toEqual({ devices: false, trusted: false, user: false })
   expect(await found('trusted.overlay.opaque', false)).toEqual({ devices: true, trusted: true, user: false })
   expect(await found('user.overlay.redirect', true)).toEqual({ devices: false, trusted: false, user: true })
+})
+
+test('a directory that is filled at once is the one that is entered name by name, and can be changed like it', async () => {
+  const names = ['!', '+a', 'a', 'b', 'b.c', 'd\xff']
+  const build = (fill: boolean) => {
+    const builder = new IndexBuilder()
+    const directory = builder.inode(folder)
+    const inodes = names.map((_, i) => builder.inode({ kind: 'file', ...plain, mode: i }))
+    builder.enter(builder.root, 'd', directory)
+    if (fill) builder.fill(directory, names, inodes)
+    else for (const i of [3, 0, 5, 1, 4, 2]) builder.enter(directory, names[i]!, inodes[i]!)
+    return { builder, directory }
+  }
+  const [filled, entered] = [build(true), build(false)]
+  expect((await written(filled.builder)).equals(await written(entered.builder))).toBe(true)
+  for (const { builder, directory } of [filled, entered]) {
+    expect(builder.attributes(builder.child(directory, 'b')!).mode).toBe(3)
+    builder.remove(directory, 'a')
+    builder.enter(directory, 'c', builder.child(directory, 'b')!)
+  }
+  expect((await written(filled.builder)).equals(await written(entered.builder))).toBe(true)
+  const { builder, directory } = build(true)
+  expect(() => builder.fill(directory, ['z'], [directory])).toThrow(TypeError)
+  const empty = builder.inode(folder)
+  expect(() => builder.fill(empty, ['a', 'a/b'], [1, 1])).toThrow(
+    expect.objectContaining({ code: 'PLY_UNREPRESENTABLE' }),
+  )
+})
+
+test('an inode is copied from another index with all that it has', async () => {
+  const { builder: every, tarSize } = everyKind()
+  const tars = [{ diffId: seed, size: tarSize }]
+  const from = await reopened(every, { devices: tars })
+  const builder = new IndexBuilder()
+  const row = new InodeRow()
+  const pairs: [number, number][] = []
+  const copyOf = (directory: number, into: number) => {
+    for (const { name, ino, kind } of from.list(directory)) {
+      from.load(ino, row)
+      const id = builder.copy(row, from, ino)
+      builder.enter(into, name, id)
+      if (kind === 'directory') copyOf(ino, id)
+    }
+  }
+  copyOf(from.root, builder.root)
+  const copy = await reopened(builder, { devices: tars })
+  const compare = (directory: number, other: number) => {
+    for (const { name, ino, kind } of from.list(directory)) {
+      const same = copy.lookup(other, name)!
+      pairs.push([ino, same])
+      if (kind === 'directory') compare(ino, same)
+    }
+  }
+  compare(from.root, copy.root)
+  expect(pairs.length).toBeGreaterThan(3000)
+  for (const [there, here] of pairs) {
+    const { ino: _, links: __, ...stat } = from.stat(there)
+    expect(copy.stat(here)).toMatchObject(stat)
+    expect(copy.facts(here)).toEqual(from.facts(there))
+    expect(copy.xattrs(here)).toEqual(from.xattrs(there))
+    if (stat.kind === 'file') expect(copy.extent(here)).toEqual(from.extent(there))
+    if (stat.kind === 'symlink') expect(copy.readlink(here)).toBe(from.readlink(there))
+  }
 })
