@@ -61,6 +61,7 @@ export const exitCodes = {
   PLY_STORE_BUSY: 6,
   EAGAIN: 6,
   EBUSY: 6,
+  EDEADLK: 6,
   EEXIST: 6,
   ENOTEMPTY: 6,
   ETXTBSY: 6,

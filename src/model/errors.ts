@@ -42,6 +42,7 @@ const errnoTable = {
   EAGAIN: 'resource temporarily unavailable',
   EBADF: 'bad file descriptor',
   EBUSY: 'resource busy or locked',
+  EDEADLK: 'resource deadlock avoided',
   EDQUOT: 'disk quota exceeded',
   EEXIST: 'file already exists',
   EFBIG: 'file too large',

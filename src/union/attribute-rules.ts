@@ -6,12 +6,19 @@ const setGroup = 0o2000
 const groupExecute = 0o010
 
 /**
- * A change of owner takes set-id bits off everything but directories, whoever makes it (`chown_common`): set-group only
- * where the group may execute; without that it meant mandatory locking. A mode in the same change is taken as it is.
+ * The mode without what a change of owner, or of content by somebody without CAP_FSETID, takes off everything but directories
+ * (`setattr_should_drop_suidgid`): set-group only where the group may execute; without that it meant mandatory locking.
  */
-export function withClearedSetId({ kind, mode }: Stat, change: AttributeChange): AttributeChange {
-  if (kind === 'directory' || change.mode !== undefined) return change
-  if (change.uid === undefined && change.gid === undefined) return change
-  const cleared = mode & ~setUser & (mode & groupExecute ? ~setGroup : ~0)
-  return cleared === mode ? change : { ...change, mode: cleared }
+export function withoutSetId({ kind, mode }: Stat): number {
+  return kind === 'directory' ? mode : mode & ~setUser & (mode & groupExecute ? ~setGroup : ~0)
+}
+
+/**
+ * A change with what it takes along: a change of owner takes set-id bits, whoever makes it (`chown_common`), and `kill` takes them
+ * anyway. A mode in the same change is taken as it is.
+ */
+export function withClearedSetId(current: Stat, change: AttributeChange, kill: boolean): AttributeChange {
+  if (change.mode !== undefined || (!kill && change.uid === undefined && change.gid === undefined)) return change
+  const cleared = withoutSetId(current)
+  return cleared === current.mode ? change : { ...change, mode: cleared }
 }

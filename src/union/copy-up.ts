@@ -128,15 +128,15 @@ export class CopyUp {
     const part = this.#sides.directory(ino)
     if (part.described === undefined) return
     const { upper } = this.#sides
-    const { mode, uid, gid, mtime, xattrs } = this.#creationOf(part.described)
+    const { mode, uid, gid, mtime, atime = mtime, xattrs } = this.#creationOf(part.described)
     for (const [name, value] of xattrs ?? []) upper.setXattr(this.#sides.up(ino), name, value)
-    upper.setAttributes(this.#sides.up(ino), { mode, uid, gid, mtime })
+    upper.setAttributes(this.#sides.up(ino), { mode, uid, gid, mtime, atime })
     part.described = undefined
   }
 
   #creationOf(ino: number): Creation {
     const { lower } = this.#sides
-    const { kind, mode, uid, gid, mtime, major, minor } = lower.stat(ino)
+    const { kind, mode, uid, gid, mtime, atime, major, minor } = lower.stat(ino)
     const xattrs = lower.xattrs(ino)
     return {
       kind,
@@ -144,6 +144,7 @@ export class CopyUp {
       uid,
       gid,
       mtime,
+      ...(atime !== undefined && { atime }),
       ...(xattrs.size > 0 && { xattrs }),
       ...(kind === 'symlink' && { target: lower.readlink(ino) }),
       ...((kind === 'character' || kind === 'block') && { major, minor }),

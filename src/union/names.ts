@@ -12,8 +12,12 @@ export function checkName(name: ByteString, syscall: string): void {
   }
 }
 
-/** @throws ERANGE for no name or one above 255 bytes, EOPNOTSUPP outside of the four namespaces of Linux. */
-export function checkXattrName(name: ByteString, syscall: string): void {
+/** Bytes of one value (XATTR_SIZE_MAX). */
+const largestXattr = 1 << 16
+
+/** @throws ERANGE for no name or one above 255 bytes, EOPNOTSUPP outside of the four namespaces of Linux, E2BIG above 64 KiB. */
+export function checkXattr(name: ByteString, value: Uint8Array | undefined, syscall: string): void {
   if (name === '' || name.length > longestName) throw new PlyError('ERANGE', { syscall })
   if (!/^(?:user|trusted|security|system)\..+/s.test(name)) throw new PlyError('EOPNOTSUPP', { syscall })
+  if (value && value.length > largestXattr) throw new PlyError('E2BIG', { syscall })
 }

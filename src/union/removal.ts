@@ -1,10 +1,10 @@
 import type { ByteString } from '../model/bytes.ts'
-import type { Stat } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
 import type { CopyUp } from './copy-up.ts'
-import type { Handles } from './handles.ts'
+import type { Inspection } from './inode-changes.ts'
 import type { LinkGroups } from './link-groups.ts'
 import { checkName } from './names.ts'
+import type { Orphan, Orphans } from './orphans.ts'
 import type { Sides } from './sides.ts'
 import { firstNewInode } from './upper.ts'
 
@@ -13,15 +13,15 @@ export class Removal {
   readonly #sides: Sides
   readonly #groups: LinkGroups
   readonly #copyUp: CopyUp
-  readonly #handles: Handles
-  readonly #stat: (ino: number) => Stat
+  readonly #orphans: Orphans
+  readonly #of: Inspection
 
-  constructor(sides: Sides, groups: LinkGroups, copyUp: CopyUp, handles: Handles, stat: (ino: number) => Stat) {
+  constructor(sides: Sides, groups: LinkGroups, copyUp: CopyUp, orphans: Orphans, of: Inspection) {
     this.#sides = sides
     this.#groups = groups
     this.#copyUp = copyUp
-    this.#handles = handles
-    this.#stat = stat
+    this.#orphans = orphans
+    this.#of = of
   }
 
   unlink(directory: number, name: ByteString): void {
@@ -41,20 +41,35 @@ export class Removal {
   losing(directory: number, name: ByteString, ino: number, take: () => void): void {
     const sides = this.#sides
     if (sides.isDirectory(ino)) {
+      const orphan = this.#leaving(ino)
       take()
       sides.leave(ino)
       sides.recount(directory, -1)
+      if (orphan) this.#orphans.add(orphan)
       return
     }
-    const stat = this.#stat(ino)
-    if (stat.links > 1) {
+    const { links } = this.#of.stat(ino)
+    if (links > 1) {
       if (sides.verdict(directory, name).says !== 'nothing') this.#copyUp.keep(ino)
       take()
       return
     }
+    const orphan = this.#leaving(ino)
     take()
-    this.#handles.orphan(stat)
     if (ino < firstNewInode) sides.gone.add(ino)
+    if (orphan) this.#orphans.add(orphan)
+  }
+
+  #leaving(ino: number): Orphan | undefined {
+    const of = this.#of
+    return this.#orphans.leaving(
+      ino,
+      () => {
+        const stat = of.stat(ino)
+        return { stat, xattrs: new Map(of.xattrs(ino)), target: stat.kind === 'symlink' ? of.readlink(ino) : '' }
+      },
+      () => of.content(ino),
+    )
   }
 
   #find(directory: number, name: ByteString, syscall: string): number {

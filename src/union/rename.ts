@@ -5,6 +5,7 @@ import type { LinkGroups } from './link-groups.ts'
 import { checkName } from './names.ts'
 import type { Removal } from './removal.ts'
 import type { Sides } from './sides.ts'
+import type { Standing } from './upper.ts'
 
 const syscall = 'rename'
 
@@ -65,17 +66,18 @@ export class Renaming {
     return true
   }
 
-  /**
-   * Through a third name, since an upper moves one name at a time. A process that dies in between leaves one of the
-   * two under that name, never a mixture.
-   */
   #exchange(ino: number, from: Name, target: number, to: Name): void {
-    let name = `.exchange-${ino}`
-    while (this.#sides.lookup(from.directory, name) !== undefined) name += '-'
-    const aside = { directory: from.directory, name }
-    this.#move(ino, from, aside)
-    this.#move(target, to, from)
-    this.#move(ino, aside, to)
+    const sides = this.#sides
+    this.#copyUp.at(from.directory, from.name, ino)
+    this.#copyUp.at(to.directory, to.name, target)
+    this.#copyUp.directory(from.directory)
+    this.#copyUp.directory(to.directory)
+    sides.upper.exchange(sides.up(from.directory), from.name, sides.up(to.directory), to.name, {
+      first: this.#standing(target, from),
+      second: this.#standing(ino, to),
+    })
+    this.#moved(ino, from, to)
+    this.#moved(target, to, from)
   }
 
   #move(ino: number, from: Name, to: Name): void {
@@ -85,21 +87,27 @@ export class Renaming {
     this.#copyUp.directory(to.directory)
     if (sides.verdict(to.directory, to.name).says === 'nothing') this.#groups.cover(to.directory, to.name)
     const leave = sides.below(from.directory, from.name) === undefined ? 'nothing' : 'whiteout'
-    const [up, toUp] = [sides.up(from.directory), sides.up(to.directory)]
-    if (!sides.isDirectory(ino)) {
-      sides.upper.rename(up, from.name, toUp, to.name, { leave })
-      return
-    }
-    const part = sides.directory(ino)
-    const below = sides.below(to.directory, to.name)
-    if (part.lower === undefined) {
-      const opaque = below !== undefined && sides.isLowerDirectory(below)
-      sides.upper.rename(up, from.name, toUp, to.name, { leave, ...(opaque && { opaque }) })
-    } else {
-      const redirect = below === part.lower ? undefined : sides.places.pathOf(part.lower)
-      sides.upper.rename(up, from.name, toUp, to.name, { leave, ...(redirect !== undefined && { redirect }) })
-    }
-    part.parent = to.directory
+    sides.upper.rename(sides.up(from.directory), from.name, sides.up(to.directory), to.name, {
+      leave,
+      ...this.#standing(ino, to),
+    })
+    this.#moved(ino, from, to)
+  }
+
+  /** What an inode of the upper has to say at a name that it gets, if it is a directory: what it merges with stays the same. */
+  #standing(ino: number, { directory, name }: Name): Standing {
+    const sides = this.#sides
+    if (!sides.isDirectory(ino)) return {}
+    const { lower } = sides.directory(ino)
+    const below = sides.below(directory, name)
+    if (lower === undefined) return below !== undefined && sides.isLowerDirectory(below) ? { opaque: true } : {}
+    return below === lower ? {} : { redirect: sides.places.pathOf(lower) }
+  }
+
+  #moved(ino: number, from: Name, to: Name): void {
+    const sides = this.#sides
+    if (!sides.isDirectory(ino)) return
+    sides.directory(ino).parent = to.directory
     sides.recount(from.directory, -1)
     sides.recount(to.directory, 1)
   }

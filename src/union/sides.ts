@@ -1,6 +1,6 @@
 import { nothing, type Verdict } from '../layer/view.ts'
 import type { ByteString } from '../model/bytes.ts'
-import type { Attributes, Kind, Stat, Xattrs } from '../model/entry.ts'
+import type { Kind, Stat, Xattrs } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
 import type { Tree, TreeEntry } from '../stack/tree.ts'
 import { mergedNames } from './merged-names.ts'
@@ -90,24 +90,25 @@ export class Sides {
 
   lookup(directory: number, name: ByteString): number | undefined {
     if (!this.inUpper(directory)) {
-      if (this.gone.has(directory)) throw new PlyError('ENOENT', { syscall: 'lookup' })
+      if (this.isGone(directory)) throw new PlyError('ENOENT', { syscall: 'lookup' })
       const ino = this.lower.lookup(directory, name)
       if (ino !== undefined) this.places.note(directory, name, ino)
       return ino
     }
-    const part = this.directory(directory)
-    const below = part.lower === undefined ? undefined : this.lower.lookup(part.lower, name)
+    const { lower } = this.directory(directory)
     const verdict = this.upper.lookup(this.up(directory), name)
-    if (verdict.says === 'nothing') {
-      if (below !== undefined) this.places.note(part.lower!, name, below)
-      return below
-    }
-    return this.#arrive(directory, verdict, below)
+    // These two hide whatever lies below, which need not be looked up.
+    if (verdict.says === 'whiteout') return undefined
+    if (verdict.says === 'entry' && !verdict.directory) return verdict.ino
+    const below = lower === undefined ? undefined : this.lower.lookup(lower, name)
+    if (verdict.says !== 'nothing') return this.#arrive(directory, verdict, below)
+    if (below !== undefined) this.places.note(lower!, name, below)
+    return below
   }
 
   *list(directory: number): Iterable<TreeEntry> {
     if (!this.inUpper(directory)) {
-      if (!this.gone.has(directory)) yield* this.lower.list(directory)
+      if (!this.isGone(directory)) yield* this.lower.list(directory)
       return
     }
     const part = this.directory(directory)
@@ -131,7 +132,7 @@ export class Sides {
   /** The union's number of the directory that holds this one. */
   parent(directory: number): number {
     if (this.inUpper(directory)) return this.directory(directory).parent
-    if (this.gone.has(directory)) throw new PlyError('ENOENT', { syscall: 'lookup' })
+    if (this.isGone(directory)) throw new PlyError('ENOENT', { syscall: 'lookup' })
     const parent = this.lower.parent(directory)
     return this.#renumbered.get(parent) ?? parent
   }
@@ -168,12 +169,12 @@ export class Sides {
     return undefined
   }
 
+  /** What `stat` answers of one side, without what only both know: number and links. */
   attributes(ino: number): Stat {
     const stat = this.inUpper(ino) ? this.upper.stat(this.up(ino)) : this.lower.stat(ino)
     const described = stat.kind === 'directory' ? this.#directories.get(ino)?.described : undefined
     if (described === undefined) return stat
-    const { mode, uid, gid, mtime }: Attributes = this.lower.stat(described)
-    return { ...stat, mode, uid, gid, mtime }
+    return this.lower.stat(described)
   }
 
   xattrs(ino: number): Xattrs {
@@ -245,7 +246,8 @@ export class Sides {
   }
 
   #arrive(directory: number, verdict: Verdict, below: number | undefined): number | undefined {
-    if (verdict.says === 'entry' && verdict.directory && this.#directories.has(verdict.ino)) return verdict.ino
+    if (verdict.says === 'whiteout') return undefined
+    if (verdict.says === 'entry' && (!verdict.directory || this.#directories.has(verdict.ino))) return verdict.ino
     const node = stands(verdict, below, this.lower)
     if (node === undefined) return undefined
     const entersDirectory = verdict.says === 'entry' ? verdict.directory : verdict.says === 'ghost'

@@ -5,20 +5,21 @@ import { PlyError } from '../model/errors.ts'
 import { stackedTree } from '../stack/stacked-tree.ts'
 import type { Tree, TreeEntry } from '../stack/tree.ts'
 import type { Bytes } from '../stream/bytes.ts'
-import { accessAcl, aclAfterChmod, defaultAcl, isAcl, settingAcl } from './acl.ts'
-import { withClearedSetId } from './attribute-rules.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { CopyUp } from './copy-up.ts'
+import { Creating } from './creating.ts'
 import { emptyTree } from './empty-tree.ts'
-import { type Contents, Handles } from './handles.ts'
+import { Handles } from './handles.ts'
+import { InodeChanges, type Inspection } from './inode-changes.ts'
 import { LinkGroups } from './link-groups.ts'
+import { advisoryLocks } from './locks.ts'
 import { lowerDigests } from './lower-digests.ts'
-import { checkName, checkXattrName } from './names.ts'
+import { Orphans } from './orphans.ts'
 import { Removal } from './removal.ts'
 import { type RenameFlags, Renaming } from './rename.ts'
 import { Sides } from './sides.ts'
-import type { WritableUnion } from './union.ts'
-import type { AttributeChange, Creation, Upper, WritableBytes } from './upper.ts'
+import type { OnBehalf, WritableUnion } from './union.ts'
+import type { AttributeChange, Creation, Room, Unnamed, Upper, WritableBytes } from './upper.ts'
 
 export interface UnionOptions {
   /** Where the times of changes come from, in nanoseconds. Default: the machine's clock. */
@@ -44,21 +45,22 @@ function isViews(lower: Tree | readonly LayerView[]): lower is readonly LayerVie
   return Array.isArray(lower)
 }
 
-class Union implements WritableUnion, Contents {
+class Union implements WritableUnion, Inspection {
   readonly lower: Tree
   readonly upper: Upper
   readonly root: number
   readonly place: Tree['place']
   readonly digests: Tree['digests']
-  readonly #now: Clock
+  readonly locks = advisoryLocks()
   readonly #sides: Sides
   readonly #groups: LinkGroups
   readonly #handles = new Handles()
+  readonly #orphans: Orphans
   readonly #copyUp: CopyUp
+  readonly #changes: InodeChanges
+  readonly #creating: Creating
   readonly #removal: Removal
   readonly #renaming: Renaming
-  /** Modify times of files that are being written: stored when a writer closes, not at each write. */
-  readonly #times = new Map<number, bigint>()
   #closed = false
 
   constructor(lower: Tree, upper: Upper, now: Clock) {
@@ -67,11 +69,13 @@ class Union implements WritableUnion, Contents {
     this.root = lower.root
     this.place = lower.place && ((ino) => (this.#isFromLower(ino) ? lower.place!(ino) : undefined))
     this.digests = lower.digests && lowerDigests(this, lower.digests, (ino) => this.#isFromLower(ino))
-    this.#now = now
     this.#sides = new Sides(lower, upper)
     this.#groups = new LinkGroups(this.#sides)
+    this.#orphans = new Orphans(this.#handles, upper, now)
     this.#copyUp = new CopyUp(this.#sides, this.#groups, this.#handles)
-    this.#removal = new Removal(this.#sides, this.#groups, this.#copyUp, this.#handles, (ino) => this.stat(ino))
+    this.#changes = new InodeChanges(this.#sides, this.#orphans, this.#copyUp, now, this)
+    this.#creating = new Creating(this.#sides, this.#orphans, this.#copyUp)
+    this.#removal = new Removal(this.#sides, this.#groups, this.#copyUp, this.#orphans, this)
     this.#renaming = new Renaming(this.#sides, this.#groups, this.#copyUp, this.#removal)
   }
 
@@ -88,142 +92,109 @@ class Union implements WritableUnion, Contents {
   }
 
   stat(ino: number): Stat {
-    const orphan = this.#handles.orphaned(ino)
+    if (this.#sides.inUpper(ino)) return this.#statAbove(ino)
+    const orphan = this.#orphans.stat(ino)
     if (orphan) return orphan
-    if (!this.#sides.inUpper(ino)) {
-      this.#present(ino, 'stat')
-      const stat = this.lower.stat(ino)
-      if (stat.kind === 'directory' || stat.links <= 1) return stat
-      const links = this.#groups.lowerNames(ino, stat.links)
-      return links === stat.links ? stat : { ...stat, links }
-    }
-    const stat = this.#sides.attributes(ino)
-    if (stat.kind === 'directory') return { ...stat, ino, links: this.#sides.directoryLinks(ino) }
-    const links = stat.links + this.#groups.lowerNames(ino, this.#sides.lowerLinks(ino))
-    const size = stat.kind === 'file' && !this.upper.hasContent(ino) ? this.lower.stat(ino).size : stat.size
-    return { ...stat, links, size, mtime: this.#times.get(ino) ?? stat.mtime }
+    this.#present(ino, 'stat')
+    const stat = this.lower.stat(ino)
+    if (stat.kind === 'directory' || stat.links <= 1) return stat
+    const links = this.#groups.lowerNames(ino, stat.links)
+    return links === stat.links ? stat : { ...stat, links }
   }
 
   readlink(ino: number): ByteString {
-    return this.#sideOf(ino, 'readlink').readlink(ino)
+    const orphan = this.#orphans.get(ino)
+    if (orphan?.stat.kind === 'symlink') return orphan.target
+    if (orphan) throw new PlyError('EINVAL', { syscall: 'readlink' })
+    this.#present(ino, 'readlink')
+    return (this.#sides.inUpper(ino) ? this.upper : this.lower).readlink(ino)
   }
 
   xattrs(ino: number): Xattrs {
+    const orphan = this.#orphans.get(ino)
+    if (orphan) return orphan.xattrs
     this.#present(ino, 'getxattr')
     return this.#sides.xattrs(ino)
   }
 
   open(ino: number): Bytes {
+    const orphan = this.#orphans.get(ino)
+    if (orphan) return this.#orphans.reader(orphan)
     this.#present(ino, 'open')
     if (this.#sides.isDirectory(ino)) throw new PlyError('EISDIR', { syscall: 'open' })
-    const side = this.#isFromLower(ino) ? this.lower : this.upper
-    return this.#handles.reader(ino, side.open(ino))
+    return this.#handles.reader(ino, this.content(ino))
+  }
+
+  hold(ino: number): () => void {
+    if (!this.#orphans.get(ino)) this.#present(ino, 'open')
+    return this.#handles.hold(ino)
   }
 
   create(directory: number, name: ByteString, creation: Creation): number {
-    checkName(name, 'open')
-    this.#free(directory, name, 'open')
-    if (creation.kind === 'character' && !creation.major && !creation.minor)
-      throw new PlyError('EPERM', { syscall: 'mknod' })
-    this.#copyUp.directory(directory)
-    const isDirectory = creation.kind === 'directory'
-    const below = isDirectory ? this.#sides.below(directory, name) : undefined
-    const opaque = below !== undefined && this.#sides.isLowerDirectory(below)
-    const ino = this.upper.create(this.#sides.up(directory), name, opaque ? { ...creation, opaque } : creation)
-    if (isDirectory) {
-      this.#sides.enter(ino, directory, undefined, undefined, 0)
-      this.#sides.recount(directory, 1)
-    }
-    this.#touch(directory)
+    const ino = this.#creating.create(directory, name, creation)
+    this.#changes.touch(directory)
     return ino
   }
 
   link(directory: number, name: ByteString, ino: number): void {
-    checkName(name, 'link')
-    this.#present(ino, 'link')
-    this.#free(directory, name, 'link')
-    if (this.#sides.isDirectory(ino)) throw new PlyError('EPERM', { syscall: 'link' })
-    this.#copyUp.attributes(ino)
-    this.#copyUp.directory(directory)
-    this.upper.link(this.#sides.up(directory), name, ino)
-    this.#touch(directory)
+    this.#creating.link(directory, name, ino)
+    this.#changes.touch(directory)
+  }
+
+  unnamed(
+    directory: number,
+    creation: Creation & { readonly kind: 'file' },
+    { exclusive = false, killSetId = false }: OnBehalf & { readonly exclusive?: boolean } = {},
+  ): Unnamed {
+    const orphan = this.#creating.unnamed(directory, creation, exclusive)
+    // The first handle: it has to be there before anything else can hold the inode.
+    return { ino: orphan.stat.ino, content: this.#orphans.writer(orphan, { writing: this.#changes, killSetId }) }
   }
 
   rename(directory: number, name: ByteString, toDirectory: number, toName: ByteString, flags: RenameFlags = {}): void {
     if (!this.#renaming.rename({ directory, name }, { directory: toDirectory, name: toName }, flags)) return
-    this.#touch(directory)
-    if (toDirectory !== directory) this.#touch(toDirectory)
+    this.#changes.touch(directory)
+    if (toDirectory !== directory) this.#changes.touch(toDirectory)
   }
 
   unlink(directory: number, name: ByteString): void {
     this.#removal.unlink(directory, name)
-    this.#touch(directory)
+    this.#changes.touch(directory)
   }
 
   rmdir(directory: number, name: ByteString): void {
     this.#removal.rmdir(directory, name)
-    this.#touch(directory)
+    this.#changes.touch(directory)
   }
 
-  setAttributes(ino: number, change: AttributeChange): void {
-    const current = this.stat(ino)
-    const wanted = withClearedSetId(current, change)
-    if (wanted.mode !== undefined && wanted.mode !== current.mode && current.kind === 'symlink') {
-      throw new PlyError('EOPNOTSUPP', { syscall: 'chmod' })
-    }
-    if (this.#handles.changeOrphan(ino, wanted)) return
-    this.#copyUp.attributes(ino)
-    if (change.mtime !== undefined) this.#times.delete(ino)
-    this.upper.setAttributes(this.#sides.up(ino), wanted)
-    const acl = wanted.mode === undefined ? undefined : aclAfterChmod(this.xattrs(ino), wanted.mode)
-    if (acl) this.upper.setXattr(this.#sides.up(ino), accessAcl, acl)
-    if (change.uid !== undefined || change.gid !== undefined) this.#dropCapabilities(ino)
+  setAttributes(ino: number, change: AttributeChange, { killSetId = false }: OnBehalf = {}): void {
+    this.#changes.setAttributes(ino, change, killSetId)
   }
 
   setXattr(ino: number, name: ByteString, value: Uint8Array | undefined): void {
-    const syscall = value === undefined ? 'removexattr' : 'setxattr'
-    checkXattrName(name, syscall)
-    this.#present(ino, syscall)
-    if (isAcl(name)) {
-      this.#setAcl(ino, name, value)
-      return
-    }
-    if (name.startsWith('system.')) throw new PlyError('EOPNOTSUPP', { syscall })
-    const { kind } = this.stat(ino)
-    if (name.startsWith('user.') && kind !== 'file' && kind !== 'directory') throw new PlyError('EPERM', { syscall })
-    if (value === undefined && !this.xattrs(ino).has(name)) throw new PlyError('ENODATA', { syscall })
-    this.#copyUp.attributes(ino)
-    this.upper.setXattr(this.#sides.up(ino), name, value)
+    this.#changes.setXattr(ino, name, value)
   }
 
-  /** Mode and access ACL say the same; one that the mode says wholly is not kept. Taking away what is not there: as overlayfs. */
-  #setAcl(ino: number, name: ByteString, given: Uint8Array | undefined): void {
-    const stat = this.stat(ino)
-    const set = settingAcl(stat, name, given)
-    const had = this.xattrs(ino).has(name)
-    if (!set && !had) {
-      if (this.#sides.inUpper(ino) || (name === defaultAcl && stat.kind !== 'directory')) return
-      throw new PlyError('ENODATA', { syscall: 'removexattr' })
-    }
-    this.#copyUp.attributes(ino)
-    if (set?.value || had) this.upper.setXattr(this.#sides.up(ino), name, set?.value)
-    if (set && name === accessAcl) this.setAttributes(ino, { mode: set.mode })
-  }
-
-  writer(ino: number, { truncate = false }: { readonly truncate?: boolean } = {}): WritableBytes {
-    this.#present(ino, 'open')
-    const { kind } = this.stat(ino)
-    if (kind === 'directory') throw new PlyError('EISDIR', { syscall: 'open' })
-    if (kind !== 'file') throw new PlyError('EINVAL', { syscall: 'open' })
-    this.#copyUp.content(ino, truncate)
-    const writer = this.#handles.writer(ino, this.upper.writer(ino), this)
+  writer(
+    ino: number,
+    { truncate = false, killSetId = false }: OnBehalf & { readonly truncate?: boolean } = {},
+  ): WritableBytes {
+    const how = { writing: this.#changes, killSetId }
+    const orphan = this.#orphans.get(ino)
+    const writer = orphan
+      ? this.#orphans.writer(orphan, how)
+      : this.#handles.writer(ino, this.#above(ino, truncate), how)
     if (truncate) writer.truncate(0)
     return writer
   }
 
   sync(): void {
-    for (const ino of [...this.#times.keys()]) this.settle(ino)
+    this.#changes.settleAll()
     this.upper.sync()
+  }
+
+  room(): Room {
+    return this.upper.room()
   }
 
   untouched(ino: number): number | undefined {
@@ -241,44 +212,34 @@ class Union implements WritableUnion, Contents {
     this.lower.close()
   }
 
-  firstWrite(ino: number): void {
-    this.#dropCapabilities(ino)
+  content(ino: number): Bytes {
+    return (this.#isFromLower(ino) ? this.lower : this.upper).open(ino)
   }
 
-  written(ino: number): void {
-    const mtime = this.#now()
-    if (!this.#handles.changeOrphan(ino, { mtime })) this.#times.set(ino, mtime)
+  #statAbove(ino: number): Stat {
+    const stat = this.#sides.attributes(ino)
+    if (stat.kind === 'directory') return { ...stat, ino, links: this.#sides.directoryLinks(ino) }
+    const links = stat.links + this.#groups.lowerNames(ino, this.#sides.lowerLinks(ino))
+    const size = stat.kind === 'file' && !this.upper.hasContent(ino) ? this.lower.stat(ino).size : stat.size
+    const pending = this.#changes.pendingTime(ino)
+    if (pending === undefined) return { ...stat, links, size }
+    const { atime = stat.mtime, ctime = stat.mtime } = stat
+    return { ...stat, links, size, mtime: pending, atime, ctime: ctime > pending ? ctime : pending }
   }
 
-  settle(ino: number): void {
-    const mtime = this.#times.get(ino)
-    this.#times.delete(ino)
-    if (mtime !== undefined && this.upper.has(ino)) this.upper.setAttributes(ino, { mtime })
-  }
-
-  /** A change of owner or content takes file capabilities away, as Linux does. */
-  #dropCapabilities(ino: number): void {
-    const name = 'security.capability'
-    if (this.upper.has(ino) && this.upper.xattrs(ino).has(name)) this.upper.setXattr(ino, name, undefined)
-  }
-
-  #touch(directory: number): void {
-    this.upper.setAttributes(this.#sides.up(directory), { mtime: this.#now() })
-  }
-
-  /** @throws ENOTDIR, ENOENT for the directory; EEXIST for the name. */
-  #free(directory: number, name: ByteString, syscall: string): void {
-    if (this.#sides.lookup(directory, name) !== undefined) throw new PlyError('EEXIST', { syscall })
+  /** A file's content in the upper, for writing; without what it held if that is about to be dropped. */
+  #above(ino: number, truncate: boolean): WritableBytes {
+    this.#present(ino, 'open')
+    const { kind } = this.stat(ino)
+    if (kind === 'directory') throw new PlyError('EISDIR', { syscall: 'open' })
+    if (kind !== 'file') throw new PlyError('EINVAL', { syscall: 'open' })
+    this.#copyUp.content(ino, truncate)
+    return this.upper.writer(ino)
   }
 
   /** @throws ENOENT for an inode that has lost its last name. */
   #present(ino: number, syscall: string): void {
     if (this.#sides.isGone(ino)) throw new PlyError('ENOENT', { syscall })
-  }
-
-  #sideOf(ino: number, syscall: string): Tree | Upper {
-    this.#present(ino, syscall)
-    return this.#sides.inUpper(ino) ? this.upper : this.lower
   }
 
   /** Whether what an inode holds is what it holds in the lower tree. */

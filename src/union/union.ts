@@ -1,13 +1,24 @@
 import type { ByteString } from '../model/bytes.ts'
 import type { Tree } from '../stack/tree.ts'
-import type { AttributeChange, Creation, Room, Upper, WritableBytes } from './upper.ts'
+import type { AdvisoryLocks } from './locks.ts'
+import type { AttributeChange, Creation, Room, Unnamed, Upper, WritableBytes } from './upper.ts'
+
+/** On whose behalf content or attributes change. */
+export interface OnBehalf {
+  /**
+   * Set-id bits go as Linux takes them from what somebody without CAP_FSETID writes or truncates: set-user always, set-group where the
+   * group may execute. Default: they stay.
+   */
+  readonly killSetId?: boolean
+}
 
 /**
  * The resolver over lower views and an upper. Reading is that of any `Tree`; writing copies up first.
  *
  * Verbs take directories by number and names as byte strings, and answer with inode numbers that survive copy-up and
  * rename. Failures are `PlyError`s with errno codes, as Linux gives them (`rmdir` of a full directory: ENOTEMPTY …).
- * All verbs are synchronous. `close` closes the lower tree and the upper too. A name may not be empty, `.`, `..`, contain
+ * All verbs are synchronous and none asks who calls. What lost its last name goes on answering by number while it is held, by a
+ * handle or by `hold`: `stat` (no links), `xattrs`, `readlink`, `open`, `writer`, `setAttributes`, `setXattr`. `close` closes the lower tree and the upper too. A name may not be empty, `.`, `..`, contain
  * `/` or NUL (EINVAL), or be longer than 255 bytes (ENAMETOOLONG).
  */
 export interface WritableUnion extends Tree {
@@ -15,6 +26,7 @@ export interface WritableUnion extends Tree {
   readonly upper: Upper
 
   create(directory: number, name: ByteString, creation: Creation): number
+  /** @throws ENOENT for what has lost its last name, but for a file of `unnamed` */
   link(directory: number, name: ByteString, ino: number): void
   rename(
     directory: number,
@@ -25,23 +37,34 @@ export interface WritableUnion extends Tree {
   ): void
   unlink(directory: number, name: ByteString): void
   rmdir(directory: number, name: ByteString): void
-  setAttributes(ino: number, change: AttributeChange): void
-  /** `undefined` removes it (ENODATA if it is not there). */
+  /** A change of mode changes the access ACL with it, and a change of owner takes set-id bits and capabilities. */
+  setAttributes(ino: number, change: AttributeChange, on?: OnBehalf): void
+  /**
+   * `undefined` removes it (ENODATA if it is not there). An access ACL changes the mode, and is not kept where the mode says it all.
+   */
   setXattr(ino: number, name: ByteString, value: Uint8Array | undefined): void
   /**
    * Content for reading and writing; copies the file up, without its old content if `truncate` is set. The caller closes
    * it: the modify time that writing gives a file is stored then, or at `sync`. @throws EISDIR, EINVAL
    */
-  writer(ino: number, options?: { readonly truncate?: boolean }): WritableBytes
+  writer(ino: number, options?: OnBehalf & { readonly truncate?: boolean }): WritableBytes
   /**
-   * A new file without a name (`O_TMPFILE`), open for writing; `directory` is the one that it was asked for in. While it is open,
-   * every verb takes its number, and `link` gives it a name, unless it was made `exclusive`. It is gone when it is closed without one.
+   * A new file without a name (`O_TMPFILE`), open for writing; `directory` is the one that it was asked for in, which is copied up.
+   * While it is held, every verb takes its number, and `link` gives it a name, unless it was made `exclusive`. It is gone when it is
+   * closed without one.
    */
   unnamed(
     directory: number,
     creation: Creation & { readonly kind: 'file' },
-    options?: { readonly exclusive?: boolean },
-  ): { readonly ino: number; readonly content: WritableBytes }
+    options?: OnBehalf & { readonly exclusive?: boolean },
+  ): Unnamed
+  /**
+   * Keeps an inode of any kind answering by number after its last name went, until the answer is called: for what is open without
+   * content, as a directory is. @throws ENOENT
+   */
+  hold(ino: number): () => void
+  /** Locks that programs take on its inodes: one set for all who share this union. They go with it. */
+  readonly locks: AdvisoryLocks
   sync(): void
   /** Room on what the upper is stored on. */
   room(): Room

@@ -194,8 +194,11 @@ export function plainTree(spec: PlainSpec = {}): Tree {
   }
 }
 
-/** One path of a dumped tree: everything that can be asked of it, except its number. */
-export interface DumpedEntry extends Omit<Stat, 'ino'> {
+/**
+ * One path of a dumped tree: everything that can be asked of it, except its number and the times of access and change, which no
+ * two trees share.
+ */
+export interface DumpedEntry extends Omit<Stat, 'ino' | 'atime' | 'ctime'> {
   /** Byte string without a leading slash; the root is `''`. */
   readonly path: ByteString
   /** By name, in order; values in hexadecimal. */
@@ -212,7 +215,7 @@ export function treeEntries(tree: Tree): DumpedEntry[] {
   const seen = new Map<number, number>()
   const entries: DumpedEntry[] = []
   const visit = (path: ByteString, ino: number): void => {
-    const { ino: _, ...stat } = tree.stat(ino)
+    const { ino: _, atime: __, ctime: ___, ...stat } = tree.stat(ino)
     const first = stat.kind === 'directory' ? undefined : seen.get(ino)
     if (first === undefined) seen.set(ino, entries.length)
     else entries[first] = { ...entries[first]!, linkedTo: entries[first]!.path }

@@ -1,0 +1,145 @@
+import type { ByteString } from '../model/bytes.ts'
+import type { Stat, Xattrs } from '../model/entry.ts'
+import { PlyError } from '../model/errors.ts'
+import type { Bytes } from '../stream/bytes.ts'
+import { accessAcl, aclAfterChmod, isAcl, settingAcl } from './acl.ts'
+import { withClearedSetId, withoutSetId } from './attribute-rules.ts'
+import type { Clock } from './clock.ts'
+import type { CopyUp } from './copy-up.ts'
+import { checkXattr } from './names.ts'
+import type { Writing } from './open-content.ts'
+import type { Orphans } from './orphans.ts'
+import type { Sides } from './sides.ts'
+import type { AttributeChange } from './upper.ts'
+
+const capability = 'security.capability'
+const setId = 0o6000
+
+/** What those who change something ask of the union. */
+export interface Inspection {
+  stat(ino: number): Stat
+  xattrs(ino: number): Xattrs
+  readlink(ino: number): ByteString
+  /** Content for reading, which no handle stands for yet. */
+  content(ino: number): Bytes
+}
+
+/** Changes of inodes that leave their names alone, and what a change of content brings with it. */
+export class InodeChanges implements Writing {
+  privileges = 0
+  readonly #sides: Sides
+  readonly #orphans: Orphans
+  readonly #copyUp: CopyUp
+  readonly #now: Clock
+  readonly #of: Inspection
+  /** Modify times of files that are being written: stored when a writer closes, not at each write. */
+  readonly #times = new Map<number, bigint>()
+
+  constructor(sides: Sides, orphans: Orphans, copyUp: CopyUp, now: Clock, of: Inspection) {
+    this.#sides = sides
+    this.#orphans = orphans
+    this.#copyUp = copyUp
+    this.#now = now
+    this.#of = of
+  }
+
+  /** The modify time that a file will be given when its writers close; `undefined`: the one it has. */
+  pendingTime(ino: number): bigint | undefined {
+    return this.#times.get(ino)
+  }
+
+  setAttributes(ino: number, change: AttributeChange, killSetId: boolean): void {
+    const current = this.#of.stat(ino)
+    const wanted = withClearedSetId(current, change, killSetId)
+    const { mode, uid, gid, mtime } = wanted
+    if (mode !== undefined && mode !== current.mode && current.kind === 'symlink') {
+      throw new PlyError('EOPNOTSUPP', { syscall: 'chmod' })
+    }
+    if (killSetId && wanted === change && isEmpty(change)) return
+    const moved = mode !== undefined && (mode ^ current.mode) & 0o777
+    const acl = moved ? aclAfterChmod(this.#of.xattrs(ino), mode) : undefined
+    if (mode !== undefined && mode & setId) this.privileges++
+    const orphan = this.#orphans.get(ino)
+    if (orphan) this.#orphans.setAttributes(orphan, wanted)
+    else {
+      this.#copyUp.attributes(ino)
+      if (mtime !== undefined) this.#times.delete(ino)
+      this.#sides.upper.setAttributes(this.#sides.up(ino), wanted)
+    }
+    if (acl) this.#storeXattr(ino, accessAcl, acl)
+    if (uid !== undefined || gid !== undefined) this.#dropCapabilities(ino)
+  }
+
+  setXattr(ino: number, name: ByteString, value: Uint8Array | undefined): void {
+    const syscall = value === undefined ? 'removexattr' : 'setxattr'
+    checkXattr(name, value, syscall)
+    const stat = this.#of.stat(ino)
+    if (name.startsWith('user.') && stat.kind !== 'file' && stat.kind !== 'directory')
+      throw new PlyError('EPERM', { syscall })
+    const acl = isAcl(name) ? settingAcl(stat, name, value) : undefined
+    if (value === undefined && !this.#of.xattrs(ino).has(name)) {
+      // Of an ACL the kernel asks only the lower side whether it is there.
+      if (acl && (this.#orphans.get(ino) || this.#sides.inUpper(ino))) return
+      throw new PlyError('ENODATA', { syscall })
+    }
+    if (name === capability) this.privileges++
+    if (!this.#orphans.get(ino)) this.#copyUp.attributes(ino)
+    const { value: kept, mode } = acl ?? { value, mode: stat.mode }
+    if (kept !== undefined || this.#of.xattrs(ino).has(name)) this.#storeXattr(ino, name, kept)
+    if (mode !== stat.mode) this.#storeMode(ino, mode)
+  }
+
+  beforeChange(ino: number, killSetId: boolean): void {
+    this.#dropCapabilities(ino)
+    if (!killSetId) return
+    const stat = this.#of.stat(ino)
+    const mode = withoutSetId(stat)
+    if (mode !== stat.mode) this.#storeMode(ino, mode)
+  }
+
+  changed(ino: number): void {
+    const mtime = this.#now()
+    const orphan = this.#orphans.get(ino)
+    if (orphan) this.#orphans.setAttributes(orphan, { mtime })
+    else this.#times.set(ino, mtime)
+  }
+
+  settle(ino: number): void {
+    const mtime = this.#times.get(ino)
+    this.#times.delete(ino)
+    if (mtime !== undefined && this.#sides.upper.has(ino)) this.#sides.upper.setAttributes(ino, { mtime })
+  }
+
+  settleAll(): void {
+    for (const ino of [...this.#times.keys()]) this.settle(ino)
+  }
+
+  /** Gives a directory that got or lost a name its new time. */
+  touch(directory: number): void {
+    this.#sides.upper.setAttributes(this.#sides.up(directory), { mtime: this.#now() })
+  }
+
+  /** A change of owner or content takes file capabilities away, as Linux does. */
+  #dropCapabilities(ino: number): void {
+    const orphan = this.#orphans.get(ino)
+    const there = orphan ? orphan.xattrs : this.#sides.upper.has(ino) ? this.#sides.upper.xattrs(ino) : undefined
+    if (there?.has(capability)) this.#storeXattr(ino, capability, undefined)
+  }
+
+  #storeXattr(ino: number, name: ByteString, value: Uint8Array | undefined): void {
+    const orphan = this.#orphans.get(ino)
+    if (orphan) this.#orphans.setXattr(orphan, name, value)
+    else this.#sides.upper.setXattr(this.#sides.up(ino), name, value)
+  }
+
+  #storeMode(ino: number, mode: number): void {
+    const orphan = this.#orphans.get(ino)
+    if (orphan) this.#orphans.setAttributes(orphan, { mode })
+    else this.#sides.upper.setAttributes(this.#sides.up(ino), { mode })
+  }
+}
+
+function isEmpty(change: AttributeChange): boolean {
+  for (const _ in change) return false
+  return true
+}
