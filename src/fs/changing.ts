@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { type ByteString, bytesOf, decodeText } from '../model/bytes.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { AttributeChange } from '../union/upper.ts'
+import { User } from '../union/user.ts'
 import { parseMode } from './flags.ts'
 import type { Namespace } from './namespace.ts'
 import type { OpenFiles } from './open-files.ts'
@@ -22,6 +23,18 @@ export function changing(namespace: Namespace, files: OpenFiles) {
   function describeOpen(syscall: string, fd: number, change: AttributeChange): void {
     const ino = files.ino(fd, syscall)
     namespace.call(syscall, undefined, () => namespace.writable.setAttributes(ino, change))
+  }
+
+  /** -1 leaves an owner as it is, as in `chown(2)`; asking for nothing at all still takes set-id bits. */
+  function changeOwner(ino: number, uid: number, gid: number): void {
+    const { writable, user } = namespace
+    if (uid !== -1 || gid !== -1) {
+      writable.setAttributes(ino, { ...(uid !== -1 && { uid }), ...(gid !== -1 && { gid }) })
+      return
+    }
+    const stat = writable.stat(ino)
+    const mode = (user?.user ?? superuser).withoutSetId(stat)
+    writable.setAttributes(ino, mode === stat.mode ? {} : { mode })
   }
 
   function makeDirectory(path: PathLike, mode: number): void {
@@ -114,7 +127,7 @@ export function changing(namespace: Namespace, files: OpenFiles) {
         const { directory, name, ino, last, trailingSlash } = namespace.resolveName(path)
         if (last !== 'name') throw new PlyError('EISDIR')
         if (ino === undefined) throw new PlyError('ENOENT')
-        if (trailingSlash && namespace.tree.stat(ino).kind !== 'directory') throw new PlyError('ENOTDIR')
+        if (trailingSlash) throw new PlyError(namespace.tree.stat(ino).kind === 'directory' ? 'EISDIR' : 'ENOTDIR')
         namespace.writable.unlink(directory, name)
       })
     },
@@ -122,9 +135,14 @@ export function changing(namespace: Namespace, files: OpenFiles) {
     chmodSync: (path: PathLike, mode: number | string) => describe('chmod', path, true, { mode: parseMode(mode, 0) }),
     fchmodSync: (fd: number, mode: number | string) => describeOpen('fchmod', fd, { mode: parseMode(mode, 0) }),
 
-    chownSync: (path: PathLike, uid: number, gid: number) => describe('chown', path, true, owner(uid, gid)),
-    lchownSync: (path: PathLike, uid: number, gid: number) => describe('lchown', path, false, owner(uid, gid)),
-    fchownSync: (fd: number, uid: number, gid: number) => describeOpen('fchown', fd, owner(uid, gid)),
+    chownSync: (path: PathLike, uid: number, gid: number): void =>
+      namespace.call('chown', path, () => changeOwner(namespace.find(path, true), uid, gid)),
+    lchownSync: (path: PathLike, uid: number, gid: number): void =>
+      namespace.call('lchown', path, () => changeOwner(namespace.find(path, false), uid, gid)),
+    fchownSync(fd: number, uid: number, gid: number): void {
+      const ino = files.ino(fd, 'fchown')
+      namespace.call('fchown', undefined, () => changeOwner(ino, uid, gid))
+    },
 
     /** The access time is checked and not kept. Exact times can be given as bigint nanoseconds. */
     utimesSync(path: PathLike, atime: TimeLike, mtime: TimeLike): void {
@@ -142,7 +160,4 @@ export function changing(namespace: Namespace, files: OpenFiles) {
   }
 }
 
-/** -1 leaves an owner as it is, as in `chown(2)`. */
-function owner(uid: number, gid: number): AttributeChange {
-  return { ...(uid !== -1 && { uid }), ...(gid !== -1 && { gid }) }
-}
+const superuser = new User({ uid: 0, gid: 0 })

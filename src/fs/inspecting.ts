@@ -1,3 +1,4 @@
+import { decodeText } from '../model/bytes.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
 import { realPath } from '../union/resolve.ts'
 import type { Namespace } from './namespace.ts'
@@ -39,8 +40,10 @@ export function inspecting(namespace: Namespace, files: OpenFiles) {
   function* listed(path: PathLike, recursive: boolean) {
     const root = namespace.call('scandir', path, () => directoryAt(path))
     const pending = [{ ino: root, prefix: '' }]
+    const text = pathText(path)
     for (const { ino, prefix } of pending) {
-      for (const entry of namespace.tree.list(ino)) {
+      const at = prefix === '' ? path : `${text}/${decodeText(prefix.slice(0, -1))}`
+      for (const entry of namespace.call('scandir', at, () => namespace.tree.list(ino))) {
         yield { ...entry, prefix }
         if (recursive && entry.kind === 'directory') pending.push({ ino: entry.ino, prefix: `${prefix}${entry.name}/` })
       }
@@ -89,9 +92,11 @@ export function inspecting(namespace: Namespace, files: OpenFiles) {
     },
 
     readlinkSync: <Option extends EncodingOption = undefined>(path: PathLike, options?: Option): Named<Option> =>
-      namespace.call('readlink', path, () =>
-        encoded(namespace.tree.readlink(namespace.find(path, false)), options as Option),
-      ),
+      namespace.call('readlink', path, () => {
+        const ino = namespace.find(path, false)
+        if (namespace.tree.stat(ino).kind !== 'symlink') throw new PlyError('EINVAL')
+        return encoded(namespace.tree.readlink(ino), options as Option)
+      }),
 
     realpathSync: Object.assign(realpathSync, { native: realpathSync }),
 

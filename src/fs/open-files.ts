@@ -114,7 +114,8 @@ export class OpenFiles {
       const attributes = this.#namespace.attributesIn(found.directory, 'file', mode)
       return this.#opened(
         this.#namespace.writable.create(found.directory, found.name, { kind: 'file', ...attributes }),
-        flags,
+        // There is nothing to cut off, and nobody's set-id bits to take.
+        { ...flags, truncate: false },
       )
     }
     if (create && exclusive) throw new PlyError('EEXIST')

@@ -128,29 +128,43 @@ export function wholeFiles(namespace: Namespace, files: OpenFiles) {
       using(path, 'r+', undefined, (fd) => files.truncate(fd, length))
     },
 
-    /** Copies content and mode. @throws EEXIST with COPYFILE_EXCL */
+    /** Copies content and mode. What fails once the copy is open removes it again, as Node does. @throws EEXIST with COPYFILE_EXCL */
     copyFileSync(source: PathLike, target: PathLike, mode = 0): void {
+      const exclusive = (mode & fsConstants.COPYFILE_EXCL) !== 0
       const call = () => {
-        const { ino } = namespace.resolve(source, true)
-        if (ino === undefined) throw new PlyError('ENOENT')
-        const stat = namespace.tree.stat(ino)
-        if (stat.kind === 'directory') throw new PlyError('EISDIR')
-        if (!(mode & fsConstants.COPYFILE_EXCL) && isSame(target, ino)) return
         const from = files.open(source, 'r')
         try {
-          using(target, mode & fsConstants.COPYFILE_EXCL ? 'wx' : 'w', stat.mode, (to) => {
-            const piece = Buffer.allocUnsafe(Math.max(1, Math.min(stat.size, pieceSize)))
-            for (let count = files.read(from, piece, null); count > 0; count = files.read(from, piece, null)) {
-              files.write(to, piece.subarray(0, count), null)
-            }
-            namespace.writable.setAttributes(files.ino(to, 'fchmod'), { mode: stat.mode })
-          })
+          const { ino, kind, size, mode: bits } = namespace.tree.stat(files.ino(from, 'fstat'))
+          if (kind === 'directory') throw new PlyError('EISDIR')
+          const isSource = !exclusive && isSame(target, ino)
+          const to = files.open(target, exclusive ? 'wx' : isSource ? 'r+' : 'w', bits)
+          if (!isSource) copyTo(target, from, to, { size, mode: bits })
         } finally {
           files.close(from)
         }
       }
       renamed(() => namespace.call('copyfile', source, call, target), pathText(source), pathText(target))
     },
+  }
+
+  function copyTo(target: PathLike, from: number, to: number, { size, mode }: { size: number; mode: number }): void {
+    try {
+      namespace.writable.setAttributes(files.ino(to, 'fchmod'), { mode })
+      const piece = Buffer.allocUnsafe(Math.max(1, Math.min(size, pieceSize)))
+      for (let count = files.read(from, piece, null); count > 0; count = files.read(from, piece, null)) {
+        files.write(to, piece.subarray(0, count), null)
+      }
+      files.close(to)
+    } catch (error) {
+      files.close(to)
+      try {
+        const { directory, name } = namespace.resolveName(target)
+        namespace.writable.unlink(directory, name)
+      } catch {
+        // What went wrong first is what counts; Node looks no further either.
+      }
+      throw error
+    }
   }
 }
 

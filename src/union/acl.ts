@@ -32,25 +32,30 @@ export function isAcl(name: ByteString): boolean {
   return name === accessAcl || name === defaultAcl
 }
 
+/** What setting an ACL xattr comes to. */
+export interface AclSetting {
+  /** What is to be kept: nothing where the mode says it all. */
+  readonly value: Uint8Array | undefined
+  /** The mode that the inode has afterwards. */
+  readonly mode: number
+  /** It takes the ACL away, as a value without entries does. */
+  readonly removes: boolean
+}
+
 /**
- * What setting an ACL xattr comes to: what is to be kept, which is nothing where the mode says it all, and the permission bits that
- * the inode has afterwards. `undefined` if it takes the ACL away, as a value without entries does, and leaves the mode as it is.
- *
+ * What setting an ACL xattr (`undefined` removes it) comes to for this inode.
  * @throws EINVAL, EOPNOTSUPP (also for a symlink), EACCES for a default ACL on what is no directory
  */
-export function settingAcl(
-  { kind, mode }: Stat,
-  name: ByteString,
-  value: Uint8Array | undefined,
-): { readonly value: Uint8Array | undefined; readonly mode: number } | undefined {
-  if (kind === 'symlink') throw new PlyError('EOPNOTSUPP', { syscall: 'setxattr' })
+export function settingAcl({ kind, mode }: Stat, name: ByteString, value: Uint8Array | undefined): AclSetting {
   const acl = value && readAcl(value)
-  if (!acl) return undefined
+  if (kind === 'symlink') throw new PlyError('EOPNOTSUPP', { syscall: 'setxattr' })
+  if (!acl) return { value: undefined, mode, removes: true }
   if (name === defaultAcl && kind !== 'directory') throw new PlyError('EACCES', { syscall: 'setxattr' })
   if (!isValid(acl)) throw invalid()
-  if (name === defaultAcl) return { value: serializeAcl(acl), mode }
+  if (name === defaultAcl) return { value: serializeAcl(acl), mode, removes: false }
   const shown = modeOfAcl(acl)
-  return { value: shown.exact ? undefined : serializeAcl(acl), mode: (mode & ~0o777) | shown.mode }
+  const kept = shown.exact ? undefined : serializeAcl(acl)
+  return { value: kept, mode: (mode & ~0o777) | shown.mode, removes: false }
 }
 
 /** The access ACL that a change of mode leaves behind; `undefined` if there is none, or it stays as it is. */

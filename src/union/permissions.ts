@@ -131,6 +131,10 @@ class CheckedUnion extends CheckedTree<WritableUnion> implements UserUnion {
     return this.tree.upper
   }
 
+  get locks() {
+    return this.tree.locks
+  }
+
   create(directory: number, name: ByteString, creation: Creation): number {
     this.#toMake(directory, name)
     const { kind, major, minor } = creation
@@ -208,6 +212,10 @@ class CheckedUnion extends CheckedTree<WritableUnion> implements UserUnion {
     const readable = options.granted || this.user.may(stat, wants.read, () => this.tree.xattrs(ino))
     if (options.truncate) this.#dropSetId(ino)
     return this.#written(ino, this.tree.writer(ino, options), readable)
+  }
+
+  hold(ino: number): () => void {
+    return this.tree.hold(ino)
   }
 
   sync(): void {
@@ -314,8 +322,8 @@ class CheckedUnion extends CheckedTree<WritableUnion> implements UserUnion {
   #maySetXattr(stat: Stat, name: ByteString, value: Uint8Array | undefined, syscall: string): void {
     const refused = () => new PlyError('EPERM', { syscall })
     if (isAcl(name)) {
-      const acl = value && readAcl(value)
-      const applies = stat.kind !== 'symlink' && (name !== defaultAcl || stat.kind === 'directory' || acl === undefined)
+      if (value) readAcl(value)
+      const applies = stat.kind !== 'symlink' && (name !== defaultAcl || stat.kind === 'directory')
       if (applies && !this.user.owns(stat)) throw refused()
     } else if (name.startsWith('security.')) {
       if (!this.user.can(name === 'security.capability' ? 'CAP_SETFCAP' : 'CAP_SYS_ADMIN')) throw refused()

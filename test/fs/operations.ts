@@ -29,7 +29,7 @@ export type Operation =
   | { readonly do: 'symlink'; readonly target: string; readonly path: string }
   | { readonly do: 'truncate'; readonly path: string; readonly size: number }
   | { readonly do: 'chmod'; readonly path: string; readonly mode: number }
-  | { readonly do: 'chown' | 'lchown'; readonly path: string; readonly id: number }
+  | { readonly do: 'chown' | 'lchown'; readonly path: string; readonly uid: number; readonly gid: number }
   | { readonly do: 'utimes' | 'lutimes'; readonly path: string; readonly time: number }
   | { readonly do: 'open'; readonly path: string; readonly flags: string; readonly slot: number }
   | { readonly do: 'read' | 'fstat' | 'close'; readonly slot: number }
@@ -99,9 +99,9 @@ function perform(side: Side, operation: Operation): unknown {
     case 'chmod':
       return fs.chmodSync(at(operation.path), operation.mode)
     case 'chown':
-      return fs.chownSync(at(operation.path), operation.id, operation.id + 1)
+      return fs.chownSync(at(operation.path), operation.uid, operation.gid)
     case 'lchown':
-      return fs.lchownSync(at(operation.path), operation.id, operation.id + 1)
+      return fs.lchownSync(at(operation.path), operation.uid, operation.gid)
     case 'utimes':
       return fs.utimesSync(at(operation.path), 1, operation.time)
     case 'lutimes':
@@ -266,7 +266,8 @@ export function operationsOn({ asRoot }: { readonly asRoot: boolean }): fc.Arbit
       arbitrary: fc.record({
         do: fc.constantFrom('chown', 'lchown'),
         path,
-        id: fc.constantFrom(0, 1000),
+        uid: fc.constantFrom(-1, 0, 1000),
+        gid: fc.constantFrom(-1, 0, 1001),
       }) as fc.Arbitrary<Operation>,
     })
   }
