@@ -1,0 +1,157 @@
+import type { ByteString } from '../../src/model/bytes.ts'
+import type { Answer, System, Tree } from './answers.ts'
+import { type Disagreement, improvements, refusals } from './improvements.ts'
+import type { Layer } from './layers.ts'
+import { kindOf, type Operation } from './operations.ts'
+
+/** One sequence: what lies below, and what is done. This is what a failure is written down as. */
+export interface Sequence {
+  /** The directory of the batch that it happens in; `''`: the root. */
+  readonly directory: ByteString
+  readonly layers: readonly Layer[]
+  readonly operations: readonly Operation[]
+}
+
+export interface Difference {
+  readonly system: string
+  readonly sequence: number
+  /** The operation's number, or what was compared after the last one. */
+  readonly at: number | 'tree' | 'tree after opening again'
+  readonly what: string
+  readonly expected: string
+  readonly got: string
+}
+
+/** What a run has seen so far. */
+export class Tally {
+  operations = 0
+  readonly kinds = new Map<string, number>()
+  readonly refusedBy = new Map<string, number>()
+  readonly forgiven = new Map<string, number>()
+
+  count(operation: Operation, answer: Answer): void {
+    this.operations++
+    const kind = kindOf(operation)
+    this.kinds.set(kind, (this.kinds.get(kind) ?? 0) + 1)
+    if (/^E[A-Z0-9]+$/.test(answer)) this.refusedBy.set(answer, (this.refusedBy.get(answer) ?? 0) + 1)
+  }
+
+  forgive(name: string): void {
+    this.forgiven.set(name, (this.forgiven.get(name) ?? 0) + 1)
+  }
+}
+
+/** The plain model, which takes part in every comparison and knows every inode by a number of its own. */
+export interface Reference extends System {
+  /** Whether an operation asks what no file system answers for: where a directory's positions are, what a removed directory is. */
+  isOut(operation: Operation): boolean
+  /** Whether it goes through a handle on a file that has no name. */
+  isUnlinked(operation: Operation): boolean
+}
+
+/** The systems of one batch: `systems[0]` is the oracle, `model` says which inode is which. */
+export class Bench {
+  readonly #systems: readonly System[]
+  readonly #model: Reference
+  readonly #tally: Tally
+  /** By system: the number that goes with a number of the model. */
+  readonly #numbers: ReadonlyMap<System, Map<number, number>>
+  difference: Difference | undefined
+
+  constructor(systems: readonly System[], model: Reference, tally: Tally) {
+    this.#systems = systems
+    this.#model = model
+    this.#tally = tally
+    this.#numbers = new Map(systems.map((system) => [system, new Map()]))
+  }
+
+  enter(directory: ByteString): void {
+    for (const system of this.#systems) system.enter(directory)
+  }
+
+  /** One operation on all systems; `false` when they differ. */
+  step(sequence: number, at: number, operation: Operation): boolean {
+    if (this.#model.isOut(operation)) return true
+    const [oracle, ...others] = this.#systems
+    const unlinked = this.#model.isUnlinked(operation)
+    const expected = oracle!.run(operation)
+    this.#tally.count(operation, expected)
+    for (const refusal of refusals) {
+      if (!refusal.skips(operation, expected, unlinked)) continue
+      this.#tally.forgive(refusal.name)
+      return true
+    }
+    for (const system of others) {
+      const got = system.run(operation)
+      if (got !== expected && !this.#forgiven({ operation, expected, got, oracle: oracle!.name })) {
+        this.difference ??= { system: system.name, sequence, at, what: 'answer', expected, got }
+      }
+    }
+    const { seen } = this.#model
+    if (seen !== 0) for (const system of this.#systems) this.#identify(system, seen, system.seen, { sequence, at })
+    return this.difference === undefined
+  }
+
+  leave(): void {
+    for (const system of this.#systems) system.leave()
+  }
+
+  compare(sequence: number, directory: ByteString, at: 'tree' | 'tree after opening again'): boolean {
+    const [oracle, ...others] = this.#systems
+    const expected = oracle!.tree(directory)
+    const model = this.#model.tree(directory)
+    for (const system of this.#systems) {
+      const tree = system === oracle ? expected : system === this.#model ? model : system.tree(directory)
+      if (others.includes(system)) this.#compareTrees(system.name, expected, tree, sequence, at)
+      this.#compareNumbers(system, model, tree, sequence, at)
+    }
+    return this.difference === undefined
+  }
+
+  reopen(): void {
+    for (const system of this.#systems) system.reopen()
+  }
+
+  close(): void {
+    for (const system of this.#systems) system.close()
+  }
+
+  #compareTrees(system: string, expected: Tree, got: Tree, sequence: number, at: Difference['at']): void {
+    const oracle = this.#systems[0]!.name
+    for (const path of new Set([...expected.keys(), ...got.keys()])) {
+      const [a, b] = [expected.get(path)?.text ?? 'nothing', got.get(path)?.text ?? 'nothing']
+      if (a === b || this.#forgiven({ expected: a, got: b, oracle })) continue
+      this.difference ??= { system, sequence, at, what: `path ${JSON.stringify(path)}`, expected: a, got: b }
+    }
+  }
+
+  #compareNumbers(system: System, model: Tree, tree: Tree, sequence: number, at: Difference['at']): void {
+    const owners = new Map<number, number>()
+    for (const [path, { ino }] of model) {
+      const got = tree.get(path)?.ino ?? 0
+      if (got === 0) continue
+      this.#identify(system, ino, got, { sequence, at })
+      const owner = owners.get(got)
+      owners.set(got, ino)
+      if (owner === undefined || owner === ino) continue
+      const what = `inode number of ${JSON.stringify(path)}`
+      this.difference ??= { system: system.name, sequence, at, what, expected: 'one of its own', got: String(got) }
+    }
+  }
+
+  #identify(system: System, model: number, got: number, where: Pick<Difference, 'sequence' | 'at'>): void {
+    const numbers = this.#numbers.get(system)!
+    const known = numbers.get(model)
+    if (known === undefined) numbers.set(model, got)
+    else if (known !== got) {
+      const what = 'inode number'
+      this.difference ??= { system: system.name, ...where, what, expected: String(known), got: String(got) }
+    }
+  }
+
+  #forgiven(disagreement: Disagreement): boolean {
+    const found = improvements.find((improvement) => improvement.forgives(disagreement))
+    if (found) this.#tally.forgive(found.name)
+    return found !== undefined
+  }
+}

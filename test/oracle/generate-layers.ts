@@ -1,0 +1,196 @@
+import type { ByteString } from '../../src/model/bytes.ts'
+import type { Random } from '../fuzz/random.ts'
+import { type Layer, type LayerEntry, merged } from './layers.ts'
+import { someValue, xattrNames } from './names.ts'
+
+const deepest = 3
+
+/** What one sequence has below it: one to four layers, with names replaced, whited out, hidden by opaque directories. */
+export function someLayers(random: Random, pool: readonly ByteString[], links: boolean): Layer[] {
+  const layers: LayerEntry[][] = []
+  const count = random.pick([1, 1, 2, 2, 3, 4])
+  for (let i = 0; i < count; i++) {
+    const below = merged(layers)
+    const layer = new Draft(below)
+    if (i === 0) layer.put({ path: '', kind: 'directory', mode: 0o755, mtime: 1000 })
+    for (let actions = i === 0 ? 4 + random.below(14) : 1 + random.below(7); actions > 0; actions--) {
+      act(random, pool, layer, below, links)
+    }
+    layers.push(layer.entries())
+  }
+  return withVisibleGroups(layers)
+}
+
+class Draft {
+  readonly #entries = new Map<ByteString, LayerEntry>()
+  readonly #below: ReadonlyMap<ByteString, { readonly kind: string }>
+
+  constructor(below: ReadonlyMap<ByteString, { readonly kind: string }>) {
+    this.#below = below
+  }
+
+  has(path: ByteString): boolean {
+    return this.#entries.has(path)
+  }
+
+  get(path: ByteString): LayerEntry | undefined {
+    return this.#entries.get(path)
+  }
+
+  files(): LayerEntry[] {
+    return [...this.#entries.values()].filter(({ kind }) => kind === 'file')
+  }
+
+  put(entry: LayerEntry): void {
+    this.#entries.set(entry.path, entry)
+  }
+
+  /** Sees to it that the layer has the parents of a path; `false` if something else stands there. */
+  parents(path: ByteString, random: Random): boolean {
+    const slash = path.lastIndexOf('/')
+    const parent = path.slice(0, Math.max(0, slash))
+    if (path === '') return true
+    const there = this.#entries.get(parent)
+    if (there !== undefined) return there.kind === 'directory'
+    if (!this.parents(parent, random)) return false
+    this.put(someDirectory(random, parent))
+    return true
+  }
+
+  /** Whether a directory of this layer merges with one below. */
+  merges(path: ByteString): boolean {
+    for (let at = path; ; at = at.slice(0, Math.max(0, at.lastIndexOf('/')))) {
+      if (this.#below.get(at)?.kind !== 'directory' || this.#entries.get(at)?.opaque) return false
+      if (at === '') return true
+    }
+  }
+
+  /** Parents first. */
+  entries(): LayerEntry[] {
+    return [...this.#entries.values()].sort((a, b) => depth(a.path) - depth(b.path))
+  }
+}
+
+function depth(path: ByteString): number {
+  return path === '' ? 0 : path.split('/').length
+}
+
+function act(
+  random: Random,
+  pool: readonly ByteString[],
+  layer: Draft,
+  below: ReadonlyMap<ByteString, { readonly kind: string }>,
+  links: boolean,
+): void {
+  const known = [...below.keys()].filter((path) => path !== '')
+  const replaces = known.length > 0 && random.chance(0.5)
+  const path = replaces
+    ? random.pick(known)
+    : Array.from({ length: 1 + random.below(deepest) }, () => random.pick(pool)).join('/')
+  if (layer.has(path) || !layer.parents(path, random) || layer.has(path)) return
+  const parent = path.slice(0, Math.max(0, path.lastIndexOf('/')))
+  if (layer.merges(parent) && random.chance(replaces ? 0.4 : 0.1)) {
+    layer.put({ path, kind: 'whiteout' })
+    return
+  }
+  const files = layer.files()
+  if (links && files.length > 0 && random.chance(0.2)) {
+    const of = random.pick(files).path
+    // A link comes after what it is a link to.
+    if (depth(of) <= depth(path)) {
+      layer.put({ path, kind: 'link', of })
+      return
+    }
+  }
+  const entry = someEntry(random, pool, path)
+  const opaque = entry.kind === 'directory' && layer.merges(path) && random.chance(0.35)
+  layer.put(opaque ? { ...entry, opaque: true } : entry)
+}
+
+function someDirectory(random: Random, path: ByteString): LayerEntry {
+  return { path, kind: 'directory', mode: random.pick([0o755, 0o755, 0o711, 0o2775, 0o700]), ...someOwner(random) }
+}
+
+function someEntry(random: Random, pool: readonly ByteString[], path: ByteString): LayerEntry {
+  const common = { path, ...someOwner(random) }
+  const choice = random.below(20)
+  if (choice < 7) return { ...someDirectory(random, path), ...someXattrs(random, true) }
+  if (choice < 15) {
+    const size = random.pick([0, 1, 10, 100, 511, 4096, 5000, 12_288, 20_000])
+    const mode = random.pick([0o644, 0o644, 0o600, 0o755, 0o4755, 0o2755, 0o2644])
+    const holes = size > 8192 && random.chance(0.5)
+    const runs = holes
+      ? {
+          runs: [
+            [0, 100],
+            [8192, Math.min(size, 9000)],
+          ] as const,
+        }
+      : {}
+    return { ...common, kind: 'file', mode, size, seed: random.below(250), ...runs, ...someXattrs(random, true) }
+  }
+  if (choice < 18) return { ...common, kind: 'symlink', target: someTarget(random, pool) }
+  if (choice === 18) return { ...common, kind: random.pick(['fifo', 'socket'] as const), mode: 0o640 }
+  const kind = random.pick(['character', 'block'] as const)
+  return { ...common, kind, mode: 0o660, major: 1, minor: 3 + random.below(4), ...someXattrs(random, false) }
+}
+
+export function someTarget(random: Random, pool: readonly ByteString[]): ByteString {
+  const name = () => random.pick(pool)
+  switch (random.below(6)) {
+    case 0:
+      return `../${name()}`
+    case 1:
+      return `${name()}/${name()}`
+    case 2:
+      return '.'
+    case 3:
+      return '/missing/from/the/root'
+    default:
+      return name()
+  }
+}
+
+function someOwner(random: Random) {
+  const mtime = 1000 + random.below(1_000_000)
+  return random.chance(0.7) ? { mtime } : { mtime, uid: random.below(3) * 1000, gid: random.below(3) * 100 }
+}
+
+function someXattrs(random: Random, user: boolean) {
+  if (!random.chance(0.2)) return {}
+  const name = user ? random.pick(xattrNames.filter((each) => !each.startsWith('trusted.overlay.'))) : 'trusted.t'
+  return { xattrs: { [name]: someValue(random) } }
+}
+
+/** Of a link group, every name shows: how hidden names are counted is overlayfs's own affair. */
+function withVisibleGroups(layers: readonly Layer[]): Layer[] {
+  const shown = merged(layers)
+  return layers.map((layer, i) => {
+    const own = merged([layer.filter(({ kind }) => kind !== 'whiteout')])
+    const hidden = new Set<ByteString>()
+    const upTo = merged(layers.slice(0, i + 1))
+    for (const { path, kind, of } of layer) {
+      if (kind !== 'link') continue
+      for (const name of [path, of!]) {
+        if (shown.get(name) === undefined || shown.get(name)?.content.equals(own.get(name)!.content) !== true)
+          hidden.add(of!)
+        if (layers.slice(i + 1).some((above) => above.some((entry) => entry.path === name))) hidden.add(of!)
+        for (let at = name; at !== ''; ) {
+          at = at.slice(0, Math.max(0, at.lastIndexOf('/')))
+          if (
+            layers
+              .slice(i + 1)
+              .some((above) => above.some((entry) => entry.path === at && (entry.opaque || entry.kind !== 'directory')))
+          )
+            hidden.add(of!)
+        }
+      }
+    }
+    void upTo
+    return layer.map((entry) => {
+      if (entry.kind !== 'link' || !hidden.has(entry.of!)) return entry
+      const target = layer.find(({ path }) => path === entry.of)!
+      return { ...target, path: entry.path }
+    })
+  })
+}

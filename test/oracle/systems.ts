@@ -1,0 +1,173 @@
+import { mkdirSync, rmSync } from 'node:fs'
+import type { LayerView } from '../../src/layer/index.ts'
+import type { ByteString } from '../../src/model/bytes.ts'
+import { openOverlayUpper } from '../../src/overlay/overlay-upper.ts'
+import { openPortableUpper } from '../../src/overlay/portable-upper.ts'
+import type { Disk } from '../../src/sys/disk.ts'
+import { mount, umount } from '../../src/sys/mount.ts'
+import { nodeDisk } from '../../src/sys/node-disk.ts'
+import { memoryUpper } from '../../src/union/memory-upper.ts'
+import { union } from '../../src/union/union-tree.ts'
+import type { Upper } from '../../src/union/upper.ts'
+import type { Answer, System, Tree } from './answers.ts'
+import { KernelCalls } from './kernel-calls.ts'
+import type { Operation } from './operations.ts'
+import { kernelTree, verbsTree } from './snapshots.ts'
+import { UnionCalls } from './union-calls.ts'
+import type { Verbs } from './verbs.ts'
+
+/** The lower layers of a batch, in every form that a system takes them in. */
+export interface Lower {
+  /** Directories in overlayfs's form, base first. */
+  readonly directories: readonly string[]
+  /** New views, base first: who takes them closes them. */
+  views(): LayerView[]
+}
+
+/** A directory of this machine: a mount of overlayfs, or plain. */
+export class KernelSystem implements System {
+  readonly name: string
+  readonly #root: ByteString
+  readonly #calls: KernelCalls
+  readonly #mounting: { mount(): void; unmount(): void } | undefined
+
+  constructor(name: string, root: ByteString, mounting?: { mount(): void; unmount(): void }) {
+    this.name = name
+    this.#root = root
+    this.#mounting = mounting
+    mounting?.mount()
+    this.#calls = new KernelCalls(`${root}/`)
+  }
+
+  get seen(): number {
+    return this.#calls.seen
+  }
+
+  enter(directory: ByteString): void {
+    this.#calls.enter(directory === '' ? `${this.#root}/` : `${this.#root}/${directory}/`)
+  }
+
+  run(operation: Operation): Answer {
+    return this.#calls.run(operation)
+  }
+
+  leave(): void {
+    this.#calls.leave()
+  }
+
+  tree(directory: ByteString): Tree {
+    return kernelTree(directory === '' ? this.#root : `${this.#root}/${directory}`)
+  }
+
+  reopen(): void {
+    this.#mounting?.unmount()
+    this.#mounting?.mount()
+  }
+
+  close(): void {
+    this.leave()
+    this.#mounting?.unmount()
+  }
+}
+
+/** The kernel's overlayfs over the layers of a batch; upper and work directory are made in `folder`. */
+export function kernelOverlay(name: string, folder: string, lower: Lower, options: string): System {
+  const [upper, work, target] = ['upper', 'work', 'merged'].map((part) => `${folder}/${part}`)
+  for (const each of [upper, work, target]) mkdirSync(each!, { recursive: true })
+  const below = [...lower.directories].reverse().join(':')
+  const data = `lowerdir=${below},upperdir=${upper},workdir=${work}${options === '' ? '' : `,${options}`}`
+  return new KernelSystem(name, target!, {
+    mount: () => mount('overlay', target!, 'overlay', 0, data),
+    unmount: () => umount(target!),
+  })
+}
+
+/** Anything with the verbs of a union. */
+export class VerbsSystem implements System {
+  readonly name: string
+  readonly #open: () => Verbs
+  #verbs: Verbs
+  #calls: UnionCalls
+
+  constructor(name: string, open: () => Verbs) {
+    this.name = name
+    this.#open = open
+    this.#verbs = open()
+    this.#calls = new UnionCalls(this.#verbs)
+  }
+
+  get seen(): number {
+    return this.#calls.seen
+  }
+
+  /** The number of a directory of the batch. */
+  find(directory: ByteString): number {
+    let at = this.#verbs.root
+    for (const name of directory.split('/')) if (name !== '') at = this.#verbs.lookup(at, name)!
+    return at
+  }
+
+  /** The size of what a path leads to; `undefined` if it leads nowhere. */
+  sizeAt(path: ByteString): number | undefined {
+    return this.#calls.sizeAt(path)
+  }
+
+  /** What a slot holds open. */
+  inodeOf(slot: number): number | undefined {
+    return this.#calls.inodeOf(slot)
+  }
+
+  enter(directory: ByteString): void {
+    this.#calls.enter(directory)
+  }
+
+  run(operation: Operation): Answer {
+    return this.#calls.run(operation)
+  }
+
+  leave(): void {
+    this.#calls.leave()
+  }
+
+  tree(directory: ByteString): Tree {
+    return verbsTree(this.#verbs, directory)
+  }
+
+  reopen(): void {
+    this.#calls.leave()
+    this.#verbs.close()
+    this.#verbs = this.#open()
+    this.#calls = new UnionCalls(this.#verbs)
+  }
+
+  close(): void {
+    this.#calls.leave()
+    this.#verbs.close()
+  }
+}
+
+/** Ours, with an upper that `open` opens: again after each closing. */
+export function unionSystem(name: string, lower: Lower, open: () => Upper): VerbsSystem {
+  return new VerbsSystem(name, () => union(lower.views(), open()))
+}
+
+/** Ours in memory. Its upper outlives the union, which is all that there is to open again. */
+export function memorySystem(lower: Lower): VerbsSystem {
+  const upper = memoryUpper()
+  return unionSystem('memory', lower, () => upper)
+}
+
+export function overlaySystem(name: string, folder: string, lower: Lower): VerbsSystem {
+  const [upperDir, workDir] = [`${folder}/upper`, `${folder}/work`]
+  for (const each of [upperDir, workDir]) mkdirSync(each, { recursive: true })
+  const lowerUuid = Buffer.from('plyfs-oracle-low')
+  return unionSystem(name, lower, () => openOverlayUpper({ upperDir, workDir, xattr: 'trusted', lowerUuid }))
+}
+
+export function portableSystem(name: string, folder: string, lower: Lower, disk: Disk = nodeDisk()): VerbsSystem {
+  return unionSystem(name, lower, () => openPortableUpper({ disk, root: `${folder}/portable` }))
+}
+
+export function removeFolder(folder: string): void {
+  rmSync(folder, { recursive: true, force: true })
+}

@@ -1,0 +1,375 @@
+import type { ByteString } from '../../src/model/bytes.ts'
+import type { Kind } from '../../src/model/entry.ts'
+import { codeOf, PlyError } from '../../src/model/errors.ts'
+import { resolveName, resolvePath } from '../../src/union/resolve.ts'
+import type { Creation } from '../../src/union/upper.ts'
+import { type Answer, bytesText, factsText, seekText, valueText } from './answers.ts'
+import { type Operation, pattern, type Target, type Time } from './operations.ts'
+import { type OpenHandle, openFile } from './union-open.ts'
+import { now, type Verbs } from './verbs.ts'
+
+/**
+ * Operations as verbs of a union: what the kernel does above a file system (paths, flags, positions, the checks of `fs/namei.c`)
+ * is done here, the rest is the union's.
+ */
+export class UnionCalls {
+  seen = 0
+  #from = 0
+  readonly #verbs: Verbs
+  readonly #handles = new Map<number, OpenHandle>()
+
+  constructor(verbs: Verbs) {
+    this.#verbs = verbs
+    this.#from = verbs.root
+  }
+
+  enter(directory: ByteString): void {
+    this.#from = this.#verbs.root
+    for (const name of directory.split('/')) if (name !== '') this.#from = this.#verbs.lookup(this.#from, name)!
+  }
+
+  leave(): void {
+    for (const { content } of this.#handles.values()) content?.close()
+    this.#handles.clear()
+  }
+
+  /** The size of what a path leads to; `undefined` if it leads nowhere. */
+  sizeAt(path: ByteString): number | undefined {
+    try {
+      return this.#verbs.stat(this.#find(path, true)).size
+    } catch {
+      // Whatever is wrong with the path, the operation itself will say.
+      return undefined
+    }
+  }
+
+  /** What a slot holds open. */
+  inodeOf(slot: number): number | undefined {
+    return this.#handles.get(slot)?.ino
+  }
+
+  run(operation: Operation): Answer {
+    this.seen = 0
+    try {
+      return this.#run(operation)
+    } catch (error) {
+      const code = codeOf(error)
+      if (code === undefined || !(error instanceof Error)) throw error
+      if (!(error instanceof PlyError) && (error as NodeJS.ErrnoException).errno === undefined) throw error
+      return code === 'EOPNOTSUPP' ? 'ENOTSUP' : code
+    }
+  }
+
+  #run(operation: Operation): Answer {
+    const verbs = this.#verbs
+    switch (operation.do) {
+      case 'open': {
+        const { fd, path, flags, mode } = operation
+        const old = this.#handles.get(fd)
+        this.#handles.delete(fd)
+        old?.content?.close()
+        const handle = openFile(verbs, this.#from, path, new Set(flags), mode)
+        if (handle === 'special') return 'special'
+        this.#handles.set(fd, handle)
+        return 'ok'
+      }
+      case 'close':
+        return this.#with(operation.fd, ({ content }) => {
+          this.#handles.delete(operation.fd)
+          content?.close()
+          return 'ok'
+        })
+      case 'read':
+        return this.#with(operation.fd, (handle) => {
+          const bytes = readOf(handle, operation.size, handle.position)
+          handle.position += bytes.length
+          return bytesText(bytes)
+        })
+      case 'pread':
+        return this.#with(operation.fd, (handle) => bytesText(readOf(handle, operation.size, operation.at)))
+      case 'write':
+        return this.#with(operation.fd, (handle) => {
+          const { writer, append } = writing(handle, 'EBADF')
+          const at = append ? writer.size : handle.position
+          const count = writer.write(pattern(operation.seed, operation.size), at)
+          handle.position = count > 0 || !append ? at + count : handle.position
+          return String(count)
+        })
+      case 'pwrite':
+        return this.#with(operation.fd, (handle) => {
+          const { writer, append } = writing(handle, 'EBADF')
+          return String(writer.write(pattern(operation.seed, operation.size), append ? writer.size : operation.at))
+        })
+      case 'ftruncate':
+        return this.#with(operation.fd, (handle) => {
+          writing(handle, 'EINVAL').writer.truncate(operation.size)
+          return 'ok'
+        })
+      case 'truncate': {
+        const ino = this.#find(operation.path, true)
+        const { kind } = verbs.stat(ino)
+        if (kind !== 'file') throw new PlyError(kind === 'directory' ? 'EISDIR' : 'EINVAL')
+        const writer = verbs.writer(ino, { truncate: operation.size === 0 })
+        try {
+          if (operation.size > 0) writer.truncate(operation.size)
+        } finally {
+          writer.close()
+        }
+        return 'ok'
+      }
+      case 'fallocate':
+        return this.#with(operation.fd, (handle) => {
+          const what = operation.what === 'keep' ? 'reserve' : operation.what
+          writing(handle, 'EBADF').writer.allocate(what, operation.at, operation.size)
+          return 'ok'
+        })
+      case 'lseek':
+        return this.#with(operation.fd, (handle) => seek(handle, operation.to, operation.at))
+      case 'copy':
+        return this.#with(operation.fd, (handle) =>
+          this.#with(operation.from, (source) => copy(source, operation.fromAt, handle, operation.at, operation.size)),
+        )
+      case 'fsync':
+        return this.#with(operation.fd, ({ writer }) => {
+          writer?.sync()
+          return 'ok'
+        })
+      case 'mkdir':
+        this.#create(operation.path, 'directory', operation.mode & 0o1777)
+        return 'ok'
+      case 'rmdir': {
+        const { directory, name, last } = this.#name(operation.path)
+        if (last !== 'name') throw new PlyError(last === '.' ? 'EINVAL' : last === '..' ? 'ENOTEMPTY' : 'EBUSY')
+        verbs.rmdir(directory, name)
+        return 'ok'
+      }
+      case 'unlink': {
+        const { directory, name, last, trailingSlash, ino } = this.#name(operation.path)
+        if (last !== 'name') throw new PlyError('EISDIR')
+        if (trailingSlash && ino !== undefined && verbs.stat(ino).kind !== 'directory') throw new PlyError('ENOTDIR')
+        verbs.unlink(directory, name)
+        return 'ok'
+      }
+      case 'rename':
+        return this.#rename(operation)
+      case 'link': {
+        const ino = this.#find(operation.path, operation.follow)
+        const { directory, name } = this.#free(operation.to, false)
+        verbs.link(directory, name, ino)
+        return 'ok'
+      }
+      case 'linkfd':
+        return this.#with(operation.fd, ({ ino }) => {
+          const { directory, name } = this.#free(operation.to, false)
+          verbs.link(directory, name, ino)
+          return 'ok'
+        })
+      case 'symlink':
+        if (operation.target === '') throw new PlyError('ENOENT')
+        this.#create(operation.path, 'symlink', 0o777, { target: operation.target })
+        return 'ok'
+      case 'readlink': {
+        const ino = this.#find(operation.path, false)
+        return verbs.readlink(ino)
+      }
+      case 'mknod': {
+        const { path, kind, mode, major, minor } = operation
+        this.#create(path, kind, mode, kind === 'character' || kind === 'block' ? { major, minor } : {})
+        return 'ok'
+      }
+      case 'chmod':
+        return this.#on(operation.on, (ino) => {
+          verbs.setAttributes(ino, { mode: operation.mode })
+          return 'ok'
+        })
+      case 'chown':
+        return this.#on(operation.on, (ino) => {
+          verbs.setAttributes(ino, { uid: operation.uid, gid: operation.gid })
+          return 'ok'
+        })
+      case 'utimens':
+        // Nothing to do: not even the path is looked at.
+        if (operation.atime === 'omit' && operation.mtime === 'omit' && 'path' in operation.on) return 'ok'
+        return this.#on(operation.on, (ino) => {
+          const [atime, mtime] = [timeOf(operation.atime), timeOf(operation.mtime)]
+          if (atime === undefined && mtime === undefined) return 'ok'
+          verbs.setAttributes(ino, { ...(atime !== undefined && { atime }), ...(mtime !== undefined && { mtime }) })
+          return 'ok'
+        })
+      case 'setxattr':
+        return this.#on(operation.on, (ino) => {
+          const { name, value, only } = operation
+          // The kernel looks at the kind before it looks for the attribute.
+          const { kind } = verbs.stat(ino)
+          const refusesUser = name.startsWith('user.') && kind !== 'file' && kind !== 'directory'
+          if (only !== undefined && !refusesUser) {
+            const there = verbs.xattrs(ino).has(name)
+            if (there && only === 'create') throw new PlyError('EEXIST')
+            if (!there && only === 'replace') throw new PlyError('ENODATA')
+          }
+          verbs.setXattr(ino, name, Buffer.from(value, 'latin1'))
+          return 'ok'
+        })
+      case 'getxattr':
+        return this.#on(operation.on, (ino) => {
+          const value = verbs.xattrs(ino).get(operation.name)
+          if (value === undefined) throw new PlyError('ENODATA')
+          return `=${valueText(value)}`
+        })
+      case 'listxattr':
+        return this.#on(operation.on, (ino) => [...verbs.xattrs(ino).keys()].sort().join(' '))
+      case 'removexattr':
+        return this.#on(operation.on, (ino) => {
+          verbs.setXattr(ino, operation.name, undefined)
+          return 'ok'
+        })
+      case 'stat':
+        return this.#on(operation.on, (ino) => {
+          const stat = verbs.stat(ino)
+          this.seen = stat.ino
+          return factsText(stat)
+        })
+      case 'readdir':
+        return this.#readdir(operation.path)
+      case 'sync':
+        verbs.sync()
+        return 'ok'
+      default:
+        return operation satisfies never
+    }
+  }
+
+  /** `do_renameat2`. */
+  #rename({ path, to, flag }: Operation & { do: 'rename' }): Answer {
+    const verbs = this.#verbs
+    if (flag === 'both') throw new PlyError('EINVAL')
+    const [from, target] = [this.#name(path), this.#name(to)]
+    if (from.last !== 'name') throw new PlyError('EBUSY')
+    if (target.last !== 'name') throw new PlyError(flag === 'noreplace' ? 'EEXIST' : 'EBUSY')
+    if (from.ino !== undefined && (from.trailingSlash || target.trailingSlash)) {
+      if (flag === 'noreplace' && target.ino !== undefined) throw new PlyError('EEXIST')
+      if (flag === 'exchange') {
+        if (target.ino === undefined) throw new PlyError('ENOENT')
+        if (target.trailingSlash && verbs.stat(target.ino).kind !== 'directory') throw new PlyError('ENOTDIR')
+      }
+      const slash = from.trailingSlash || (flag !== 'exchange' && target.trailingSlash)
+      if (slash && verbs.stat(from.ino).kind !== 'directory') throw new PlyError('ENOTDIR')
+    }
+    verbs.rename(from.directory, from.name, target.directory, target.name, {
+      ...(flag === 'noreplace' && { noReplace: true }),
+      ...(flag === 'exchange' && { exchange: true }),
+    })
+    return 'ok'
+  }
+
+  #readdir(path: ByteString): Answer {
+    const verbs = this.#verbs
+    const ino = this.#find(path, true)
+    if (verbs.stat(ino).kind !== 'directory') throw new PlyError('ENOTDIR')
+    const entries: string[] = []
+    for (const entry of verbs.list(ino)) {
+      const { kind } = verbs.stat(entry.ino)
+      const looked = verbs.lookup(ino, entry.name)
+      if (looked !== entry.ino) entries.push(`${entry.name} listed as ${entry.ino}, is ${looked}`)
+      else entries.push(kind === entry.kind ? `${entry.name}:${kind}` : `${entry.name} listed as ${entry.kind}`)
+    }
+    return entries.sort().join(' ')
+  }
+
+  #create(path: ByteString, kind: Kind, mode: number, more: Partial<Creation> = {}): void {
+    const { directory, name } = this.#free(path, kind === 'directory')
+    const parent = this.#verbs.stat(directory)
+    const inherits = (parent.mode & 0o2000) !== 0
+    this.#verbs.create(directory, name, {
+      kind,
+      mode: inherits && kind === 'directory' ? mode | 0o2000 : mode,
+      uid: 0,
+      gid: inherits ? parent.gid : 0,
+      mtime: now(),
+      ...more,
+    })
+  }
+
+  /** A name to be made (`filename_create`). */
+  #free(path: ByteString, directories: boolean): { readonly directory: number; readonly name: ByteString } {
+    const { directory, name, ino, trailingSlash } = this.#name(path)
+    if (ino !== undefined) throw new PlyError('EEXIST')
+    if (trailingSlash && !directories) throw new PlyError('ENOENT')
+    return { directory, name }
+  }
+
+  #name(path: ByteString) {
+    return resolveName(this.#verbs, path, { from: this.#from })
+  }
+
+  #find(path: ByteString, follow: boolean): number {
+    const { ino } = resolvePath(this.#verbs, path, { follow, from: this.#from })
+    if (ino === undefined) throw new PlyError('ENOENT')
+    return ino
+  }
+
+  #with(slot: number, act: (handle: OpenHandle) => Answer): Answer {
+    const handle = this.#handles.get(slot)
+    return handle === undefined ? 'empty' : act(handle)
+  }
+
+  #on(target: Target, act: (ino: number) => Answer): Answer {
+    if ('fd' in target) return this.#with(target.fd, ({ ino }) => act(ino))
+    return act(this.#find(target.path, target.follow))
+  }
+}
+
+function timeOf(time: Time): bigint | undefined {
+  return time === 'omit' ? undefined : time === 'now' ? now() : BigInt(time)
+}
+
+function readOf({ content, readable }: OpenHandle, size: number, at: number): Buffer {
+  if (!readable) throw new PlyError('EBADF')
+  if (content === undefined) throw new PlyError('EISDIR')
+  const bytes = Buffer.alloc(Math.min(size, Math.max(0, content.size - at)))
+  return bytes.subarray(0, bytes.length === 0 ? 0 : content.read(bytes, at))
+}
+
+function writing({ writer, append }: OpenHandle, otherwise: 'EBADF' | 'EINVAL') {
+  if (writer === undefined) throw new PlyError(otherwise)
+  return { writer, append }
+}
+
+/** Directories have no content to seek in: where their positions are is not compared. */
+function seek(handle: OpenHandle, to: 'set' | 'end' | 'data' | 'hole', at: number): Answer {
+  const { content } = handle
+  if (content === undefined) return 'directory'
+  if (to === 'set' || to === 'end') {
+    const position = to === 'set' ? at : content.size + at
+    if (position < 0) throw new PlyError('EINVAL')
+    handle.position = position
+    return String(position)
+  }
+  const whole = Buffer.alloc(content.size)
+  content.read(whole, 0)
+  return seekText(to, whole, at, seekIn(handle, to, at))
+}
+
+function seekIn({ content }: OpenHandle, to: 'data' | 'hole', at: number): number {
+  const { size, nextData } = content!
+  if (at >= size) return -1
+  const run = nextData === undefined ? { start: at, end: size } : nextData(at)
+  if (to === 'data') return run === undefined ? -1 : run.start
+  if (run === undefined || run.start > at) return at
+  for (let { end } = run; ; ) {
+    if (end >= size || nextData === undefined) return size
+    const next = nextData(end)
+    if (next === undefined || next.start > end) return end
+    end = next.end
+  }
+}
+
+function copy(source: OpenHandle, fromAt: number, handle: OpenHandle, at: number, size: number): Answer {
+  if (source.content === undefined || handle.content === undefined) throw new PlyError('EISDIR')
+  if (!source.readable || handle.writer === undefined || handle.append) throw new PlyError('EBADF')
+  const length = Math.min(size, Math.max(0, source.content.size - fromAt))
+  if (source.ino === handle.ino && fromAt < at + length && at < fromAt + length) throw new PlyError('EINVAL')
+  const bytes = Buffer.alloc(length)
+  const got = length === 0 ? 0 : source.content.read(bytes, fromAt)
+  return String(got === 0 ? 0 : handle.writer.write(bytes.subarray(0, got), at))
+}
