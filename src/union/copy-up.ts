@@ -98,7 +98,7 @@ export class CopyUp {
     const creation = links > 1 ? { ...this.#creationOf(ino), links } : this.#creationOf(ino)
     const parent = this.#sides.up(place.directory)
     if (kind !== 'file' || (what === 'attributes' && upper.metadataOnly && size > 0)) {
-      upper.copyUp(parent, place.name, ino, creation)
+      upper.copyUp(parent, place.name, ino, kind === 'file' ? { ...creation, size } : creation)
     } else {
       this.#reading(ino, what === 'empty', (content) => upper.copyUp(parent, place.name, ino, creation, content))
       this.#moved(ino)

@@ -22,6 +22,8 @@ export interface Creation extends Attributes {
   readonly opaque?: boolean
   /** Copies of lower files: how many names the file has below. With more than one, a form may record the group. */
   readonly links?: number
+  /** Copies of attributes alone: how many bytes the content below has. */
+  readonly size?: number
 }
 
 /** A changed attribute set; what is absent stays. */
