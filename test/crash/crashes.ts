@@ -1,13 +1,13 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { rolldown } from 'rolldown'
 import { codeOf } from '../../src/model/errors.ts'
 import { type Lower, makeLower } from '../overlay/lower.ts'
+import { bundled } from './bundled.ts'
 import { byPath } from './by-path.ts'
 import type { Order, Outcome } from './child.ts'
 import { type Form, makePlace, openUnion, type Place } from './forms.ts'
+import { inKernel } from './in-kernel.ts'
 import { litterIn, rawNames } from './litter.ts'
 import { MountedLower } from './overlay-mount.ts'
 import type { Scenario } from './scenarios.ts'
@@ -34,7 +34,6 @@ export interface Result {
   readonly between: readonly string[]
 }
 
-const project = fileURLToPath(new URL('../..', import.meta.url))
 /** A process that was started at another moment may make another number of calls before ours begin. */
 const aims = 5
 /** An upper that the kernel shows as we do: hardlink groups whole, directories moved. */
@@ -74,18 +73,7 @@ export class Crashes implements Disposable {
       ['srv/a/b/c/deep', Buffer.from('deep\n')],
     ])
     const lower = await makeLower(join(folder, 'lower'), more)
-    const program = join(folder, 'program')
-    mkdirSync(program)
-    // Beside the modules, so that what is not bundled is found from there.
-    symlinkSync(join(project, 'node_modules'), join(program, 'node_modules'))
-    const bundle = await rolldown({
-      input: join(project, 'test/crash/child.ts'),
-      platform: 'node',
-      external: [/^koffi$/, /^memfs$/, /^fast-check$/],
-    })
-    await bundle.write({ file: join(program, 'child.mjs'), format: 'esm', codeSplitting: false })
-    await bundle.close()
-    return new Crashes(folder, lower, join(program, 'child.mjs'))
+    return new Crashes(folder, lower, await bundled('test/crash/child.ts', folder))
   }
 
   [Symbol.dispose](): void {
@@ -230,19 +218,4 @@ function seen(place: Place): State {
   } finally {
     view.close()
   }
-}
-
-/**
- * What the kernel shows otherwise than we do. It numbers directories and what is not from below as it likes, counts the
- * links of directories its own way, and those of lower groups with the names that are hidden (docs/upper-format.md).
- */
-function inKernel(shown: State, ours: State): string[] {
-  return differences(shown, ours)
-    .filter(({ path, fact }) => {
-      const { kind, ino = 0 } = ours[path] ?? {}
-      const below = ino < 2 ** 40
-      if (fact === 'ino') return kind !== 'directory' && below
-      return fact !== 'links' || (kind !== 'directory' && !below)
-    })
-    .map(told)
 }

@@ -23,10 +23,15 @@ export function rawNames(root: string): Set<string> {
   return found
 }
 
-/** What is left in the place of a closed upper and belongs to nothing. `known`: what may be in an upper of overlayfs's form. */
+/**
+ * What is left in the place of a closed upper and belongs to nothing. In overlayfs's form what stands in `upper` is to be
+ * seen, and compared, but for whiteouts: `known` are the names that have been there before or after.
+ */
 export function litterIn({ form, at }: Place, known: ReadonlySet<string>): string[] {
   if (form === 'portable') return unnamedContents(at)
-  const upper = [...rawNames(join(at, 'upper'))].filter((name) => !known.has(name)).map((name) => `upper${name}`)
+  const upper = [...rawNames(join(at, 'upper'))]
+    .filter((name) => name.endsWith(' whiteout') && !known.has(name))
+    .map((name) => `upper${name}`)
   const work = [...rawNames(join(at, 'work'))].filter(
     (name) => !/^\/(?:work|index) directory$|^\/index\/[0-9a-f]+ /.test(name),
   )

@@ -8,28 +8,41 @@ export interface Directories {
   readonly workDir: string
 }
 
-/** An index that the kernel has mounted, for mounts of overlayfs over it. @throws what `mount` throws */
-export class MountedLower implements Disposable {
-  readonly path: string
+/** Mounts of overlayfs over one lower directory. */
+export class MountedOver {
+  readonly #lowerDir: string
   readonly #merged: string
 
-  /** `folder` gets a directory for each mount. */
-  constructor(lower: Pick<Lower, 'index' | 'tar'>, folder: string) {
-    this.path = join(folder, 'mounted-lower')
+  /** `folder` gets the directory that is mounted on. */
+  constructor(lowerDir: string, folder: string) {
+    this.#lowerDir = lowerDir
     this.#merged = join(folder, 'merged')
-    for (const each of [this.path, this.#merged]) mkdirSync(each, { recursive: true })
-    mount(lower.index, this.path, 'erofs', mountFlags.readOnly, `device=${lower.tar}`)
+    mkdirSync(this.#merged, { recursive: true })
   }
 
-  /** Mounts an upper over it, for as long as `use` runs. `options` begin with a comma, or are empty. */
+  /** Mounts an upper, for as long as `use` runs. `options` begin with a comma, or are empty. */
   with<Result>({ upperDir, workDir }: Directories, options: string, use: (root: string) => Result): Result {
-    const data = `lowerdir=${this.path},upperdir=${upperDir},workdir=${workDir}${options}`
+    const data = `lowerdir=${this.#lowerDir},upperdir=${upperDir},workdir=${workDir}${options}`
     mount('overlay', this.#merged, 'overlay', 0, data)
     try {
       return use(this.#merged)
     } finally {
       umount(this.#merged)
     }
+  }
+}
+
+/** An index that the kernel has mounted, for mounts of overlayfs over it. @throws what `mount` throws */
+export class MountedLower extends MountedOver implements Disposable {
+  readonly path: string
+
+  /** `folder` gets the directories that are mounted on. */
+  constructor(lower: Pick<Lower, 'index' | 'tar'>, folder: string) {
+    const path = join(folder, 'mounted-lower')
+    super(path, folder)
+    this.path = path
+    mkdirSync(path, { recursive: true })
+    mount(lower.index, path, 'erofs', mountFlags.readOnly, `device=${lower.tar}`)
   }
 
   [Symbol.dispose](): void {

@@ -36,12 +36,30 @@ export function stateOf(tree: Tree): State {
   return state
 }
 
+/** A name that is listed, and nothing is there (the kernel shows whiteouts like that where a directory is not merged). */
+const nowhere: Facts = {
+  kind: 'listed, but not there',
+  mode: '',
+  owner: '',
+  mtime: '',
+  size: 0,
+  device: '',
+  links: 0,
+  ino: 0,
+  xattrs: '',
+  held: '',
+}
+
 /** The same of what stands in a real directory. */
 export function stateOfDirectory(root: ByteString): State {
   const state: Record<ByteString, Facts> = {}
   const visit = (path: ByteString): void => {
     const at = bytesOf(root + path)
-    const real = lstatSync(at, { bigint: true })
+    const real = lstatSync(at, { bigint: true, throwIfNoEntry: false })
+    if (!real) {
+      state[path] = { ...nowhere }
+      return
+    }
     const stat = statOf(Number(real.ino), real, false)
     const held =
       stat.kind === 'file' ? hashOf(readFileSync(at)) : stat.kind === 'symlink' ? readlinkSync(at, 'latin1') : ''

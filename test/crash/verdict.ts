@@ -1,3 +1,4 @@
+import { firstForeignInode } from '../../src/overlay/overlay-node.ts'
 import { type Difference, differences, type State, told } from './state.ts'
 
 /** Times that the disk gave while something ran, in nanoseconds since the epoch. */
@@ -16,27 +17,34 @@ export interface Verdict {
 
 /**
  * Which of two states a third one is. Everything has to be the same but modify times: a disk sets those of a directory in
- * the step that changes a name in it, and the union puts its own in place in a step of its own.
+ * the step that changes a name in it, and the union puts its own in place in a step of its own. What carries no number of
+ * ours goes by that of the disk, which is another one in each run.
  */
 export function verdictOn(found: State, old: State, next: State, period: Period): Verdict {
-  const tolerable = ({ path, fact, is }: Difference): boolean =>
-    fact === 'mtime' &&
-    (is === old[path]?.mtime ||
-      is === next[path]?.mtime ||
-      (BigInt(String(is)) >= period.from && BigInt(String(is)) <= period.to))
-  let nearest: Verdict | undefined
-  for (const [is, wanted] of [
-    ['old', old],
-    ['new', next],
-  ] as const) {
-    const all = differences(found, wanted)
-    const rest = all.filter((each) => !tolerable(each))
-    if (rest.length === 0) {
-      const between = all.map(({ path }) => `${found[path]?.kind} ${JSON.stringify(path)}`)
-      if (nearest?.is === 'neither' || nearest === undefined || between.length < nearest.between.length)
-        nearest = { is, between, differences: [] }
-    } else if (nearest === undefined || (nearest.is === 'neither' && rest.length < nearest.differences.length))
-      nearest = { is: 'neither', between: [], differences: rest.map((each) => `(${is}) ${told(each)}`) }
+  const againstOld = against('old', found, { wanted: old, old, next, period })
+  if (old === next || (againstOld.is === 'old' && againstOld.between.length === 0)) return againstOld
+  const againstNew = against('new', found, { wanted: next, old, next, period })
+  const [a, b] = [againstOld, againstNew]
+  if (a.is === 'neither') return b.is === 'new' || b.differences.length < a.differences.length ? b : a
+  return b.is === 'new' && b.between.length < a.between.length ? b : a
+}
+
+function against(
+  is: 'old' | 'new',
+  found: State,
+  { wanted, old, next, period }: { wanted: State; old: State; next: State; period: Period },
+): Verdict {
+  const isOfDisk = (ino: unknown): boolean => Number(ino) >= firstForeignInode
+  const isBetween = ({ path, is: time }: Difference): boolean => {
+    if (time === old[path]?.mtime || time === next[path]?.mtime) return true
+    return BigInt(String(time)) >= period.from && BigInt(String(time)) <= period.to
   }
-  return nearest!
+  const between: string[] = []
+  const rest: string[] = []
+  for (const each of differences(found, wanted)) {
+    if (each.fact === 'ino' && isOfDisk(each.is) && isOfDisk(each.should)) continue
+    if (each.fact === 'mtime' && isBetween(each)) between.push(`${found[each.path]?.kind} ${JSON.stringify(each.path)}`)
+    else rest.push(`(${is}) ${told(each)}`)
+  }
+  return rest.length === 0 ? { is, between, differences: [] } : { is: 'neither', between: [], differences: rest }
 }

@@ -15,10 +15,15 @@ export interface Lower {
   tree(): FoldedTree
 }
 
-const owned: Attributes = { mode: 0o644, uid: 1000, gid: 100, mtime: 1_000_000_000_123_456_789n }
+const someone = { uid: 1000, gid: 100 }
 
 /** Files, directories, a link group, a symlink, devices and xattrs, three levels deep; and `more` files, by path. */
-export async function makeLower(folder: string, more: ReadonlyMap<string, Buffer> = new Map()): Promise<Lower> {
+export async function makeLower(
+  folder: string,
+  more: ReadonlyMap<string, Buffer> = new Map(),
+  owner: Pick<Attributes, 'uid' | 'gid'> = someone,
+): Promise<Lower> {
+  const owned: Attributes = { mode: 0o644, ...owner, mtime: 1_000_000_000_123_456_789n }
   mkdirSync(folder, { recursive: true })
   const contents = new Map<string, Buffer>([
     ['usr/share/doc', Buffer.alloc(5000, 'doc ')],

@@ -1,0 +1,23 @@
+import { mkdirSync, symlinkSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { rolldown } from 'rolldown'
+
+const project = fileURLToPath(new URL('../..', import.meta.url))
+
+/** A program of the tests, a path in the project, as one file that Node runs quickly; answers where in the folder it is. */
+export async function bundled(program: string, folder: string): Promise<string> {
+  const directory = join(folder, 'program')
+  mkdirSync(directory, { recursive: true })
+  // Beside it, so that what is not bundled is found from there.
+  symlinkSync(join(project, 'node_modules'), join(directory, 'node_modules'))
+  const file = join(directory, `${basename(program, '.ts')}.mjs`)
+  const bundle = await rolldown({
+    input: join(project, program),
+    platform: 'node',
+    external: [/^koffi$/, /^memfs$/, /^fast-check$/],
+  })
+  await bundle.write({ file, format: 'esm', codeSplitting: false })
+  await bundle.close()
+  return file
+}

@@ -1,0 +1,140 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { nothing, type Verdict } from '../../src/layer/view.ts'
+import type { ByteString } from '../../src/model/bytes.ts'
+import type { WritableUnion } from '../../src/union/union.ts'
+import type { Lower } from '../overlay/lower.ts'
+import { type Step, take } from '../overlay/random-steps.ts'
+import { Dice } from '../properties/seed.ts'
+import { byPath } from './by-path.ts'
+import { type Form, makePlace, openUnion, type Place } from './forms.ts'
+import { inKernel } from './in-kernel.ts'
+import type { MountedOver } from './overlay-mount.ts'
+import { someSteps } from './some-steps.ts'
+import { differences, type Facts, type State, stateOf, stateOfDirectory, told } from './state.ts'
+import { takeOnDisk } from './steps-on-disk.ts'
+
+/** A way to mount an upper. */
+export interface Way {
+  readonly form: Form & ('trusted' | 'user')
+  /** With these options the kernel writes. */
+  readonly writes: string
+  /** With these it shows everything that can be in the upper. */
+  readonly shows: string
+  /** What a mount shows otherwise. */
+  readonly except: readonly (keyof Facts)[]
+}
+
+export interface Turns {
+  readonly way: Way
+  readonly first: 'us' | 'kernel'
+  readonly seed: number
+  readonly runs: number
+}
+
+export interface Done {
+  steps: number
+  worked: number
+  entries: number
+  /** What was different in the first run that was not the same, with all its steps. */
+  wrong: string[]
+}
+
+const turns = 4
+
+/**
+ * We and the kernel write one upper in turns, at random; after each turn both have to show the same tree. Stops at the first
+ * run that is wrong.
+ */
+export function takeTurns(
+  { way, first, seed, runs }: Turns,
+  {
+    lower,
+    kernel,
+    folder,
+  }: { readonly lower: Omit<Lower, 'tree'>; readonly kernel: MountedOver; readonly folder: string },
+): Done {
+  const done: Done = { steps: 0, worked: 0, entries: 0, wrong: [] }
+  for (let run = 0; run < runs; run++) {
+    const place: Place = { form: way.form, at: join(folder, `${first}-${run}`), lower }
+    makePlace(place)
+    const dice = new Dice(seed + run)
+    if (first === 'us') describeRoot(place)
+    const story: string[] = []
+    for (let turn = 0; turn < turns; turn++) {
+      const by = (turn % 2 === 0) === (first === 'us') ? 'us' : 'kernel'
+      const steps = someSteps(dice, ours(place, true), 1 + dice.below(20))
+      const answers =
+        by === 'us'
+          ? takeAll(place, steps)
+          : kernel.with(at(place), way.writes, (root) => steps.map((each) => takeOnDisk(root, each)))
+      story.push(...steps.map((each, i) => `${by}: ${JSON.stringify(each)} → ${answers[i] ?? 'worked'}`))
+      done.steps += steps.length
+      done.worked += answers.filter((answer) => answer === undefined).length
+      const here = ours(place)
+      const there = kernel.with(at(place), way.shows, stateOfDirectory)
+      done.entries += Object.keys(here).length
+      done.wrong = [
+        ...inKernel(there, here, way.except).map((each) => `the kernel shows: ${each}`),
+        ...differences(ours(place), here).map((each) => `after the kernel had it: ${told(each)}`),
+      ]
+      if (done.wrong.length === 0) continue
+      done.wrong.push(`in run ${run} after turn ${turn} (PLYFS_SEED=${seed}):`, ...story)
+      return done
+    }
+    rmSync(place.at, { recursive: true })
+  }
+  return done
+}
+
+const at = (place: Place) => ({ upperDir: join(place.at, 'upper'), workDir: join(place.at, 'work') })
+
+/** What a union that was just opened shows. Opened for reading it leaves nothing of ours in what the kernel will make. */
+function ours(place: Place, readOnly = false): State {
+  const view = openUnion(place, readOnly)
+  try {
+    return stateOf(view)
+  } finally {
+    view.close()
+  }
+}
+
+/** The errno of each step, or `undefined` if it worked. */
+function takeAll(place: Place, steps: readonly Step[]): (string | undefined)[] {
+  const view = openUnion(place)
+  try {
+    return steps.map((each) => (place.form === 'user' && movesLower(view, each) ? 'EXDEV' : take(view, each)))
+  } finally {
+    view.close()
+  }
+}
+
+/** Whether a step moves a directory that shows something from below: with `userxattr` the kernel knows no redirects. */
+function movesLower(view: WritableUnion, each: Step): boolean {
+  return each.does === 'rename' && (isMerged(view, each.path) || isMerged(view, each.to))
+}
+
+function isMerged({ lower, upper }: WritableUnion, path: readonly ByteString[]): boolean {
+  let below: number | undefined = lower.root
+  let above: number | undefined = upper.root.ino
+  for (const name of path) {
+    if (below === undefined || lower.stat(below).kind !== 'directory') return false
+    below = lower.lookup(below, name)
+    const verdict: Verdict = above === undefined ? nothing : upper.lookup(above, name)
+    if (verdict.says === 'nothing') above = undefined
+    else if (verdict.says !== 'entry' || !verdict.directory || verdict.opaque) return false
+    else above = verdict.ino
+  }
+  return below !== undefined && lower.stat(below).kind === 'directory'
+}
+
+/** A mount shows the attributes of the upper's root: before the first one it gets those of the lower root. */
+function describeRoot(place: Place): void {
+  const view = openUnion(place)
+  try {
+    const { mode, uid, gid, mtime } = view.stat(view.root)
+    byPath(view).set('', { mode, uid, gid, mtime })
+  } finally {
+    view.close()
+  }
+}
