@@ -1,11 +1,9 @@
-import * as fs from 'node:fs'
 import type { ByteString } from '../model/bytes.ts'
-import { codeOf, PlyError } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
 import type { Disk } from '../sys/disk.ts'
 import type { Creation } from '../union/upper.ts'
 import { copyContent } from './copy-content.ts'
-import type { Marks } from './marks.ts'
+import type { Dress, RealFacts } from './real-facts.ts'
 import type { UpperDisk } from './upper-disk.ts'
 
 export interface Blueprint {
@@ -15,59 +13,49 @@ export interface Blueprint {
   readonly marks: ReadonlyMap<ByteString, Uint8Array>
 }
 
+export interface Builder {
+  readonly files: UpperDisk
+  readonly disk: Disk
+  readonly facts: RealFacts
+}
+
 /**
- * Makes an inode at a path of the work directory: data, owner, xattrs, mode, times, in that order, so that set-id bits
- * and capabilities survive (layer-semantics O-03). What fails half-way is the caller's to discard.
+ * Makes an inode at a path of the work directory: data first, then what `dress` gives it. What fails half-way is the caller's to
+ * discard.
  *
  * @throws ENOTSUP for what this process or this disk cannot store.
  */
-export function buildInode(to: UpperDisk, disk: Disk, path: ByteString, names: Marks, plan: Blueprint): void {
-  const { creation, content, marks } = plan
-  const { kind, uid, gid, mode, mtime, target = '', major = 0, minor = 0 } = creation
-  switch (kind) {
+export function buildInode({ files, disk, facts }: Builder, path: ByteString, plan: Blueprint): Dress {
+  const { creation, content } = plan
+  switch (creation.kind) {
     case 'file':
-      buildFile(to, disk, path, content)
+      buildFile(files, disk, path, content, creation.size)
       break
     case 'directory':
-      to.makeDirectory(path, 0o700)
+      files.makeDirectory(path, 0o700)
       break
     case 'symlink':
-      to.symlink(target, path)
+      files.symlink(creation.target ?? '', path)
       break
     case 'character':
     case 'block':
     case 'fifo':
     case 'socket':
-      // It would be a whiteout (layer-semantics D-09).
-      if (kind === 'character' && major === 0 && minor === 0) throw new PlyError('ENOTSUP', { syscall: 'mknod' })
-      storing(() => to.makeNode(path, kind, major, minor))
+      facts.makeNode(path, creation)
       break
     default:
-      kind satisfies never
+      creation.kind satisfies never
   }
-  storing(() => to.chown(path, uid, gid))
-  for (const [name, value] of creation.xattrs ?? []) storing(() => to.setXattr(path, names.stored(name), value))
-  for (const [name, value] of marks) storing(() => to.setXattr(path, name, value))
-  if (kind !== 'symlink') to.chmod(path, mode)
-  to.setTimes(path, mtime)
+  return facts.dress(path, creation, plan.marks)
 }
 
-/** Runs what may fail because this process may not do it or the disk has no place for it, and says so. */
-export function storing(store: () => void): void {
-  try {
-    store()
-  } catch (error) {
-    const code = codeOf(error)
-    if (code !== 'EPERM' && code !== 'EOPNOTSUPP' && code !== 'ENOTSUP') throw error
-    throw new PlyError('ENOTSUP', { syscall: (error as NodeJS.ErrnoException).syscall ?? 'open' }, { cause: error })
-  }
-}
-
-function buildFile(to: UpperDisk, disk: Disk, path: ByteString, content: Bytes | undefined): void {
-  const fd = to.open(path, 'wx', 0o600)
+/** `size`: of a file whose content stays below. */
+function buildFile(files: UpperDisk, disk: Disk, path: ByteString, content: Bytes | undefined, size = 0): void {
+  const fd = files.open(path, 'wx', 0o600)
   try {
     if (content) copyContent(disk, content, fd)
+    else if (size > 0) disk.fs.ftruncateSync(fd, size)
   } finally {
-    fs.closeSync(fd)
+    files.close(fd)
   }
 }

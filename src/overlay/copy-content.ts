@@ -7,7 +7,7 @@ const chunkSize = 1 << 20
 const zeros = Buffer.alloc(step)
 
 /**
- * Writes bytes into an empty file, and syncs them.
+ * Writes bytes into a file that holds nothing but a hole, and syncs them.
  *
  * Bytes that lie on a disk are copied inside the kernel (reflink, then copy_file_range). Others pass through memory,
  * and runs of zeros in steps of 4 KiB become holes (layer-semantics S-06); holes that are known are not even read.
@@ -22,7 +22,7 @@ export function copyContent(disk: Disk, content: Bytes, fd: number): void {
 function copiedInside(disk: Disk, { extent, size }: Bytes, fd: number): boolean {
   if (disk.kind !== 'disk' || !extent) return false
   try {
-    disk.copy(extent, { fd, offset: 0 }, size)
+    disk.copy(extent, { fd, offset: 0 }, size, { hollow: true })
     return true
   } catch (error) {
     if (codeOf(error) !== 'EBADF') throw error

@@ -1,4 +1,6 @@
 import type { ByteString } from '../model/bytes.ts'
+import type { Kind } from '../model/entry.ts'
+import { overrideName } from './override.ts'
 
 /** The value of the marks that say yes. */
 export const yes = Buffer.from('y')
@@ -21,15 +23,27 @@ export interface Marks {
   readonly next: ByteString
   /** Ours, on the root: nobody has said yet what the root is like. */
   readonly implied: ByteString
-  /** The name under which a user's xattr is stored: one more `overlay.` where it looks like a mark (layer-semantics D-10). */
-  stored(name: ByteString): ByteString
+  /** Rootless: owner, mode and type of what the real inode cannot be. `undefined` where real inodes are what they stand for. */
+  readonly override: ByteString | undefined
+  /**
+   * The name under which a user's xattr is stored on an inode of a kind: one more `overlay.` where it looks like a mark
+   * (layer-semantics D-10), and a name of ours where the kernel takes no such xattr.
+   */
+  stored(name: ByteString, kind: Kind): ByteString
   /** The user's name of a stored xattr; `undefined` for a mark, which nobody is shown. */
   shown(name: ByteString): ByteString | undefined
+  /** Rootless: the name under which an xattr is kept that only the privileged may set; `undefined` for any other. */
+  guarded(name: ByteString): ByteString | undefined
 }
+
+/** What the rootless tools put before names that an ordinary user cannot set, or that would be taken for theirs. */
+const guard = 'user.containers.override_'
+const privileged = /^(?:security|trusted|system)\./
 
 function marksIn(space: MarkSpace): Marks {
   const prefix = `${space}.overlay.`
   const escaped = `${prefix}overlay.`
+  const odd = `${prefix}plyfs.xattr.`
   return {
     opaque: `${prefix}opaque`,
     redirect: `${prefix}redirect`,
@@ -41,11 +55,22 @@ function marksIn(space: MarkSpace): Marks {
     number: `${prefix}plyfs.ino`,
     next: `${prefix}plyfs.next`,
     implied: `${prefix}plyfs.implied`,
-    stored: (name) => (name.startsWith(prefix) ? escaped + name.slice(prefix.length) : name),
-    shown: (name) => {
-      if (!name.startsWith(prefix)) return name
-      return name.startsWith(escaped) ? prefix + name.slice(escaped.length) : undefined
+    override: space === 'user' ? overrideName : undefined,
+    stored(name, kind) {
+      if (name.startsWith(prefix)) return escaped + name.slice(prefix.length)
+      if (space === 'user') return name.startsWith(guard) ? guard + name : name
+      // The kernel takes `user.*` on files and directories alone (layer-semantics X-08).
+      return kind === 'file' || kind === 'directory' || !name.startsWith('user.') ? name : odd + name
     },
+    shown(name) {
+      if (name.startsWith(escaped)) return prefix + name.slice(escaped.length)
+      if (name.startsWith(odd)) return name.slice(odd.length)
+      if (name.startsWith(prefix)) return undefined
+      if (space !== 'user' || !name.startsWith(guard)) return name
+      const inner = name.slice(guard.length)
+      return privileged.test(inner) || inner.startsWith(guard) ? inner : undefined
+    },
+    guarded: (name) => (space === 'user' && privileged.test(name) ? guard + name : undefined),
   }
 }
 

@@ -1,22 +1,20 @@
-import { type ByteString, bytesOf } from '../model/bytes.ts'
-import { PlyError } from '../model/errors.ts'
-import { storing } from './build-inode.ts'
-import { type Marks, yes } from './marks.ts'
+import type { ByteString } from '../model/bytes.ts'
+import { codeOf, PlyError } from '../model/errors.ts'
+import type { Standing } from '../union/upper.ts'
 import type { OverlayNode, Place } from './overlay-node.ts'
 import type { OverlayNodes } from './overlay-nodes.ts'
+import type { PlaceMarks } from './place-marks.ts'
 import type { UpperDisk } from './upper-disk.ts'
 import type { WorkArea } from './work-area.ts'
 
-export interface Move {
+export interface Move extends Standing {
   readonly leave: 'nothing' | 'whiteout'
-  readonly redirect?: ByteString
-  readonly opaque?: boolean
 }
 
 export interface NameSurroundings {
   readonly files: UpperDisk
   readonly nodes: OverlayNodes
-  readonly marks: Marks
+  readonly placeMarks: PlaceMarks
   readonly work: WorkArea
   /** Makes an empty opaque directory, the same otherwise, in the work directory. */
   readonly emptied: (directory: OverlayNode) => ByteString
@@ -29,37 +27,33 @@ export interface NameSurroundings {
 export class NameChanges {
   readonly #files: UpperDisk
   readonly #nodes: OverlayNodes
-  readonly #marks: Marks
+  readonly #placeMarks: PlaceMarks
   readonly #work: WorkArea
   readonly #emptied: (directory: OverlayNode) => ByteString
 
-  constructor({ files, nodes, marks, work, emptied }: NameSurroundings) {
+  constructor({ files, nodes, placeMarks, work, emptied }: NameSurroundings) {
     this.#files = files
     this.#nodes = nodes
-    this.#marks = marks
+    this.#placeMarks = placeMarks
     this.#work = work
     this.#emptied = emptied
   }
 
-  /** Puts what was built in the work directory into its place, over nothing or a whiteout. */
+  /** Puts what was built in the work directory into its place, over nothing or a whiteout. What fails is the caller's to discard. */
   install(temp: ByteString, to: Place, isDirectory: boolean): void {
-    const path = this.#nodes.pathAt(to.directory, to.name)
-    try {
-      if (isDirectory && this.#nodes.entries(to.directory).has(to.name)) {
-        // A directory does not go over a device: they change places.
-        this.#files.exchange(temp, path)
-        this.#files.unlink(temp)
-      } else this.#files.rename(temp, path)
-    } catch (error) {
-      this.#work.discard(temp)
-      throw error
-    }
+    const path = this.#nodes.paths.at(to.directory, to.name)
+    if (isDirectory && this.#nodes.entries(to.directory).has(to.name)) {
+      // A directory does not go over a device: they change places.
+      this.#files.exchange(temp, path)
+      this.#files.unlink(temp)
+    } else this.#files.rename(temp, path)
   }
 
   link(node: OverlayNode, to: Place): void {
-    if (node.origin) this.makeImpure(to.directory)
-    const path = this.#nodes.path(node)
-    const newPath = this.#nodes.pathAt(to.directory, to.name)
+    if (node.origin) this.#placeMarks.impure(to.directory)
+    const path = this.#nodes.paths.of(node)
+    const newPath = this.#nodes.paths.at(to.directory, to.name)
+    this.#placeMarks.metacopy(node, path)
     if (this.#nodes.entries(to.directory).has(to.name)) {
       const temp = this.#work.fresh()
       this.#files.link(path, temp)
@@ -78,22 +72,21 @@ export class NameChanges {
     const isDirectory = node?.kind === 'directory'
     if (isDirectory) this.#onlyWhiteouts(node)
     this.#nodes.settle(node)
-    const path = this.#nodes.pathAt(directory, name)
+    const path = this.#nodes.paths.at(directory, name)
+    const held = this.#hold(node, path)
     const temp = this.#work.fresh()
     if (!leaveWhiteout) {
       if (isDirectory) this.#files.rename(path, temp)
       else this.#files.unlink(path)
       this.#nodes.remove(directory, name)
     } else {
-      if (!node) this.#work.makeWhiteout(path)
-      else {
-        this.#work.makeWhiteout(temp)
-        if (isDirectory) this.#files.exchange(temp, path)
-        else this.#files.rename(temp, path)
-      }
+      this.#makeWhiteout(temp, directory)
+      if (isDirectory) this.#files.exchange(temp, path)
+      else this.#files.rename(temp, path)
       this.#nodes.place(directory, name, undefined)
     }
     if (isDirectory) this.#work.discard(temp)
+    if (held !== undefined) this.#work.discard(held)
   }
 
   rename(from: Place, to: Place, move: Move): void {
@@ -108,31 +101,72 @@ export class NameChanges {
     const isDirectory = node.kind === 'directory'
     this.#checkTarget(isDirectory, target)
     if (isDirectory && isWithin(to.directory, node)) throw new PlyError('EINVAL', { syscall: 'rename' })
-    const path = this.#nodes.pathAt(from.directory, from.name)
-    const newPath = this.#nodes.pathAt(to.directory, to.name)
+    const path = this.#nodes.paths.at(from.directory, from.name)
+    const newPath = this.#nodes.paths.at(to.directory, to.name)
     this.#nodes.settle(target)
     if (target?.kind === 'directory') this.#clear(target, newPath)
-    if (isDirectory) this.#markMoved(node, path, move)
-    if (node.origin) this.makeImpure(to.directory)
+    this.#placeMarks.moved(node, path, to.directory, move)
+    const held = this.#hold(target, newPath)
     const leaveWhiteout = move.leave === 'whiteout'
     if (isDirectory && !target && targets.has(to.name)) {
       this.#files.exchange(path, newPath)
+      // What stood there is a whiteout, in whichever form.
       if (!leaveWhiteout) this.#files.unlink(path)
-    } else if (leaveWhiteout) this.#files.renameLeavingWhiteout(path, newPath)
+      else if (to.directory.holdsMarked) this.#placeMarks.admitMarked(from.directory)
+    } else if (leaveWhiteout) this.#moveLeavingWhiteout(from.directory, path, newPath)
     else this.#files.rename(path, newPath)
-    if (isDirectory && move.redirect === undefined && node.redirect !== undefined) {
-      // After it: until here the redirect named the place that the directory has now.
-      this.#files.removeXattr(newPath, this.#marks.redirect)
-      node.redirect = undefined
-    }
+    this.#placeMarks.settled(node, newPath, move)
     this.#nodes.move(node, from, to, leaveWhiteout)
+    if (held !== undefined) this.#work.discard(held)
   }
 
-  /** The kernel looks at the origins of what is in a directory only if it has this mark. */
-  makeImpure(directory: OverlayNode): void {
-    if (directory.impure) return
-    storing(() => this.#files.setXattr(this.#nodes.path(directory), this.#marks.impure, yes))
-    directory.impure = true
+  /** `first` is where what then stands at the first name has its lower part. @throws ENOENT, EINVAL */
+  exchange(one: Place, other: Place, { first, second }: { readonly first: Standing; readonly second: Standing }): void {
+    const node = this.#nodes.entries(one.directory).get(one.name)
+    const otherNode = this.#nodes.entries(other.directory).get(other.name)
+    if (!node || !otherNode) throw new PlyError('ENOENT', { syscall: 'rename' })
+    if (node === otherNode) return
+    if (isWithin(other.directory, node) || isWithin(one.directory, otherNode))
+      throw new PlyError('EINVAL', { syscall: 'rename' })
+    const path = this.#nodes.paths.at(one.directory, one.name)
+    const otherPath = this.#nodes.paths.at(other.directory, other.name)
+    this.#placeMarks.moved(node, path, other.directory, second)
+    this.#placeMarks.moved(otherNode, otherPath, one.directory, first)
+    this.#files.exchange(path, otherPath)
+    this.#placeMarks.settled(node, otherPath, second)
+    this.#placeMarks.settled(otherNode, path, first)
+    this.#nodes.exchange(one, other)
+  }
+
+  /** In one step where the disk can; without devices 0:0 in two, between which the new name has a whiteout or what moves already. */
+  #moveLeavingWhiteout(directory: OverlayNode, path: ByteString, newPath: ByteString): void {
+    if (!this.#work.marksWhiteouts) {
+      try {
+        this.#files.renameLeavingWhiteout(path, newPath)
+        return
+      } catch (error) {
+        const code = codeOf(error)
+        if (code !== 'EINVAL' && code !== 'EPERM') throw error
+      }
+    }
+    const temp = this.#work.fresh()
+    this.#makeWhiteout(temp, directory)
+    if (!this.#files.exists(newPath)) this.#files.rename(temp, newPath)
+    this.#files.exchange(path, newPath)
+    if (this.#files.exists(temp)) this.#files.rename(temp, path)
+  }
+
+  #makeWhiteout(path: ByteString, directory: OverlayNode): void {
+    this.#work.makeWhiteout(path)
+    if (this.#work.marksWhiteouts) this.#placeMarks.admitMarked(directory)
+  }
+
+  /** One more link of what is about to lose its last name, so that its xattrs aside go after it and not before. */
+  #hold(node: OverlayNode | undefined, path: ByteString): ByteString | undefined {
+    if (node?.aside === undefined || node.places.length > 1) return undefined
+    const held = this.#work.fresh()
+    this.#files.link(path, held)
+    return held
   }
 
   #checkTarget(isDirectory: boolean, target: OverlayNode | undefined): void {
@@ -158,17 +192,6 @@ export class NameChanges {
     for (const node of this.#nodes.entries(directory).values()) {
       if (node) throw new PlyError('ENOTEMPTY', { syscall: 'rmdir' })
     }
-  }
-
-  /** Before it moves: at the old name both marks say what is so anyway. */
-  #markMoved(node: OverlayNode, path: ByteString, { redirect, opaque }: Move): void {
-    if (opaque && !node.opaque) {
-      storing(() => this.#files.setXattr(path, this.#marks.opaque, yes))
-      node.opaque = true
-    }
-    if (redirect === undefined) return
-    storing(() => this.#files.setXattr(path, this.#marks.redirect, bytesOf(`/${redirect}`)))
-    node.redirect = redirect
   }
 }
 

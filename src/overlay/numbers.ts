@@ -34,6 +34,18 @@ export class Numbers {
     return this.#next++
   }
 
+  /** What `next` will give. */
+  get peek(): number {
+    return this.#next
+  }
+
+  /** Gives only numbers above this one from now on. */
+  past(number: number): void {
+    if (number < this.#next) return
+    this.#next = number + 1
+    if (this.#next > this.#reserved) this.#store(this.#next + block)
+  }
+
   close(): void {
     if (this.#reserved > this.#next) this.#store(this.#next)
   }

@@ -2,6 +2,7 @@ import type { Placed } from '../layer/view.ts'
 import type { ByteString } from '../model/bytes.ts'
 import type { Kind } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
+import type { Override } from './override.ts'
 
 /** Inodes that another writer made are numbered from here, by their real inode number. */
 export const firstForeignInode = 2 ** 48
@@ -19,12 +20,14 @@ export interface OverlayNode {
   /** Its number on the disk. */
   readonly real: number
   readonly kind: Kind
+  /** Of the real inode that stands for it: another one only where there is an override. */
+  readonly realKind: Kind
   /** Where it stands; directories have one place, the root none. */
   readonly places: Place[]
   /** Directories: what is in it, `undefined` for a whiteout; absent until it has been read. */
   entries: Map<ByteString, OverlayNode | undefined> | undefined
   opaque: boolean
-  /** Path of its lower part from the root, where that is not at the same name. */
+  /** Path of its lower part from the root, where that is not at the same name; of a file: of the content of a metacopy. */
   redirect: ByteString | undefined
   /** Was copied up: directories that hold it are marked impure. */
   readonly origin: boolean
@@ -33,8 +36,12 @@ export interface OverlayNode {
   metacopy: boolean
   /** Path in the index directory, which counts as a link on the disk but is no name. */
   index: ByteString | undefined
-  /** Descriptor of the directory, where paths through it would be too long. */
-  anchor: number | undefined
+  /** Directories: may hold whiteouts in the form of marked files (`opaque` is `x`). */
+  holdsMarked: boolean
+  /** Rootless: the file that carries its xattrs, where it can carry none itself. */
+  aside: ByteString | undefined
+  /** Rootless: what it is where the real inode cannot be that. */
+  override: Override | undefined
 }
 
 /** The number of an inode that carries none of ours. */
@@ -45,27 +52,26 @@ export function foreignNumber(real: number): number {
 }
 
 /** An inode as it is before anything but these facts is known. */
-export function nodeOf(
-  facts: Pick<OverlayNode, 'ino' | 'real' | 'kind'> & Partial<Pick<OverlayNode, 'origin' | 'opaque'>>,
-): OverlayNode {
+export function nodeOf(facts: Pick<OverlayNode, 'ino' | 'real' | 'kind'> & Partial<OverlayNode>): OverlayNode {
   return {
-    ino: facts.ino,
-    real: facts.real,
-    kind: facts.kind,
+    realKind: facts.kind,
     places: [],
     entries: undefined,
-    opaque: facts.opaque ?? false,
+    opaque: false,
     redirect: undefined,
-    origin: facts.origin ?? false,
+    origin: false,
     impure: false,
     metacopy: false,
     index: undefined,
-    anchor: undefined,
+    holdsMarked: false,
+    aside: undefined,
+    override: undefined,
+    ...facts,
   }
 }
 
 /** What the upper says at a name of the inode. */
 export function placed({ ino, kind, opaque, redirect }: OverlayNode): Placed {
-  const entry = { says: 'entry', ino, directory: kind === 'directory', implied: false, opaque } as const
-  return redirect === undefined ? entry : { ...entry, redirect }
+  const entry = { says: 'entry', ino, kind, directory: kind === 'directory', implied: false, opaque } as const
+  return redirect === undefined || kind !== 'directory' ? entry : { ...entry, redirect }
 }

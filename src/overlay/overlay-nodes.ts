@@ -1,14 +1,16 @@
 import type { ByteString } from '../model/bytes.ts'
-import { kindOf } from '../model/entry.ts'
-import { PlyError } from '../model/errors.ts'
+import { codeOf, PlyError } from '../model/errors.ts'
 import { firstNewInode } from '../union/upper.ts'
-import type { Marks } from './marks.ts'
-import { decodeOrigin } from './origin.ts'
-import { firstForeignInode, foreignNumber, nodeOf, type OverlayNode, type Place } from './overlay-node.ts'
+import { DirectoryPaths } from './directory-paths.ts'
+import type { FoundNode, NodeReader } from './node-reader.ts'
+import { foreignNumber, nodeOf, type OverlayNode, type Place } from './overlay-node.ts'
 import type { UpperDisk } from './upper-disk.ts'
 
-/** A path is cut here by opening the directory: the kernel takes 4095 bytes, and trees are deeper. */
-const longestPath = 3000
+export interface NodesPlace {
+  readonly upperDir: ByteString
+  /** Where the inodes of lower link groups are (`index=on`). */
+  readonly index: ByteString
+}
 
 /**
  * The inodes of an upper in overlayfs's form: read directory by directory, and all of them when a number is asked for
@@ -16,28 +18,21 @@ const longestPath = 3000
  */
 export class OverlayNodes {
   readonly root: OverlayNode
+  readonly paths: DirectoryPaths
   readonly #disk: UpperDisk
-  readonly #marks: Marks
-  readonly #uuid: Uint8Array
-  readonly #upperDir: ByteString
+  readonly #reader: NodeReader
   readonly #known = new Map<number, OverlayNode>()
   #all = false
 
-  constructor(
-    disk: UpperDisk,
-    options: { readonly marks: Marks; readonly uuid: Uint8Array; readonly upperDir: ByteString },
-  ) {
+  constructor(disk: UpperDisk, reader: NodeReader, { upperDir, index }: NodesPlace) {
     this.#disk = disk
-    this.#marks = options.marks
-    this.#uuid = options.uuid
-    this.#upperDir = options.upperDir
-    const { upperDir } = options
-    this.root = nodeOf({ ino: firstNewInode, real: disk.lstat(upperDir).ino, kind: 'directory' })
-    const found = disk.xattrNames(upperDir)
-    this.root.opaque =
-      found.includes(this.#marks.opaque) && disk.xattr(upperDir, this.#marks.opaque)?.toString() === 'y'
-    this.root.impure = found.includes(this.#marks.impure)
+    this.#reader = reader
+    const found = reader.read(upperDir)
+    if (found?.kind !== 'directory') throw new PlyError('ENOTDIR', { syscall: 'open' })
+    this.root = nodeOf({ ...found, ino: firstNewInode, redirect: undefined, origin: false })
+    this.paths = new DirectoryPaths(disk, this.root, upperDir)
     this.#known.set(this.root.ino, this.root)
+    this.#readIndex(index)
   }
 
   /** @throws ENOENT if there is no inode of this number. */
@@ -59,32 +54,11 @@ export class OverlayNodes {
     if (of.entries) return of.entries
     if (of.kind !== 'directory') throw new PlyError('ENOTDIR', { syscall: 'lookup' })
     const entries = new Map<ByteString, OverlayNode | undefined>()
-    const path = this.base(of)
+    const path = this.paths.directory(of)
+    const names = this.#namesIn(of, path)
     of.entries = entries
-    for (const name of this.#disk.names(path)) entries.set(name, this.#read(of, name, `${path}/${name}`))
+    for (const name of names) entries.set(name, this.#read(of, name, `${path}/${name}`))
     return entries
-  }
-
-  /** A path of an inode, for calls that do not follow it. */
-  path(of: OverlayNode): ByteString {
-    const place = of.places[0]
-    if (place) return this.pathAt(place.directory, place.name)
-    if (of === this.root) return this.#upperDir
-    if (of.index !== undefined) return of.index
-    throw new PlyError('ENOENT', { syscall: 'open' })
-  }
-
-  pathAt(directory: OverlayNode, name: ByteString): ByteString {
-    return `${this.base(directory)}/${name}`
-  }
-
-  /** A directory, for paths that go on in it. */
-  base(directory: OverlayNode): ByteString {
-    if (directory.anchor !== undefined) return `/proc/self/fd/${directory.anchor}`
-    const path = this.path(directory)
-    if (path.length <= longestPath) return path
-    directory.anchor = this.#disk.openDirectory(path)
-    return `/proc/self/fd/${directory.anchor}`
   }
 
   /** Where the lower part of a directory is, as a path from the root. */
@@ -95,10 +69,10 @@ export class OverlayNodes {
   }
 
   /** Enters an inode that was just made. */
-  add(ino: number, facts: Pick<OverlayNode, 'real' | 'kind' | 'origin' | 'opaque'>): OverlayNode {
-    const made = nodeOf({ ino, ...facts })
+  add(facts: Pick<OverlayNode, 'ino' | 'real' | 'kind'> & Partial<OverlayNode>): OverlayNode {
+    const made = nodeOf(facts)
     if (made.kind === 'directory') made.entries = new Map()
-    this.#known.set(ino, made)
+    this.#known.set(made.ino, made)
     return made
   }
 
@@ -128,34 +102,27 @@ export class OverlayNodes {
     this.#leave(what, from.directory, from.name)
   }
 
-  /**
-   * Enters the inodes of lower link groups that are in the index directory (`index=on`), whether a name of the upper
-   * shows them or only names from below do.
-   */
-  readIndex(path: ByteString): void {
-    if (!this.#disk.exists(path)) return
-    for (const name of this.#disk.names(path)) {
-      const ino = /^(?:[0-9a-f]{2})+$/.test(name) ? decodeOrigin(Buffer.from(name, 'hex'), this.#uuid) : undefined
-      if (ino === undefined) continue
-      const at = `${path}/${name}`
-      const { ino: real, mode } = this.#disk.lstat(at)
-      const kind = kindOf(mode) ?? 'file'
-      // An index of a directory is for NFS handles, a whiteout there for what is gone.
-      if (kind === 'directory' || kind === 'character') continue
-      const made = nodeOf({ ino, real, kind, origin: true })
-      made.index = at
-      made.metacopy = this.#disk.xattrNames(at).includes(this.#marks.metacopy)
-      this.#known.set(ino, made)
-    }
+  /** Two names of different inodes change places. */
+  exchange(one: Place, other: Place): void {
+    const [entries, otherEntries] = [this.entries(one.directory), this.entries(other.directory)]
+    const [node, otherNode] = [entries.get(one.name)!, otherEntries.get(other.name)!]
+    entries.set(one.name, otherNode)
+    otherEntries.set(other.name, node)
+    node.places[placeIn(node, one)] = other
+    otherNode.places[placeIn(otherNode, other)] = one
   }
 
   close(): void {
-    for (const { anchor } of this.#known.values()) if (anchor !== undefined) this.#disk.closeDirectory(anchor)
+    this.paths.close()
     this.#known.clear()
   }
 
   /** Called with each inode that lost its last name. */
   onRelease: (gone: OverlayNode) => void = () => {}
+  /** Called with a directory that this process may not read: answers whether something was done about it. */
+  onClosed: (directory: OverlayNode, path: ByteString) => boolean = () => false
+  /** Called once, when every inode is known. */
+  onAll: (nodes: Iterable<OverlayNode>) => void = () => {}
 
   /**
    * Sees to it that every name of an inode is known, before one is taken away: what is in directories that nobody has
@@ -163,17 +130,16 @@ export class OverlayNodes {
    */
   settle(what: OverlayNode | undefined): void {
     if (!what || what.kind === 'directory' || this.#all) return
-    if (this.#disk.lstat(this.path(what)).nlink > what.places.length + (what.index === undefined ? 0 : 1))
+    if (this.#disk.lstat(this.paths.of(what)).nlink > what.places.length + (what.index === undefined ? 0 : 1))
       this.#readAll()
   }
 
   #leave(what: OverlayNode, directory: OverlayNode, name: ByteString): void {
-    const at = what.places.findIndex((place) => place.directory === directory && place.name === name)
+    const at = placeIn(what, { directory, name })
     if (at >= 0) what.places.splice(at, 1)
     if (what.places.length > 0) return
     this.#known.delete(what.ino)
-    if (what.anchor !== undefined) this.#disk.closeDirectory(what.anchor)
-    what.anchor = undefined
+    this.paths.release(what)
     this.onRelease(what)
   }
 
@@ -183,52 +149,56 @@ export class OverlayNodes {
     for (let directory = waiting.pop(); directory; directory = waiting.pop()) {
       for (const child of this.entries(directory).values()) if (child?.kind === 'directory') waiting.push(child)
     }
+    this.onAll(this.#known.values())
   }
 
-  /** What stands at a name on the disk; `undefined` for a whiteout in either form (device 0:0, or an empty file with the mark). */
-  #read(directory: OverlayNode, name: ByteString, path: ByteString): OverlayNode | undefined {
-    const stat = this.#disk.lstat(path)
-    if (stat.isCharacterDevice() && stat.rdev === 0) return undefined
-    const found = this.#disk.xattrNames(path)
-    const kind = kindOf(stat.mode) ?? 'file'
-    if (kind === 'file' && stat.size === 0 && found.includes(this.#marks.whiteout)) return undefined
-    const origin = found.includes(this.#marks.origin)
-    const child = this.#nodeAt(this.#number(path, found, stat.ino), { real: stat.ino, kind, origin })
-    child.places.push({ directory, name })
-    if (kind === 'file') child.metacopy = found.includes(this.#marks.metacopy)
-    if (kind !== 'directory') return child
-    child.impure = found.includes(this.#marks.impure)
-    if (found.includes(this.#marks.opaque))
-      child.opaque = this.#disk.xattr(path, this.#marks.opaque)?.toString() === 'y'
-    if (found.includes(this.#marks.redirect)) {
-      const redirect = this.#disk.xattr(path, this.#marks.redirect)?.toString('latin1') ?? ''
-      child.redirect = redirect.startsWith('/') ? redirect.slice(1) : joined(this.lowerPath(directory), redirect)
+  #namesIn(directory: OverlayNode, path: ByteString): ByteString[] {
+    try {
+      return this.#disk.names(path)
+    } catch (error) {
+      if (codeOf(error) !== 'EACCES' || !this.onClosed(directory, path)) throw error
+      return this.#disk.names(path)
     }
+  }
+
+  /** Enters the inodes of lower link groups, whether a name of the upper shows them or only names from below do. */
+  #readIndex(path: ByteString): void {
+    if (!this.#disk.exists(path)) return
+    for (const name of this.#disk.names(path)) {
+      const at = `${path}/${name}`
+      const found = this.#reader.read(at)
+      // An index of a directory is for NFS handles, a whiteout there for what is gone.
+      if (!found?.origin || found.kind === 'directory' || found.ino >= firstNewInode) continue
+      this.#known.set(found.ino, nodeOf({ ...found, redirect: undefined, index: at }))
+    }
+  }
+
+  /** What stands at a name on the disk; `undefined` for a whiteout. */
+  #read(directory: OverlayNode, name: ByteString, path: ByteString): OverlayNode | undefined {
+    const found = this.#reader.read(path)
+    if (!found) return undefined
+    const child = this.#nodeAt(found.ino, found)
+    child.places.push({ directory, name })
+    child.metacopy = found.metacopy
+    const { redirect } = found
+    if (redirect !== undefined)
+      child.redirect = redirect.startsWith('/') ? redirect.slice(1) : joined(this.lowerPath(directory), redirect)
     return child
   }
 
-  #number(path: ByteString, found: readonly ByteString[], real: number): number {
-    if (found.includes(this.#marks.origin)) {
-      const origin = this.#disk.xattr(path, this.#marks.origin)
-      const nid = origin && decodeOrigin(origin, this.#uuid)
-      if (nid !== undefined) return nid
-    }
-    if (found.includes(this.#marks.number)) {
-      const number = Number(this.#disk.xattr(path, this.#marks.number)?.toString('latin1'))
-      if (Number.isSafeInteger(number) && number > firstNewInode && number < firstForeignInode) return number
-    }
-    return foreignNumber(real)
-  }
-
   /** Two names of one inode are one node; two inodes that claim one number (a copy with its xattrs) are not. */
-  #nodeAt(ino: number, facts: Pick<OverlayNode, 'real' | 'kind' | 'origin'>): OverlayNode {
+  #nodeAt(ino: number, facts: FoundNode): OverlayNode {
     const known = this.#known.get(ino)
     if (known && known.real === facts.real && known.kind !== 'directory') return known
     if (known) return this.#nodeAt(foreignNumber(facts.real), facts)
-    const made = nodeOf({ ino, ...facts })
+    const made = nodeOf({ ...facts, ino, redirect: undefined })
     this.#known.set(ino, made)
     return made
   }
+}
+
+function placeIn({ places }: OverlayNode, { directory, name }: Place): number {
+  return places.findIndex((place) => place.directory === directory && place.name === name)
 }
 
 function joined(directory: ByteString, name: ByteString): ByteString {

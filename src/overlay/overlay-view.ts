@@ -2,13 +2,17 @@ import * as fs from 'node:fs'
 import { type LayerView, nothing, type Placed, type Verdict, whiteout } from '../layer/view.ts'
 import { type ByteString, compareBytes } from '../model/bytes.ts'
 import type { Stat, Xattrs } from '../model/entry.ts'
-import { PlyError } from '../model/errors.ts'
+import { codeOf, PlyError } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
+import type { Disk } from '../sys/disk.ts'
+import { Asides } from './asides.ts'
 import type { Marks } from './marks.ts'
-import { placed } from './overlay-node.ts'
+import { NodeReader } from './node-reader.ts'
+import { type OverlayNode, placed } from './overlay-node.ts'
 import { OverlayNodes } from './overlay-nodes.ts'
 import { RealContent } from './real-content.ts'
-import { statOf } from './real-stat.ts'
+import { RealFacts } from './real-facts.ts'
+import { RootlessFacts } from './rootless-facts.ts'
 import { UpperDisk } from './upper-disk.ts'
 
 export interface OverlayPlace {
@@ -18,28 +22,36 @@ export interface OverlayPlace {
   readonly marks: Marks
   /** Of the index of the lower tree. */
   readonly uuid: Uint8Array
+  readonly disk: Disk
 }
 
 /** What an upper in overlayfs's form says: reading it. */
 export class OverlayView implements LayerView {
   protected readonly files = new UpperDisk()
+  protected readonly disk: Disk
   protected readonly marks: Marks
   protected readonly nodes: OverlayNodes
+  protected readonly facts: RealFacts
+  /** Rootless: where xattrs are that inodes cannot carry. */
+  protected readonly asides: Asides | undefined
   /** Neither we nor the kernel have been here: the work directory is as empty as the upper. */
   protected readonly fresh: boolean
   protected rootImplied: boolean
 
-  constructor({ upperDir, workDir, marks, uuid }: OverlayPlace) {
+  constructor({ upperDir, workDir, marks, uuid, disk }: OverlayPlace) {
+    this.disk = disk
     this.marks = marks
+    this.asides = marks.override === undefined ? undefined : new Asides(this.files, workDir)
+    this.facts = this.asides ? new RootlessFacts(this.files, marks, this.asides) : new RealFacts(this.files, marks)
     this.fresh = !this.files.exists(`${workDir}/work`) && this.files.names(upperDir).length === 0
     this.rootImplied = this.fresh || this.files.xattr(upperDir, marks.implied) !== undefined
-    this.nodes = new OverlayNodes(this.files, { marks, uuid, upperDir })
-    this.nodes.readIndex(`${workDir}/index`)
+    const reader = new NodeReader(this.files, { marks, uuid, asides: this.asides })
+    this.nodes = new OverlayNodes(this.files, reader, { upperDir, index: `${workDir}/index` })
   }
 
   get root(): Placed {
     const { ino, opaque } = this.nodes.root
-    return { says: 'entry', ino, directory: true, implied: this.rootImplied, opaque }
+    return { says: 'entry', ino, kind: 'directory', directory: true, implied: this.rootImplied, opaque }
   }
 
   lookup(directory: number, name: ByteString): Verdict {
@@ -56,28 +68,24 @@ export class OverlayView implements LayerView {
 
   stat(ino: number): Stat {
     const node = this.nodes.at(ino)
-    return statOf(ino, this.files.lstatExact(this.nodes.path(node)), node.index !== undefined)
+    return this.facts.stat(node, this.files.lstatExact(this.nodes.paths.of(node)))
   }
 
   readlink(ino: number): ByteString {
     const node = this.nodes.at(ino)
     if (node.kind !== 'symlink') throw new PlyError('EINVAL', { syscall: 'readlink' })
-    return this.files.readlink(this.nodes.path(node))
+    const path = this.nodes.paths.of(node)
+    // A tool that cannot make symlinks keeps the target as content.
+    return node.realKind === 'symlink' ? this.files.readlink(path) : this.files.readAll(path)
   }
 
   xattrs(ino: number): Xattrs {
-    const path = this.nodes.path(this.nodes.at(ino))
-    const found = new Map<ByteString, Uint8Array>()
-    for (const stored of this.files.xattrNames(path)) {
-      const name = this.marks.shown(stored)
-      const value = name === undefined ? undefined : this.files.xattr(path, stored)
-      if (name !== undefined && value !== undefined) found.set(name, value)
-    }
-    return found
+    const node = this.nodes.at(ino)
+    return this.facts.xattrs(node, this.nodes.paths.of(node))
   }
 
   open(ino: number): Bytes {
-    return new RealContent(this.files.open(this.contentPath(ino), fs.constants.O_RDONLY))
+    return new RealContent(this.disk, this.openContent(this.contentOf(ino), fs.constants.O_RDONLY))
   }
 
   has(ino: number): boolean {
@@ -93,10 +101,20 @@ export class OverlayView implements LayerView {
     this.nodes.close()
   }
 
-  protected contentPath(ino: number): ByteString {
+  protected contentOf(ino: number): OverlayNode {
     const node = this.nodes.at(ino)
     if (node.kind === 'directory') throw new PlyError('EISDIR', { syscall: 'open' })
     if (node.kind !== 'file' || node.metacopy) throw new PlyError('EINVAL', { syscall: 'open' })
-    return this.nodes.path(node)
+    return node
+  }
+
+  protected openContent(node: OverlayNode, flags: number): number {
+    const path = this.nodes.paths.of(node)
+    try {
+      return this.files.open(path, flags)
+    } catch (error) {
+      if (codeOf(error) !== 'EACCES' || !this.nodes.onClosed(node, path)) throw error
+      return this.files.open(path, flags)
+    }
   }
 }

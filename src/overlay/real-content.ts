@@ -1,13 +1,20 @@
 import * as fs from 'node:fs'
 import { PlyError } from '../model/errors.ts'
-import type { WritableBytes } from '../union/upper.ts'
+import type { Bytes, Run } from '../stream/bytes.ts'
+import type { Disk } from '../sys/disk.ts'
+import type { Allocation, WritableBytes } from '../union/upper.ts'
+import { copyBetween } from './copy-between.ts'
 
 /** The content of a real file. Others may write it too: its size is asked each time. */
 export class RealContent implements WritableBytes {
+  readonly #disk: Disk
+  readonly #onClose: (() => void) | undefined
   #fd: number | undefined
 
-  constructor(fd: number) {
+  constructor(disk: Disk, fd: number, onClose?: () => void) {
+    this.#disk = disk
     this.#fd = fd
+    this.#onClose = onClose
   }
 
   get size(): number {
@@ -16,6 +23,13 @@ export class RealContent implements WritableBytes {
 
   get extent(): { readonly fd: number; readonly offset: number } {
     return { fd: this.#open('read'), offset: 0 }
+  }
+
+  readonly nextData = (position: number): Run | undefined => {
+    const fd = this.#open('lseek')
+    const size = fs.fstatSync(fd).size
+    if (position >= size) return undefined
+    return this.#disk.dataFrom ? this.#disk.dataFrom(fd, position, size) : { start: position, end: size }
   }
 
   read(into: Uint8Array, position: number): number {
@@ -37,13 +51,23 @@ export class RealContent implements WritableBytes {
     fs.ftruncateSync(this.#open('ftruncate'), size)
   }
 
+  allocate(what: Allocation, position: number, length: number): void {
+    this.#disk.allocate(this.#open('fallocate'), what, position, length)
+  }
+
+  copyFrom(from: Bytes, fromPosition: number, position: number, length: number): number {
+    return copyBetween(this.#disk, from, fromPosition, { fd: this.#open('write'), offset: position }, length)
+  }
+
   sync(): void {
     fs.fsyncSync(this.#open('fsync'))
   }
 
   close(): void {
-    if (this.#fd !== undefined) fs.closeSync(this.#fd)
+    if (this.#fd === undefined) return
+    fs.closeSync(this.#fd)
     this.#fd = undefined
+    this.#onClose?.()
   }
 
   #open(syscall: string): number {

@@ -13,6 +13,8 @@ export function statOf(ino: number, real: BigIntStats, indexed: boolean): Stat {
     uid: Number(real.uid),
     gid: Number(real.gid),
     mtime: real.mtimeNs,
+    atime: real.atimeNs,
+    ctime: real.ctimeNs,
     size: kind === 'file' || kind === 'symlink' ? Number(real.size) : 0,
     links: Number(real.nlink) - (indexed ? 1 : 0),
     major: device ? majorOf(real.rdev) : 0,

@@ -1,11 +1,17 @@
 import * as fs from 'node:fs'
 import { type ByteString, bytesOf } from '../model/bytes.ts'
 import type { Kind } from '../model/entry.ts'
+import type { DiskRoom } from '../sys/disk.ts'
 import { makeNode } from '../sys/nodes.ts'
 import { renameExchange, renameWhiteout } from '../sys/rename.ts'
+import { roomAt } from '../sys/room.ts'
 import { syncFileSystem } from '../sys/sync.ts'
 import { setTimes } from '../sys/times.ts'
+import { nameUnnamed, openUnnamed } from '../sys/unnamed-file.ts'
 import { getXattr, listXattrs, removeXattr, setXattr } from '../sys/xattr.ts'
+
+/** A real inode: by its path, or by an open descriptor where it has none. */
+export type Spot = ByteString | number
 
 /**
  * The real disk, by byte-string paths: what overlayfs's form needs of it. Nothing here follows a symlink at the end of
@@ -29,20 +35,24 @@ export class UpperDisk {
     return fs.readlinkSync(native(path), 'latin1')
   }
 
-  xattrNames(path: ByteString): readonly ByteString[] {
-    return listXattrs(path)
+  readAll(path: ByteString): ByteString {
+    return fs.readFileSync(native(path), 'latin1')
   }
 
-  xattr(path: ByteString, name: ByteString): Buffer | undefined {
-    return getXattr(path, name)
+  xattrNames(at: Spot): readonly ByteString[] {
+    return listXattrs(at)
   }
 
-  setXattr(path: ByteString, name: ByteString, value: Uint8Array): void {
-    setXattr(path, name, value)
+  xattr(at: Spot, name: ByteString): Buffer | undefined {
+    return getXattr(at, name)
   }
 
-  removeXattr(path: ByteString, name: ByteString): void {
-    removeXattr(path, name)
+  setXattr(at: Spot, name: ByteString, value: Uint8Array): void {
+    setXattr(at, name, value)
+  }
+
+  removeXattr(at: Spot, name: ByteString): void {
+    removeXattr(at, name)
   }
 
   makeDirectory(path: ByteString, mode: number): void {
@@ -86,21 +96,32 @@ export class UpperDisk {
     fs.rmdirSync(native(path))
   }
 
-  chown(path: ByteString, uid: number, gid: number): void {
-    fs.lchownSync(native(path), uid, gid)
+  chown(at: Spot, uid: number, gid: number): void {
+    if (typeof at === 'number') fs.fchownSync(at, uid, gid)
+    else fs.lchownSync(native(at), uid, gid)
   }
 
-  chmod(path: ByteString, mode: number): void {
-    fs.chmodSync(native(path), mode)
+  chmod(at: Spot, mode: number): void {
+    if (typeof at === 'number') fs.fchmodSync(at, mode)
+    else fs.chmodSync(native(at), mode)
   }
 
-  /** Modify and access time, in nanoseconds. */
-  setTimes(path: ByteString, mtime: bigint): void {
-    setTimes(path, { mtime, atime: mtime })
+  /** In nanoseconds; what is absent stays. */
+  setTimes(at: Spot, times: { readonly mtime?: bigint; readonly atime?: bigint }): void {
+    setTimes(at, times)
   }
 
-  setMtime(path: ByteString, mtime: bigint): void {
-    setTimes(path, { mtime })
+  /** A file without a name on the file system of a directory, open for reading and writing; `undefined` where there are none. */
+  openUnnamed(directory: ByteString): number | undefined {
+    return openUnnamed(directory, 0o600)
+  }
+
+  nameUnnamed(fd: number, path: ByteString): void {
+    nameUnnamed(fd, path)
+  }
+
+  room(path: ByteString): DiskRoom {
+    return roomAt(native(path))
   }
 
   /** Returns when everything on this file system is on its disk. */
@@ -110,6 +131,10 @@ export class UpperDisk {
 
   open(path: ByteString, flags: string | number, mode?: number): number {
     return fs.openSync(native(path), flags, mode)
+  }
+
+  close(fd: number): void {
+    fs.closeSync(fd)
   }
 
   openDirectory(path: ByteString): number {

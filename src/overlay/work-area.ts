@@ -1,5 +1,8 @@
 import type { ByteString } from '../model/bytes.ts'
-import { codeOf } from '../model/errors.ts'
+import { codeOf, PlyError } from '../model/errors.ts'
+import type { Asides } from './asides.ts'
+import type { Marks } from './marks.ts'
+import { isRefusal } from './real-facts.ts'
 import type { UpperDisk } from './upper-disk.ts'
 
 /** What begins our names in the work directory. The kernel clears the directory, whatever the names, when it mounts. */
@@ -13,17 +16,27 @@ export class WorkArea {
   readonly path: ByteString
   /** The index directory, where the kernel keeps link groups (`index=on`). */
   readonly index: ByteString
+  /** Whiteouts here are marked files: the disk, or who this process is, allows no device 0:0. Known once there was one. */
+  marksWhiteouts = false
   readonly #disk: UpperDisk
+  readonly #marks: Marks
+  readonly #asides: Asides | undefined
   #names = 0
   /** A whiteout that all others are links to, as the kernel does it. */
   #shared: ByteString | undefined
 
-  constructor(disk: UpperDisk, workDir: ByteString) {
+  constructor(
+    disk: UpperDisk,
+    workDir: ByteString,
+    { marks, asides }: { readonly marks: Marks; readonly asides: Asides | undefined },
+  ) {
     this.#disk = disk
+    this.#marks = marks
+    this.#asides = asides
     this.path = `${workDir}/work`
     this.index = `${workDir}/index`
     if (!disk.exists(this.path)) disk.makeDirectory(this.path, 0o700)
-    for (const name of disk.names(this.path)) if (name.startsWith('#')) this.discard(`${this.path}/${name}`)
+    for (const name of this.#left()) if (name.startsWith('#')) this.discard(`${this.path}/${name}`)
   }
 
   /** A free path. */
@@ -44,7 +57,7 @@ export class WorkArea {
       }
     }
     const shared = this.fresh()
-    this.#disk.makeNode(shared, 'character', 0, 0)
+    this.#makeFirst(shared)
     this.#shared = shared
     this.#disk.link(shared, path)
   }
@@ -58,8 +71,10 @@ export class WorkArea {
   /** Removes what is at a path of this directory; of a directory also the whiteouts in it. Nothing there is fine. */
   discard(path: ByteString): void {
     if (!this.#disk.exists(path)) return
-    if (!this.#disk.lstat(path).isDirectory()) {
+    const real = this.#disk.lstatExact(path)
+    if (!real.isDirectory()) {
       this.#disk.unlink(path)
+      if (real.nlink === 1n) this.#asides?.remove(real)
       return
     }
     for (const name of this.#disk.names(path)) this.#disk.unlink(`${path}/${name}`)
@@ -70,4 +85,39 @@ export class WorkArea {
     if (this.#shared !== undefined) this.#disk.unlink(this.#shared)
     this.#shared = undefined
   }
+
+  #makeFirst(path: ByteString): void {
+    if (!this.marksWhiteouts) {
+      try {
+        this.#disk.makeNode(path, 'character', 0, 0)
+        return
+      } catch (error) {
+        if (!isRefusal(error) && codeOf(error) !== 'EINVAL') throw error
+        this.marksWhiteouts = true
+      }
+    }
+    this.#disk.close(this.#disk.open(path, 'wx', 0o644))
+    this.#disk.setXattr(path, this.#marks.whiteout, new Uint8Array())
+  }
+
+  /** What is left here. The kernel makes the directory with a mode that keeps out even its owner, where that is not root. */
+  #left(): readonly ByteString[] {
+    try {
+      return this.#disk.names(this.path)
+    } catch (error) {
+      if (codeOf(error) !== 'EACCES') throw error
+      this.#disk.chmod(this.path, 0o700)
+      return this.#disk.names(this.path)
+    }
+  }
+}
+
+/** @throws PLY_UNSUPPORTED if what a volatile mount wrote may be incomplete. */
+export function refuseVolatile(files: UpperDisk, workDir: ByteString): void {
+  if (!files.exists(`${workDir}/work/incompat/volatile`)) return
+  throw new PlyError('PLY_UNSUPPORTED', {
+    what: `writing to ${workDir}`,
+    reason:
+      'a volatile mount used it and its content may be incomplete; check it, then remove work/incompat there by hand',
+  })
 }

@@ -242,15 +242,31 @@ asRoot("overlayfs's form", () => {
     expect(listXattrs(at.upperDir)).not.toContain('trusted.overlay.plyfs.implied')
   })
 
-  test("in user.*: what the kernel lets carry no such xattr is refused at copy-up, and its number is the disk's", () => {
+  test('in user.*: what the kernel lets carry no such xattr keeps its number and its xattrs aside, and those go with it', () => {
     const at = place()
-    const upper = openOverlayUpper({ ...at, xattr: 'user', lowerUuid })
+    const open = () => openOverlayUpper({ ...at, xattr: 'user', lowerUuid })
+    const upper = open()
     const link = { ...file, kind: 'symlink', mode: 0o777, target: 'x' } as const
-    expect(() => upper.copyUp(upper.root.ino, 'l', 8, link)).toThrow(expect.objectContaining({ code: 'ENOTSUP' }))
-    const ino = upper.create(upper.root.ino, 'l', link)
+    const xattrs = new Map([
+      ['user.odd', Buffer.from('1')],
+      ['security.odd', Buffer.from('2')],
+    ])
+    upper.copyUp(upper.root.ino, 'l', 8, { ...link, xattrs, links: 2 })
+    const fifo = upper.create(upper.root.ino, 'p', { ...file, kind: 'fifo' })
+    const said = dump(upper)
     upper.close()
-    const again = openOverlayUpper({ ...at, xattr: 'user', lowerUuid })
-    expect(again.lookup(again.root.ino, 'l')).toMatchObject({ ino })
+    expect(fs.readdirSync(join(at.workDir, 'facts'))).toHaveLength(2)
+    const again = open()
+    expect(dump(again)).toEqual(said)
+    expect(again.lookup(again.root.ino, 'p')).toMatchObject({ ino: fifo, kind: 'fifo' })
+    expect([...again.xattrs(8)].map(([name, value]) => `${name}=${Buffer.from(value)}`)).toEqual([
+      'user.odd=1',
+      'security.odd=2',
+    ])
+    again.whiteout(again.root.ino, 'l')
+    again.create(again.root.ino, 'q', file)
+    again.rename(again.root.ino, 'q', again.root.ino, 'p', { leave: 'nothing' })
+    expect(fs.readdirSync(join(at.workDir, 'facts'))).toEqual([])
     again.close()
   })
 })
@@ -269,7 +285,7 @@ const mutations = [
   'chown',
   'chmod',
   'setTimes',
-  'setMtime',
+  'nameUnnamed',
   'setXattr',
   'removeXattr',
 ] as const satisfies readonly (keyof UpperDisk)[]

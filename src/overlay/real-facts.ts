@@ -1,0 +1,140 @@
+import type { BigIntStats } from 'node:fs'
+import type { ByteString } from '../model/bytes.ts'
+import type { Kind, Stat, Xattrs } from '../model/entry.ts'
+import { codeOf, PlyError } from '../model/errors.ts'
+import type { AttributeChange, Creation } from '../union/upper.ts'
+import type { Marks } from './marks.ts'
+import type { OverlayNode } from './overlay-node.ts'
+import type { Override } from './override.ts'
+import { statOf } from './real-stat.ts'
+import type { Spot, UpperDisk } from './upper-disk.ts'
+
+/** What an inode got besides its content when it was made. */
+export interface Dress {
+  /** Of the real inode. */
+  readonly realKind: Kind
+  readonly aside: ByteString | undefined
+  readonly override: Override | undefined
+}
+
+/**
+ * How owner, mode, times and xattrs of an inode are kept on a real one: as they are. Whatever this process may not set is refused
+ * with ENOTSUP.
+ */
+export class RealFacts {
+  protected readonly disk: UpperDisk
+  protected readonly marks: Marks
+
+  constructor(disk: UpperDisk, marks: Marks) {
+    this.disk = disk
+    this.marks = marks
+  }
+
+  /** Makes the real inode of what is neither file nor directory nor symlink, at a free path. */
+  makeNode(path: ByteString, creation: Creation): void {
+    const { kind, major = 0, minor = 0 } = creation
+    if (kind === 'file' || kind === 'directory' || kind === 'symlink')
+      throw new PlyError('EINVAL', { syscall: 'mknod' })
+    // It would be a whiteout (layer-semantics D-09).
+    if (kind === 'character' && major === 0 && minor === 0) throw new PlyError('ENOTSUP', { syscall: 'mknod' })
+    storing(() => this.disk.makeNode(path, kind, major, minor))
+  }
+
+  /**
+   * Gives a new inode owner, xattrs, mode and times, in that order, so that set-id bits and capabilities survive (layer-semantics
+   * O-03). `own` are its marks.
+   */
+  dress(at: Spot, creation: Creation, own: ReadonlyMap<ByteString, Uint8Array>): Dress {
+    const { kind, uid, gid, mode, mtime, atime = mtime } = creation
+    storing(() => this.disk.chown(at, uid, gid))
+    for (const [name, value] of creation.xattrs ?? [])
+      storing(() => this.disk.setXattr(at, this.marks.stored(name, kind), value))
+    for (const [name, value] of own) storing(() => this.disk.setXattr(at, name, value))
+    if (kind !== 'symlink') this.disk.chmod(at, mode)
+    this.disk.setTimes(at, { mtime, atime })
+    return { realKind: kind, aside: undefined, override: undefined }
+  }
+
+  stat(node: OverlayNode, real: BigIntStats): Stat {
+    return statOf(node.ino, real, node.index !== undefined)
+  }
+
+  change(node: OverlayNode, path: ByteString, change: AttributeChange): void {
+    const { uid, gid, mode, mtime, atime } = change
+    if (uid !== undefined || gid !== undefined) this.changeOwner(node, path, uid, gid)
+    if (mode !== undefined && node.kind !== 'symlink') this.disk.chmod(path, mode)
+    this.changeTimes(path, mtime, atime)
+  }
+
+  xattrs(node: OverlayNode, path: ByteString): Xattrs {
+    const found = new Map<ByteString, Uint8Array>()
+    const at = this.carrier(node, path)
+    if (at === undefined) return found
+    for (const stored of this.disk.xattrNames(at)) {
+      const name = this.marks.shown(stored)
+      const value = name === undefined ? undefined : this.disk.xattr(at, stored)
+      if (name !== undefined && value !== undefined) found.set(name, value)
+    }
+    return found
+  }
+
+  /** `undefined` removes it; nothing there is fine. */
+  setXattr(node: OverlayNode, path: ByteString, name: ByteString, value: Uint8Array | undefined): void {
+    const stored = this.marks.stored(name, node.kind)
+    if (value === undefined) this.dropXattr(path, stored)
+    else storing(() => this.disk.setXattr(path, stored, value))
+  }
+
+  /** A mark of an inode that is there. */
+  setMark(_node: OverlayNode, path: ByteString, mark: ByteString, value: Uint8Array): void {
+    storing(() => this.disk.setXattr(path, mark, value))
+  }
+
+  /** What carries the xattrs of an inode; `undefined` if nothing does yet. */
+  carrier(_node: OverlayNode, path: ByteString): ByteString | undefined {
+    return path
+  }
+
+  /** Called when somebody other than this process may have made an inode, before it is opened. */
+  reach(_node: OverlayNode, _path: ByteString): boolean {
+    return false
+  }
+
+  protected changeTimes(path: ByteString, mtime: bigint | undefined, atime: bigint | undefined): void {
+    if (mtime === undefined && atime === undefined) return
+    this.disk.setTimes(path, { ...(mtime !== undefined && { mtime }), ...(atime !== undefined && { atime }) })
+  }
+
+  /** The kernel drops set-id bits and capabilities with the old owner; whether they go is the union's to say. */
+  protected changeOwner(node: OverlayNode, path: ByteString, uid: number | undefined, gid: number | undefined): void {
+    const before = this.disk.lstat(path)
+    const capability = node.kind === 'file' ? this.disk.xattr(path, 'security.capability') : undefined
+    storing(() => this.disk.chown(path, uid ?? before.uid, gid ?? before.gid))
+    if (node.kind !== 'symlink' && before.mode & 0o6000) this.disk.chmod(path, before.mode & 0o7777)
+    if (capability) this.disk.setXattr(path, 'security.capability', capability)
+  }
+
+  protected dropXattr(at: Spot, stored: ByteString): void {
+    try {
+      this.disk.removeXattr(at, stored)
+    } catch (error) {
+      if (codeOf(error) !== 'ENODATA') throw error
+    }
+  }
+}
+
+/** Runs what may fail because this process may not do it or the disk has no place for it, and says so. */
+export function storing(store: () => void): void {
+  try {
+    store()
+  } catch (error) {
+    if (!isRefusal(error)) throw error
+    throw new PlyError('ENOTSUP', { syscall: (error as NodeJS.ErrnoException).syscall ?? 'open' }, { cause: error })
+  }
+}
+
+/** Whether a call failed because this process may not do it, or the disk has no place for what it asked for. */
+export function isRefusal(error: unknown): boolean {
+  const code = codeOf(error)
+  return code === 'EPERM' || code === 'EOPNOTSUPP' || code === 'ENOTSUP'
+}

@@ -1,0 +1,16 @@
+import type { ByteString } from '../model/bytes.ts'
+import type { Bytes } from '../stream/bytes.ts'
+import type { Creation, Standing, Upper } from '../union/upper.ts'
+
+/** An upper that is kept somewhere, in any form: what it takes beyond `Upper` to make it the same as another one. */
+export interface StoredUpper extends Upper {
+  /** The next new inode gets this number or a higher one. */
+  readonly nextNumber: number
+  /** From here on only numbers above this one are given to new inodes. */
+  numbersPast(ino: number): void
+  /**
+   * Puts an inode of another upper at a free name, under its number and standing where it stood there. As `copyUp`, but also for
+   * inodes that no lower tree has, and without content also where `metadataOnly` is false.
+   */
+  restore(directory: number, name: ByteString, ino: number, inode: Creation & Standing, content?: Bytes): void
+}
