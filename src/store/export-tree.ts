@@ -7,10 +7,14 @@ import type { ByteStream } from '../stream/bytes.ts'
 /**
  * A tree as one tar, without whiteouts: what `docker export` gives. The same tree gives the same bytes. Sockets, which no
  * archive can hold, are left out (layer-semantics T-09); `onWarning` hears of them, and of files that are mostly holes (S-07).
- * A chunk is its reader's until it asks for the next one.
+ * Each chunk is a buffer of its own: it may be kept, or queued by a stream of Node.
  *
  * @throws PLY_UNREPRESENTABLE for a name that would be read as a whiteout (E-10); PLY_ABORTED
  */
 export function exportTree(tree: Tree, options: Pick<PackOptions, 'onWarning'> & Operation = {}): ByteStream {
-  return packLayer(packTree(tree, options), options)
+  return owned(packLayer(packTree(tree, options), options))
+}
+
+async function* owned(stream: ByteStream): ByteStream {
+  for await (const chunk of stream) yield Buffer.from(chunk)
 }
