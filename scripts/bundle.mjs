@@ -14,7 +14,7 @@ const bundle = await rolldown({
   input: {
     index: './.modules/index.js',
     cli: './.modules/cli/start.js',
-    'reading-thread': './.modules/store/reading-thread.js',
+    'reading-thread': './.modules/store/intake/reading-thread.js',
   },
   external: (name) => external.some((one) => name === one || name.startsWith(`${one}/`)),
 })

@@ -12,7 +12,7 @@ import { formatPlatform } from '../model/platform.ts'
 import { normalName, parseName } from '../model/reference.ts'
 import type { Bytes } from '../stream/bytes.ts'
 import type { ZstdDecoders } from '../stream/compression.ts'
-import type { Acceptances } from './acceptances.ts'
+import type { Acceptances } from './intake/acceptances.ts'
 import type { Names } from './names.ts'
 import type { StoredImage } from './store.ts'
 

@@ -16,14 +16,14 @@ import type { ZstdDecoders } from '../stream/compression.ts'
 import { decompressed } from '../stream/compression.ts'
 import type { Disk, Lock } from '../sys/disk.ts'
 import { fileBytes } from '../sys/file-bytes.ts'
-import { type Acceptances, raisedLimits } from './acceptances.ts'
-import type { Arrivals } from './arrivals.ts'
 import { cacheDraft } from './cache-draft.ts'
 import { type CachedIndex, findIndex, openIndex } from './cached-index.ts'
-import { Intake } from './intake.ts'
+import { type Acceptances, raisedLimits } from './intake/acceptances.ts'
+import type { Arrivals } from './intake/arrivals.ts'
+import { Intake } from './intake/intake.ts'
+import { compareLayers, type ReadLayer, type Taken } from './intake/taken.ts'
 import type { Layout } from './layout.ts'
 import { hasSpill, writeSpill } from './spills.ts'
-import { compareLayers, type ReadLayer, type Taken } from './taken.ts'
 
 /** What names a layer inside a store: its tar, and the blob it travels as. */
 export interface LayerId {

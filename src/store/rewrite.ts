@@ -13,7 +13,7 @@ import { PlyError } from '../model/errors.ts'
 import { squashedView } from '../stack/squash.ts'
 import { StackedTree } from '../stack/stacked-tree.ts'
 import type { Tree } from '../stack/tree.ts'
-import type { Arrivals } from './arrivals.ts'
+import type { Arrivals } from './intake/arrivals.ts'
 import type { Layers } from './layers.ts'
 
 /** What the operations share that write layers of an image anew, in canonical form. */

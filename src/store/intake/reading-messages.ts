@@ -1,5 +1,5 @@
-import { codeOf, type ErrorCode, errorCodes, PlyError } from '../model/errors.ts'
-import type { Progress } from '../model/operation.ts'
+import { codeOf, type ErrorCode, errorCodes, PlyError } from '../../model/errors.ts'
+import type { Progress } from '../../model/operation.ts'
 import type { Found, Reading } from './reading.ts'
 
 /** What a reading thread is asked: where the blob lies in which open file, and the files to write, which are there. */

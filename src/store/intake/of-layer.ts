@@ -1,5 +1,5 @@
-import type { Layer } from '../image/image.ts'
-import { codeOf, PlyError } from '../model/errors.ts'
+import type { Layer } from '../../image/image.ts'
+import { codeOf, PlyError } from '../../model/errors.ts'
 
 const aboutLayers = ['PLY_BAD_LAYER', 'PLY_BUDGET', 'PLY_BAD_COMPRESSION', 'PLY_UNSUPPORTED']
 

@@ -4,9 +4,9 @@
  */
 import { readSync } from 'node:fs'
 import { parentPort } from 'node:worker_threads'
-import type { ByteStream } from '../stream/bytes.ts'
-import { type FileSink, fileSink } from '../sys/file-sink.ts'
-import { zstdDecoders } from '../sys/libzstd.ts'
+import type { ByteStream } from '../../stream/bytes.ts'
+import { type FileSink, fileSink } from '../../sys/file-sink.ts'
+import { zstdDecoders } from '../../sys/libzstd.ts'
 import { readLayer } from './reading.ts'
 import { plainError, type ReadingAnswer, type ReadingRequest } from './reading-messages.ts'
 

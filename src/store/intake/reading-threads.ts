@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
-import { PlyError } from '../model/errors.ts'
-import type { Operation } from '../model/operation.ts'
+import { PlyError } from '../../model/errors.ts'
+import type { Operation } from '../../model/operation.ts'
 import { errorFrom, type ReadingAnswer, type ReadingRequest } from './reading-messages.ts'
 
 /** Starting a thread costs as much as reading so many bytes of blob. */

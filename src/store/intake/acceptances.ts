@@ -1,9 +1,9 @@
 import { dirname } from 'node:path'
-import { defaultLimits, type LayerLimits } from '../layer/index.ts'
-import type { DiffId } from '../model/digest.ts'
-import type { Disk } from '../sys/disk.ts'
-import type { Layout } from './layout.ts'
-import { readJson, writeFileAtomically } from './records.ts'
+import { defaultLimits, type LayerLimits } from '../../layer/index.ts'
+import type { DiffId } from '../../model/digest.ts'
+import type { Disk } from '../../sys/disk.ts'
+import type { Layout } from '../layout.ts'
+import { readJson, writeFileAtomically } from '../records.ts'
 
 /** What it took to accept a layer. */
 export interface Acceptance {

@@ -1,10 +1,10 @@
-import { factBits, type Index } from '../erofs/index.ts'
-import { type Findings, type IndexedView, layerView } from '../layer/index.ts'
-import { type ByteString, displayText } from '../model/bytes.ts'
-import type { Operation } from '../model/operation.ts'
-import { Pace } from '../model/pace.ts'
-import { type StackedTree, stackedTree } from '../stack/index.ts'
-import { badLayer } from '../tar/index.ts'
+import { factBits, type Index } from '../../erofs/index.ts'
+import { type Findings, type IndexedView, layerView } from '../../layer/index.ts'
+import { type ByteString, displayText } from '../../model/bytes.ts'
+import type { Operation } from '../../model/operation.ts'
+import { Pace } from '../../model/pace.ts'
+import { type StackedTree, stackedTree } from '../../stack/index.ts'
+import { badLayer } from '../../tar/index.ts'
 import { ofLayer } from './of-layer.ts'
 
 /** One layer of an image that is being taken in. */

@@ -1,10 +1,10 @@
-import type { BlobStore } from '../blob/blob-store.ts'
-import type { Index } from '../erofs/index.ts'
-import type { Layer } from '../image/image.ts'
-import type { LayerReport, WriteOptions } from '../image/layer-report.ts'
-import { Findings } from '../layer/index.ts'
-import type { Digest } from '../model/digest.ts'
-import { type Compression, compressionOf } from '../stream/compression.ts'
+import type { BlobStore } from '../../blob/blob-store.ts'
+import type { Index } from '../../erofs/index.ts'
+import type { Layer } from '../../image/image.ts'
+import type { LayerReport, WriteOptions } from '../../image/layer-report.ts'
+import { Findings } from '../../layer/index.ts'
+import type { Digest } from '../../model/digest.ts'
+import { type Compression, compressionOf } from '../../stream/compression.ts'
 import { type ChainLayer, checkChain } from './chain-check.ts'
 
 /** Layers that were taken in. */

@@ -1,9 +1,9 @@
-import type { ImportReport, LayerLimits } from '../layer/index.ts'
-import { importLayer } from '../layer/index.ts'
-import type { DiffId, Digest } from '../model/digest.ts'
-import type { Operation } from '../model/operation.ts'
-import type { ByteSink, ByteStream } from '../stream/bytes.ts'
-import type { Compression, ZstdDecoders } from '../stream/compression.ts'
+import type { ImportReport, LayerLimits } from '../../layer/index.ts'
+import { importLayer } from '../../layer/index.ts'
+import type { DiffId, Digest } from '../../model/digest.ts'
+import type { Operation } from '../../model/operation.ts'
+import type { ByteSink, ByteStream } from '../../stream/bytes.ts'
+import type { Compression, ZstdDecoders } from '../../stream/compression.ts'
 
 /** What is to be read, and how it is judged: plain data, which another thread can be given. */
 export interface Reading {
