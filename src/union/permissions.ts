@@ -101,9 +101,13 @@ class CheckedTree<Seen extends Tree = Tree> implements UserTree {
 
   xattrs(ino: number): Xattrs {
     const all = this.tree.xattrs(ino)
-    if (all.size === 0 || this.user.can('CAP_SYS_ADMIN')) return all
+    if (all.size === 0) return all
     const readable = this.user.may(this.tree.stat(ino), wants.read, () => all)
-    return new Map([...all].filter(([name]) => !name.startsWith('trusted.') && (readable || !name.startsWith('user.'))))
+    const trusted = this.user.can('CAP_SYS_ADMIN')
+    if (readable && trusted) return all
+    return new Map(
+      [...all].filter(([name]) => (trusted || !name.startsWith('trusted.')) && (readable || !name.startsWith('user.'))),
+    )
   }
 
   open(ino: number, { granted = false }: Granted = {}): Bytes {

@@ -237,7 +237,8 @@ const places = [
 const path = fc
   .tuple(fc.constantFrom(...places), fc.constantFrom('', '', '', '', '', '', '/', '/.', '/..', '/x'))
   .map((parts) => parts.join(''))
-const anyPath = fc.oneof({ weight: 5, arbitrary: path }, { weight: 1, arbitrary: fc.constantFrom('/d/n', '/s/n') })
+const node = fc.constantFrom('/d/n', '/s/n')
+const anyPath = fc.oneof({ weight: 5, arbitrary: path }, { weight: 1, arbitrary: node })
 const mode = fc.oneof(
   fc.constantFrom(0o644, 0o755, 0o700, 0o777, 0o1777, 0o2775, 0o6755, 0o4711, 0o2644, 0),
   fc.nat(0o7777),
@@ -260,11 +261,12 @@ const actions: fc.Arbitrary<Act> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant('mkdir'), path, recursive: fc.constant(false) }) },
   {
     weight: 4,
-    arbitrary: fc.record({
-      do: fc.constantFrom('rename', 'link', 'renameNoReplace', 'renameExchange'),
-      path: anyPath,
-      to: anyPath,
-    }),
+    arbitrary: fc
+      .tuple(
+        fc.constantFrom('rename', 'link', 'renameNoReplace', 'renameExchange'),
+        fc.oneof({ weight: 5, arbitrary: fc.tuple(path, path) }, { weight: 1, arbitrary: fc.tuple(node, node) }),
+      )
+      .map(([verb, [from, to]]) => ({ do: verb, path: from, to })),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('copyFile'), path, to: path }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('symlink'), target: fc.constantFrom('f', 'e', 'd/e'), path }) },
@@ -339,7 +341,7 @@ const actions: fc.Arbitrary<Act> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({
       do: fc.constant('mknod'),
-      path: fc.constantFrom('/d/n', '/s/n'),
+      path: node,
       kind: fc.constantFrom('fifo', 'socket', 'character', 'block', 'file'),
       mode,
     }),
