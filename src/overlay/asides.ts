@@ -1,6 +1,7 @@
 import type { BigIntStats } from 'node:fs'
 import type { ByteString } from '../model/bytes.ts'
 import { codeOf } from '../model/errors.ts'
+import type { OverlayNode } from './overlay-node.ts'
 import type { UpperDisk } from './upper-disk.ts'
 
 /**
@@ -40,8 +41,10 @@ export class Asides {
     this.#discard(nameOf(real))
   }
 
-  /** Removes the files that no inode has: those of what the kernel removed. */
-  sweep(used: ReadonlySet<ByteString>): void {
+  /** Removes the files that none of all inodes has: those of what the kernel removed. */
+  sweep(all: Iterable<OverlayNode>): void {
+    const used = new Set<ByteString>()
+    for (const { aside } of all) if (aside !== undefined) used.add(aside)
     for (const name of this.#names) if (!used.has(`${this.#folder}/${name}`)) this.#discard(name)
   }
 

@@ -1,6 +1,6 @@
 import type { ByteString } from '../model/bytes.ts'
 import { defaultDirectory } from '../model/entry.ts'
-import { firstNewInode } from '../union/upper.ts'
+import { type AttributeChange, firstNewInode } from '../union/upper.ts'
 import { type Change, type InodeFacts, noContent } from './change.ts'
 import { damaged } from './record-bytes.ts'
 import { changeAttributes, factsOf, inodeOf, stand, type UpperInode } from './upper-inode.ts'
@@ -80,7 +80,7 @@ export class PortableState {
         return
       case 'attributes': {
         const inode = this.#inode(change.ino)
-        if (inode === this.root) this.rootImplied = false
+        if (inode === this.root) this.#tellOfRoot(change.change)
         changeAttributes(inode, change.change)
         this.#touch(inode)
         return
@@ -186,6 +186,18 @@ export class PortableState {
     if (inode.names > 0) return
     this.inodes.delete(inode.ino)
     this.onRelease(inode)
+  }
+
+  /** Whoever first says what the root is like and gives no access time means the modify time, as of any new inode. */
+  #tellOfRoot({ mtime }: AttributeChange): void {
+    if (this.rootImplied && mtime !== undefined) this.root.mtime = mtime
+    this.rootImplied = false
+  }
+
+  /** The access time that an inode has after a change which gives it none. */
+  accessTimeAfter(inode: UpperInode, { mtime }: AttributeChange): bigint {
+    if (inode === this.root && this.rootImplied && mtime !== undefined) return mtime
+    return inode.atime ?? inode.mtime
   }
 
   #describeRoot(facts: InodeFacts): void {

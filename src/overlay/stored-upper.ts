@@ -6,6 +6,8 @@ import type { Creation, Standing, Upper } from '../union/upper.ts'
 export interface StoredUpper extends Upper {
   /** The next new inode gets this number or a higher one. */
   readonly nextNumber: number
+  /** The content of a copy of attributes alone is found by its name, or by the `redirect` that `restore` is given for it. */
+  readonly findsContentByName: boolean
   /** From here on only numbers above this one are given to new inodes. */
   numbersPast(ino: number): void
   /**

@@ -11,17 +11,16 @@ import {
   type Unnamed,
   type WritableBytes,
 } from '../union/upper.ts'
-import { buildInode } from './build-inode.ts'
 import { copyContent } from './copy-content.ts'
+import { InodeMaker } from './inode-maker.ts'
 import { yes } from './marks.ts'
 import { type Move, NameChanges } from './name-changes.ts'
 import { Numbers } from './numbers.ts'
-import { encodeOrigin } from './origin.ts'
 import type { OverlayNode, Place } from './overlay-node.ts'
 import { type OverlayPlace, OverlayView } from './overlay-view.ts'
 import { PlaceMarks } from './place-marks.ts'
 import { RealContent } from './real-content.ts'
-import { type Dress, storing } from './real-facts.ts'
+import { storing } from './real-facts.ts'
 import type { StoredUpper } from './stored-upper.ts'
 import { UnnamedFiles } from './unnamed-files.ts'
 import { refuseVolatile, WorkArea } from './work-area.ts'
@@ -36,13 +35,15 @@ export interface OverlaySettings {
 interface Workshop {
   readonly work: WorkArea
   readonly names: NameChanges
-  readonly placeMarks: PlaceMarks
+  readonly maker: InodeMaker
+  readonly put: (place: Place, ino: number, inode: Creation & Standing, content?: Bytes) => void
   readonly unnamed: UnnamedFiles
 }
 
 /** An upper in overlayfs's form, opened by `openOverlayUpper`. */
 export class OverlayUpper extends OverlayView implements StoredUpper {
   readonly metadataOnly: boolean
+  readonly findsContentByName = true
   readonly #place: OverlayPlace
   readonly #numbers: Numbers
   /** Absent: read only. */
@@ -59,7 +60,7 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
   create(directory: number, name: ByteString, creation: Creation): number {
     const parent = this.#free(directory, name)
     const ino = this.#numbers.next()
-    this.#put({ directory: parent, name }, ino, creation)
+    this.#writable().put({ directory: parent, name }, ino, creation)
     return ino
   }
 
@@ -74,7 +75,7 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
     if (this.has(ino)) throw new PlyError('EEXIST', { syscall: 'copy-up' })
     if (ino >= firstNewInode) this.#numbers.past(ino)
     const { mtimeNs } = this.files.lstatExact(this.nodes.paths.of(parent))
-    this.#put({ directory: parent, name }, ino, inode, content)
+    this.#writable().put({ directory: parent, name }, ino, inode, content)
     this.files.setTimes(this.nodes.paths.of(parent), { mtime: mtimeNs })
   }
 
@@ -180,14 +181,14 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
 
   adopt(directory: number, name: ByteString, { ino }: Unnamed, creation: Creation & { readonly kind: 'file' }): void {
     const parent = this.#free(directory, name)
-    const { unnamed, names } = this.#writable()
+    const { unnamed, names, maker } = this.#writable()
     const place = { directory: parent, name }
     const dress = unnamed.adopt(
       ino,
-      (fd) => this.facts.dress(fd, creation, new Map([this.#identity({ ino, origin: false })])),
+      (fd) => this.facts.dress(fd, creation, new Map([maker.identity({ ino, origin: false })])),
       (temp) => names.install(temp, place, false),
     )
-    this.#enter(place, ino, { kind: 'file', origin: false, ...dress })
+    maker.enter(place, ino, { kind: 'file', origin: false, ...dress })
   }
 
   room(): Room {
@@ -209,92 +210,24 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
   #open(place: OverlayPlace): Workshop {
     refuseVolatile(this.files, place.workDir)
     if (this.fresh) storing(() => this.files.setXattr(place.upperDir, this.marks.implied, yes))
-    const { files, nodes, marks, asides } = this
+    const { files, disk, nodes, marks, facts, asides } = this
     const work = new WorkArea(files, place.workDir, { marks, asides })
-    const placeMarks = new PlaceMarks(files, nodes, marks, this.facts)
+    const placeMarks = new PlaceMarks(files, nodes, marks, facts)
+    const maker = new InodeMaker({ files, disk, nodes, marks, facts, placeMarks, work, uuid: place.uuid })
+    const emptied = (of: OverlayNode) => maker.emptied(of, this.stat(of.ino), this.xattrs(of.ino))
+    const names = new NameChanges({ files, nodes, placeMarks, work, emptied })
     nodes.onRelease = ({ index }) => {
       if (index !== undefined) files.unlink(index)
     }
-    nodes.onClosed = (node, path) => this.facts.reach(node, path)
-    nodes.onAll = (all) => asides?.sweep(new Set([...all].flatMap(({ aside }) => (aside === undefined ? [] : [aside]))))
+    nodes.onClosed = (node, path) => facts.reach(node, path)
+    if (asides) nodes.onAll = (all) => asides.sweep(all)
     return {
       work,
-      placeMarks,
-      names: new NameChanges({ files, nodes, placeMarks, work, emptied: (directory) => this.#emptied(directory) }),
-      unnamed: new UnnamedFiles(files, this.disk, work),
+      names,
+      maker,
+      put: (...what) => maker.put(names, ...what),
+      unnamed: new UnnamedFiles(files, disk, work),
     }
-  }
-
-  /** Makes an inode and puts it in its place, over nothing or a whiteout: the rename is the moment of the change. */
-  #put(place: Place, ino: number, inode: Creation & Standing, content?: Bytes): void {
-    const { work, names, placeMarks } = this.#writable()
-    const { kind, opaque = false, redirect, links = 1 } = inode
-    const origin = ino < firstNewInode
-    const isDirectory = kind === 'directory'
-    const metacopy = origin && kind === 'file' && content === undefined
-    const grouped = origin && !isDirectory && links > 1
-    const [mark, identity] = this.#identity({ ino, origin })
-    const own = new Map<ByteString, Uint8Array>([[mark, identity]])
-    if (opaque && isDirectory) own.set(this.marks.opaque, yes)
-    if (redirect !== undefined && isDirectory) own.set(this.marks.redirect, Buffer.from(`/${redirect}`, 'latin1'))
-    if (metacopy) own.set(this.marks.metacopy, new Uint8Array())
-    // One link is the name, the other that in the index: what the group has beyond two is below.
-    if (grouped) own.set(this.marks.nlink, Buffer.from(signed(links - 2)))
-    const temp = work.fresh()
-    let index: ByteString | undefined
-    let dress: Dress
-    try {
-      dress = this.#build(temp, inode, content, own)
-      if (origin) placeMarks.impure(place.directory)
-      // First here, then in place: a process that dies in between leaves the group with the content and the attributes it had.
-      index = grouped ? work.inIndex(identity) : undefined
-      if (index !== undefined) this.files.link(temp, index)
-      names.install(temp, place, isDirectory)
-    } catch (error) {
-      if (index !== undefined && this.files.exists(index)) this.files.unlink(index)
-      work.discard(temp)
-      throw error
-    }
-    const standing = isDirectory ? { opaque, redirect } : {}
-    this.#enter(place, ino, { kind, origin, metacopy, index, ...standing, ...dress })
-  }
-
-  #build(
-    temp: ByteString,
-    creation: Creation,
-    content: Bytes | undefined,
-    own: ReadonlyMap<ByteString, Uint8Array>,
-  ): Dress {
-    return buildInode({ files: this.files, disk: this.disk, facts: this.facts }, temp, {
-      creation,
-      content,
-      marks: own,
-    })
-  }
-
-  #emptied(directory: OverlayNode): ByteString {
-    const { work } = this.#writable()
-    const temp = work.fresh()
-    const creation: Creation = { ...this.stat(directory.ino), xattrs: this.xattrs(directory.ino) }
-    try {
-      this.#build(temp, creation, undefined, new Map([[this.marks.opaque, yes], this.#identity(directory)]))
-    } catch (error) {
-      work.discard(temp)
-      throw error
-    }
-    return temp
-  }
-
-  /** The mark that an inode is known by. */
-  #identity({ ino, origin }: Pick<OverlayNode, 'ino' | 'origin'>): readonly [ByteString, Buffer] {
-    return origin
-      ? [this.marks.origin, encodeOrigin(this.#place.uuid, ino)]
-      : [this.marks.number, Buffer.from(String(ino))]
-  }
-
-  #enter(place: Place, ino: number, facts: Pick<OverlayNode, 'kind'> & Partial<OverlayNode>): void {
-    const real = this.files.lstat(this.nodes.paths.at(place.directory, place.name)).ino
-    this.nodes.place(place.directory, place.name, this.nodes.add({ ...facts, ino, real }))
   }
 
   #free(directory: number, name: ByteString): OverlayNode {
@@ -308,9 +241,4 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
     if (!this.#shop) throw new PlyError('EROFS', { syscall: 'write' })
     return this.#shop
   }
-}
-
-/** As the kernel writes it: relative to the links that the upper file has. */
-function signed(more: number): string {
-  return `U${more < 0 ? '' : '+'}${more}`
 }

@@ -1,0 +1,104 @@
+import type { ByteString } from '../model/bytes.ts'
+import type { Xattrs } from '../model/entry.ts'
+import type { Bytes } from '../stream/bytes.ts'
+import { type Creation, firstNewInode, type Standing } from '../union/upper.ts'
+import { type Builder, buildInode } from './build-inode.ts'
+import { type Marks, yes } from './marks.ts'
+import type { NameChanges } from './name-changes.ts'
+import { encodeOrigin } from './origin.ts'
+import type { OverlayNode, Place } from './overlay-node.ts'
+import type { OverlayNodes } from './overlay-nodes.ts'
+import type { PlaceMarks } from './place-marks.ts'
+import type { Dress } from './real-facts.ts'
+import type { WorkArea } from './work-area.ts'
+
+export interface MakerSurroundings extends Builder {
+  readonly nodes: OverlayNodes
+  readonly marks: Marks
+  readonly placeMarks: PlaceMarks
+  readonly work: WorkArea
+  /** Of the index of the lower tree. */
+  readonly uuid: Uint8Array
+}
+
+/** Makes inodes of an upper in overlayfs's form, with the marks that they are known by. */
+export class InodeMaker {
+  readonly #around: MakerSurroundings
+
+  constructor(around: MakerSurroundings) {
+    this.#around = around
+  }
+
+  /** Makes an inode and puts it in its place, over nothing or a whiteout: the rename is the moment of the change. */
+  put(names: NameChanges, place: Place, ino: number, inode: Creation & Standing, content?: Bytes): void {
+    const { files, work, placeMarks, marks } = this.#around
+    const { kind, opaque = false, redirect, links = 1 } = inode
+    const origin = ino < firstNewInode
+    const isDirectory = kind === 'directory'
+    const metacopy = origin && kind === 'file' && content === undefined
+    const [mark, identity] = this.identity({ ino, origin })
+    const own = new Map<ByteString, Uint8Array>([[mark, identity]])
+    if (opaque && isDirectory) own.set(marks.opaque, yes)
+    if (redirect !== undefined && (isDirectory || metacopy))
+      own.set(marks.redirect, Buffer.from(`/${redirect}`, 'latin1'))
+    if (metacopy) own.set(marks.metacopy, new Uint8Array())
+    const grouped = origin && !isDirectory && links > 1
+    // One link is the name, the other that in the index: what the group has beyond two is below.
+    if (grouped) own.set(marks.nlink, Buffer.from(signed(links - 2)))
+    const temp = work.fresh()
+    let index: ByteString | undefined
+    let dress: Dress
+    try {
+      dress = buildInode(this.#around, temp, { creation: inode, content, marks: own })
+      if (origin) placeMarks.impure(place.directory)
+      // First here, then in place: a process that dies in between leaves the group with the content and the attributes it had.
+      index = grouped ? this.#indexed(temp, identity) : undefined
+      names.install(temp, place, isDirectory)
+    } catch (error) {
+      if (index !== undefined) files.unlink(index)
+      work.discard(temp)
+      throw error
+    }
+    const standing = isDirectory ? { opaque, redirect } : metacopy ? { redirect } : {}
+    this.enter(place, ino, { kind, origin, metacopy, index, ...standing, ...dress })
+  }
+
+  /** Makes an empty opaque directory, the same otherwise, in the work directory. */
+  emptied(directory: OverlayNode, creation: Creation, xattrs: Xattrs): ByteString {
+    const { work, marks } = this.#around
+    const temp = work.fresh()
+    const own = new Map([[marks.opaque, yes] as const, this.identity(directory)])
+    try {
+      buildInode(this.#around, temp, { creation: { ...creation, xattrs }, content: undefined, marks: own })
+    } catch (error) {
+      work.discard(temp)
+      throw error
+    }
+    return temp
+  }
+
+  /** Enters an inode that stands in its place. */
+  enter(place: Place, ino: number, facts: Pick<OverlayNode, 'kind'> & Partial<OverlayNode>): void {
+    const { files, nodes } = this.#around
+    const real = files.lstat(nodes.paths.at(place.directory, place.name)).ino
+    nodes.place(place.directory, place.name, nodes.add({ ...facts, ino, real }))
+  }
+
+  /** The mark that an inode is known by. */
+  identity({ ino, origin }: Pick<OverlayNode, 'ino' | 'origin'>): readonly [ByteString, Buffer] {
+    const { marks, uuid } = this.#around
+    return origin ? [marks.origin, encodeOrigin(uuid, ino)] : [marks.number, Buffer.from(String(ino))]
+  }
+
+  /** The kernel finds all lower names of a link group by this one. */
+  #indexed(temp: ByteString, origin: Uint8Array): ByteString {
+    const index = this.#around.work.inIndex(origin)
+    this.#around.files.link(temp, index)
+    return index
+  }
+}
+
+/** As the kernel writes it: relative to the links that the upper file has. */
+function signed(more: number): string {
+  return `U${more < 0 ? '' : '+'}${more}`
+}

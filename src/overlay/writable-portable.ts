@@ -1,0 +1,262 @@
+import type { ByteString } from '../model/bytes.ts'
+import { PlyError } from '../model/errors.ts'
+import type { Bytes } from '../stream/bytes.ts'
+import type { Clock } from '../union/clock.ts'
+import type { AttributeChange, Creation, Room, Standing, Unnamed, WritableBytes } from '../union/upper.ts'
+import { type Change, noContent } from './change.ts'
+import type { ChangeLog } from './change-log.ts'
+import type { ContentFiles } from './content-files.ts'
+import { type PortableState, whiteoutMark } from './portable-state.ts'
+import { PortableView } from './portable-view.ts'
+import type { StoredUpper } from './stored-upper.ts'
+import type { UpperInode } from './upper-inode.ts'
+
+/** How many removed files wait for the next `sync` before one is made for them. */
+const removedAtMost = 256
+
+export interface PortableParts {
+  readonly state: PortableState
+  readonly log: ChangeLog
+  readonly files: ContentFiles
+  readonly readOnly: boolean
+  readonly now: Clock
+  /** Called once, when something was changed, with all change times that are known. */
+  readonly onClose: (times: ReadonlyMap<number, bigint>) => void
+}
+
+/** An upper in the portable form, opened by `openPortableUpper`. */
+export class PortableUpper extends PortableView implements StoredUpper {
+  readonly metadataOnly = true
+  readonly findsContentByName = false
+  readonly #readOnly: boolean
+  readonly #now: Clock
+  readonly #onClose: PortableParts['onClose']
+  /** Contents of files without a name, by inode number. */
+  readonly #unnamed = new Map<number, number>()
+  #changed = false
+
+  constructor({ state, log, files, readOnly, now, onClose }: PortableParts) {
+    super(state, log, files)
+    this.#readOnly = readOnly
+    this.#now = now
+    this.#onClose = onClose
+    state.onRelease = ({ content }) => {
+      if (content.is !== 'none') files.remove(content.number)
+    }
+  }
+
+  create(directory: number, name: ByteString, creation: Creation): number {
+    this.#free(directory, name)
+    const ino = this.state.nextInode
+    const content = creation.kind === 'file' ? ({ is: 'fresh', number: this.state.nextContent } as const) : noContent
+    this.#change({ does: 'place', directory, name, inode: { ...creation, ino, content } })
+    return ino
+  }
+
+  copyUp(directory: number, name: ByteString, ino: number, creation: Creation, content?: Bytes): void {
+    this.#free(directory, name)
+    if (this.state.inodes.has(ino)) throw new PlyError('EEXIST', { syscall: 'copy-up' })
+    if (creation.kind !== 'file' || content === undefined) {
+      this.#change({ does: 'place', directory, name, inode: { ...creation, ino, content: noContent } })
+      return
+    }
+    this.#withContent(content, (kept) => ({
+      does: 'place',
+      directory,
+      name,
+      inode: { ...creation, ino, content: kept },
+    }))
+  }
+
+  restore(directory: number, name: ByteString, ino: number, inode: Creation & Standing, content?: Bytes): void {
+    this.copyUp(directory, name, ino, inode, content)
+  }
+
+  get nextNumber(): number {
+    return this.state.nextInode
+  }
+
+  numbersPast(ino: number): void {
+    if (ino < this.state.nextInode) return
+    this.#change({ does: 'counters', nextInode: ino + 1, nextContent: this.state.nextContent })
+  }
+
+  copyUpContent(ino: number, content: Bytes): void {
+    const inode = this.inode(ino)
+    if (inode.kind !== 'file') throw new PlyError('EINVAL', { syscall: 'copy-up' })
+    if (inode.content.is !== 'none') throw new PlyError('EEXIST', { syscall: 'copy-up' })
+    this.#withContent(content, (kept) => ({ does: 'content', ino, content: kept }))
+  }
+
+  link(directory: number, name: ByteString, ino: number): void {
+    this.#free(directory, name)
+    if (this.inode(ino).kind === 'directory') throw new PlyError('EPERM', { syscall: 'link' })
+    this.#change({ does: 'link', directory, name, ino })
+  }
+
+  rename(
+    directory: number,
+    name: ByteString,
+    toDirectory: number,
+    toName: ByteString,
+    options: Standing & { readonly leave: 'nothing' | 'whiteout' },
+  ): void {
+    const ino = this.directory(directory).entries!.get(name)
+    if (!ino) throw new PlyError('ENOENT', { syscall: 'rename' })
+    const inode = this.inode(ino)
+    const to = this.directory(toDirectory)
+    if (inode.kind === 'directory' && this.#isWithin(to, inode)) throw new PlyError('EINVAL', { syscall: 'rename' })
+    if (to.entries!.get(toName) !== ino) this.#replaceable(to, toName, 'rename')
+    const { leave, redirect, opaque = false } = options
+    const change = { does: 'rename', directory, name, toDirectory, toName, leave, opaque } as const
+    this.#change(redirect === undefined ? change : { ...change, redirect })
+  }
+
+  exchange(
+    directory: number,
+    name: ByteString,
+    toDirectory: number,
+    toName: ByteString,
+    standing: { readonly first: Standing; readonly second: Standing },
+  ): void {
+    const [from, to] = [this.directory(directory), this.directory(toDirectory)]
+    const [ino, other] = [from.entries!.get(name), to.entries!.get(toName)]
+    if (!ino || !other) throw new PlyError('ENOENT', { syscall: 'rename' })
+    if (ino === other) return
+    if (this.#isWithin(to, this.inode(ino)) || this.#isWithin(from, this.inode(other)))
+      throw new PlyError('EINVAL', { syscall: 'rename' })
+    this.#change({ does: 'exchange', directory, name, toDirectory, toName, ...standing })
+  }
+
+  forget(directory: number, name: ByteString): void {
+    const inode = this.directory(directory)
+    if (!inode.entries!.has(name)) throw new PlyError('ENOENT', { syscall: 'unlink' })
+    this.#replaceable(inode, name, 'unlink')
+    this.#change({ does: 'forget', directory, name })
+  }
+
+  whiteout(directory: number, name: ByteString): void {
+    const inode = this.directory(directory)
+    if (inode.entries!.get(name) === whiteoutMark) return
+    this.#replaceable(inode, name, 'unlink')
+    this.#change({ does: 'whiteout', directory, name })
+  }
+
+  setOpaque(directory: number): void {
+    if (!this.directory(directory).opaque) this.#change({ does: 'opaque', directory })
+  }
+
+  setAttributes(ino: number, change: AttributeChange): void {
+    const { atime, ...rest } = change
+    // What goes without saying is not said: then the log is what it was before there were access times.
+    const implied = atime === this.state.accessTimeAfter(this.inode(ino), rest)
+    this.#change({ does: 'attributes', ino, change: implied ? rest : change })
+  }
+
+  setXattr(ino: number, name: ByteString, value: Uint8Array | undefined): void {
+    const inode = this.inode(ino)
+    if (value === undefined && !inode.xattrs?.has(name)) return
+    this.#change({ does: 'xattr', ino, name, value: value && Uint8Array.from(value) })
+  }
+
+  writer(ino: number): WritableBytes {
+    this.#mayChange()
+    return this.content(ino)
+  }
+
+  unnamed(): Unnamed {
+    this.#mayChange()
+    const ino = this.state.nextInode++
+    const number = this.state.nextContent++
+    this.#unnamed.set(ino, number)
+    const content = this.files.open(
+      { is: 'fresh', number },
+      {
+        onSync: () => this.syncRecords(),
+        onClose: () => {
+          if (this.#unnamed.delete(ino)) this.files.discard(number)
+        },
+      },
+    )
+    return { ino, content }
+  }
+
+  adopt(directory: number, name: ByteString, { ino }: Unnamed, creation: Creation & { readonly kind: 'file' }): void {
+    const number = this.#unnamed.get(ino)
+    if (number === undefined) throw new PlyError('ENOENT', { syscall: 'link' })
+    this.#free(directory, name)
+    this.#change({ does: 'place', directory, name, inode: { ...creation, ino, content: { is: 'fresh', number } } })
+    this.#unnamed.delete(ino)
+  }
+
+  room(): Room {
+    return this.files.room()
+  }
+
+  sync(): void {
+    if (this.#readOnly) return
+    this.files.sync()
+    this.log.sync()
+    this.files.collect()
+  }
+
+  override close(): void {
+    if (this.#changed) {
+      this.#changed = false
+      const times = new Map<number, bigint>()
+      for (const { ino, ctime } of this.state.inodes.values()) if (ctime !== undefined) times.set(ino, ctime)
+      this.#onClose(times)
+    }
+    super.close()
+  }
+
+  /** Checked before: writes the record, and only then is it so in memory. */
+  #change(change: Change): void {
+    this.#mayChange()
+    this.log.append(change, () => this.state.changes())
+    this.state.apply(change, this.#now())
+    this.#changed = true
+  }
+
+  /** Before a change and never after it: what fails here has not happened, and what was appended has. */
+  #mayChange(): void {
+    if (this.#readOnly) throw new PlyError('EROFS', { syscall: 'write' })
+    if (this.log.worthCompacting) this.log.compact(this.state.changes())
+    if (this.files.waiting >= removedAtMost) {
+      this.log.sync()
+      this.files.collect()
+    }
+  }
+
+  #withContent(content: Bytes, change: (kept: { readonly is: 'kept'; readonly number: number }) => Change): void {
+    this.#mayChange()
+    const number = this.state.nextContent
+    this.files.write(number, content)
+    try {
+      this.#change(change({ is: 'kept', number }))
+    } catch (error) {
+      this.files.discard(number)
+      throw error
+    }
+  }
+
+  #free(directory: number, name: ByteString): void {
+    if (this.directory(directory).entries!.get(name)) throw new PlyError('EEXIST', { syscall: 'create' })
+  }
+
+  /** Only a directory with nothing but whiteouts in it may go. */
+  #replaceable(directory: UpperInode, name: ByteString, syscall: string): void {
+    const there = directory.entries!.get(name)
+    if (!there) return
+    const { entries } = this.inode(there)
+    if (!entries) return
+    for (const ino of entries.values()) if (ino !== whiteoutMark) throw new PlyError('ENOTEMPTY', { syscall })
+  }
+
+  #isWithin(directory: UpperInode, above: UpperInode): boolean {
+    for (let at = directory; ; at = this.inode(at.parent)) {
+      if (at === above) return true
+      if (at === this.state.root) return false
+    }
+  }
+}
