@@ -8,11 +8,18 @@ import type { Bytes } from '../stream/bytes.ts'
 export interface Inodes {
   /** @throws EIO if the inode cannot be read. */
   stat(ino: number): Stat
+  /** What `stat` says of the kind, for less than all of it costs. Absent: only `stat` says it. */
+  kind?(ino: number): Kind
   /** The target of a symlink, byte for byte. @throws EINVAL if it is none. */
   readlink(ino: number): ByteString
   xattrs(ino: number): Xattrs
   /** The content of a file. The caller closes it. @throws EISDIR, EINVAL if it is not a file. */
   open(ino: number): Bytes
+}
+
+/** The kind of an inode, without the rest of what `stat` says where that can be had. */
+export function kindIn(inodes: Inodes, ino: number): Kind {
+  return inodes.kind ? inodes.kind(ino) : inodes.stat(ino).kind
 }
 
 /** What a layer has at a name. */

@@ -5,6 +5,7 @@ import type { Handles } from './handles.ts'
 import type { LinkGroups } from './link-groups.ts'
 import type { Sides } from './sides.ts'
 import type { Creation } from './upper.ts'
+import { type VisiblePlace, VisiblePlaces } from './visible-places.ts'
 
 const noContent = memoryBytes(new Uint8Array())
 
@@ -13,26 +14,29 @@ export class CopyUp {
   readonly #sides: Sides
   readonly #groups: LinkGroups
   readonly #handles: Handles
+  readonly #visible: VisiblePlaces
 
   constructor(sides: Sides, groups: LinkGroups, handles: Handles) {
     this.#sides = sides
     this.#groups = groups
     this.#handles = handles
+    this.#visible = new VisiblePlaces(sides)
   }
 
   /** A directory, without its children. */
   directory(ino: number): void {
-    const { upper } = this.#sides
-    if (this.#sides.inUpper(ino)) {
-      this.#describe(ino)
-      return
+    const sides = this.#sides
+    const missing: number[] = []
+    let parent = ino
+    for (; !sides.inUpper(parent); parent = sides.parent(parent)) missing.push(parent)
+    this.#describe(parent)
+    for (let next = missing.pop(); next !== undefined; next = missing.pop()) {
+      const name = sides.places.nameOf(next)
+      if (sides.lookup(parent, name) !== next) throw new PlyError('ENOENT', { syscall: 'open' })
+      sides.upper.copyUp(sides.up(parent), name, next, this.#creationOf(next))
+      sides.enter(next, parent, next, undefined, sides.lower.stat(next).links - 2)
+      parent = next
     }
-    const parent = this.#sides.parent(ino)
-    const name = this.#sides.places.nameOf(ino)
-    this.directory(parent)
-    if (this.#sides.lookup(parent, name) !== ino) throw new PlyError('ENOENT', { syscall: 'open' })
-    upper.copyUp(this.#sides.up(parent), name, ino, this.#creationOf(ino))
-    this.#sides.enter(ino, parent, ino, undefined, this.#sides.lower.stat(ino).links - 2)
   }
 
   /** Whatever can be changed without touching content. */
@@ -80,17 +84,13 @@ export class CopyUp {
     upper.setAttributes(this.#sides.up(place.directory), { mtime })
   }
 
-  #place(ino: number): { readonly directory: number; readonly name: ByteString } {
-    const place = this.#sides.visiblePlace(ino)
+  #place(ino: number): VisiblePlace {
+    const place = this.#visible.of(ino)
     if (!place) throw new PlyError('ENOENT', { syscall: 'open' })
     return place
   }
 
-  #file(
-    ino: number,
-    place: { readonly directory: number; readonly name: ByteString },
-    what: 'attributes' | 'content' | 'empty',
-  ): void {
+  #file(ino: number, place: VisiblePlace, what: 'attributes' | 'content' | 'empty'): void {
     const { upper, lower } = this.#sides
     this.directory(place.directory)
     this.#groups.cover(place.directory, place.name)

@@ -2,7 +2,7 @@ import type { ByteString } from '../model/bytes.ts'
 import type { Stat, Xattrs } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
-import { accessAcl, aclAfterChmod, isAcl, settingAcl } from './acl.ts'
+import { accessAcl, aclAfterChmod, defaultAcl, isAcl, readAcl, settingAcl } from './acl.ts'
 import { withClearedSetId, withoutSetId } from './attribute-rules.ts'
 import type { Clock } from './clock.ts'
 import type { CopyUp } from './copy-up.ts'
@@ -77,9 +77,11 @@ export class InodeChanges implements Writing {
     if (name.startsWith('user.') && stat.kind !== 'file' && stat.kind !== 'directory')
       throw new PlyError('EPERM', { syscall })
     const acl = isAcl(name) ? settingAcl(stat, name, value) : undefined
-    if (value === undefined && !this.#of.xattrs(ino).has(name)) {
-      // Of an ACL the kernel asks only the lower side whether it is there.
-      if (acl && (this.#orphans.get(ino) || this.#sides.inUpper(ino))) return
+    const removing = value === undefined || (acl && readAcl(value) === undefined)
+    if (removing && !this.#of.xattrs(ino).has(name)) {
+      // Whether an ACL is there the kernel asks only of the lower side, and not where there can be none.
+      const unasked = this.#isAbove(ino) || (name === defaultAcl && stat.kind !== 'directory')
+      if (acl && unasked) return
       throw new PlyError('ENODATA', { syscall })
     }
     if (name === capability) this.privileges++
@@ -124,6 +126,10 @@ export class InodeChanges implements Writing {
     const orphan = this.#orphans.get(ino)
     const there = orphan ? orphan.xattrs : this.#sides.upper.has(ino) ? this.#sides.upper.xattrs(ino) : undefined
     if (there?.has(capability)) this.#storeXattr(ino, capability, undefined)
+  }
+
+  #isAbove(ino: number): boolean {
+    return this.#sides.inUpper(ino) || this.#orphans.get(ino) !== undefined
   }
 
   #storeXattr(ino: number, name: ByteString, value: Uint8Array | undefined): void {

@@ -1,5 +1,6 @@
 import { PlyError } from '../model/errors.ts'
-import { type Bytes, dataRuns, type Run } from '../stream/bytes.ts'
+import type { Bytes, Run } from '../stream/bytes.ts'
+import { copyRange } from './copy-range.ts'
 import type { MemoryRoom } from './memory-room.ts'
 import { type Allocation, largestFile, type WritableBytes } from './upper.ts'
 
@@ -181,23 +182,16 @@ export class MemoryContent {
 /** Content in memory that is a copy of other content, with its holes. */
 export function copiedContent(content: Bytes, room: MemoryRoom): MemoryContent {
   const copy = new MemoryContent(room)
-  const chunk = Buffer.allocUnsafe(Math.min(1 << 18, Math.max(1, content.size)))
+  const writer = copy.opened()
   try {
-    for (const { start, end } of dataRuns(content, chunk.length)) {
-      for (let position = start; position < end; ) {
-        const got = content.read(chunk.subarray(0, Math.min(chunk.length, end - position)), position)
-        if (got === 0) break
-        if (copy.write(chunk.subarray(0, got), position) < got) throw new PlyError('ENOSPC', { syscall: 'write' })
-        position += got
-      }
-    }
+    copyRange(content, 0, writer, 0, content.size)
+    return copy
   } catch (error) {
     copy.release()
     throw error
+  } finally {
+    writer.close()
   }
-  // A hole at the end takes no memory.
-  if (content.nextData && copy.size < content.size) copy.truncate(content.size)
-  return copy
 }
 
 /** Where the first number from `wanted` on is in an ordered list. */

@@ -1,21 +1,11 @@
-import { nothing, type Placed, type Verdict, whiteout } from '../layer/view.ts'
-import { type ByteString, compareBytes } from '../model/bytes.ts'
-import { defaultDirectory, type Stat, type Xattrs } from '../model/entry.ts'
+import type { ByteString } from '../model/bytes.ts'
 import { PlyError } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { copiedContent, MemoryContent } from './memory-content.ts'
-import {
-  isDirectory,
-  type MemoryDirectory,
-  type MemoryNode,
-  memoryNode,
-  placed,
-  put,
-  stand,
-  statOf,
-} from './memory-node.ts'
+import { type MemoryDirectory, type MemoryNode, memoryNode, put, stand } from './memory-node.ts'
 import { MemoryRoom } from './memory-room.ts'
+import { MemoryView } from './memory-view.ts'
 import {
   type AttributeChange,
   type Creation,
@@ -39,71 +29,21 @@ export function memoryUpper({ now = systemClock(), room }: MemoryUpperOptions = 
   return new MemoryUpper(now, new MemoryRoom(room))
 }
 
-class MemoryUpper implements Upper {
+class MemoryUpper extends MemoryView implements Upper {
   readonly metadataOnly = true
   readonly #now: Clock
   readonly #room: MemoryRoom
-  readonly #nodes = new Map<number, MemoryNode>()
   readonly #unnamed = new Map<number, MemoryContent>()
-  readonly #root: MemoryNode
-  #rootImplied = true
-  #next = firstNewInode
+  #next = firstNewInode + 1
 
   constructor(now: Clock, room: MemoryRoom) {
+    super(firstNewInode, now())
     this.#now = now
     this.#room = room
-    this.#root = this.#add(this.#next++, { kind: 'directory', ...defaultDirectory })
-  }
-
-  get root(): Placed {
-    return { ...placed(this.#root), implied: this.#rootImplied }
-  }
-
-  lookup(directory: number, name: ByteString): Verdict {
-    const { children } = this.#directory(directory)
-    const child = children.get(name)
-    if (child !== undefined) return placed(child)
-    return children.has(name) ? whiteout : nothing
-  }
-
-  *list(directory: number): Iterable<{ readonly name: ByteString; readonly verdict: Verdict }> {
-    for (const name of [...this.#directory(directory).children.keys()].sort(compareBytes)) {
-      const verdict = this.lookup(directory, name)
-      if (verdict.says !== 'nothing') yield { name, verdict }
-    }
-  }
-
-  stat(ino: number): Stat {
-    return statOf(this.#node(ino))
-  }
-
-  readlink(ino: number): ByteString {
-    const { kind, target } = this.#node(ino)
-    if (kind !== 'symlink') throw new PlyError('EINVAL', { syscall: 'readlink' })
-    return target
-  }
-
-  xattrs(ino: number): Xattrs {
-    return this.#node(ino).xattrs
-  }
-
-  has(ino: number): boolean {
-    return this.#nodes.has(ino)
-  }
-
-  hasContent(ino: number): boolean {
-    return this.#nodes.get(ino)?.content !== undefined
-  }
-
-  open(ino: number): Bytes {
-    return this.writer(ino)
   }
 
   writer(ino: number): WritableBytes {
-    const { kind, content } = this.#node(ino)
-    if (kind === 'directory') throw new PlyError('EISDIR', { syscall: 'open' })
-    if (content === undefined) throw new PlyError('EINVAL', { syscall: 'open' })
-    return content.opened()
+    return this.open(ino)
   }
 
   create(directory: number, name: ByteString, creation: Creation): number {
@@ -117,7 +57,7 @@ class MemoryUpper implements Upper {
 
   copyUp(directory: number, name: ByteString, ino: number, creation: Creation, content?: Bytes): void {
     const parent = this.#free(directory, name)
-    if (this.#nodes.has(ino)) throw new PlyError('EEXIST', { syscall: 'open' })
+    if (this.nodes.has(ino)) throw new PlyError('EEXIST', { syscall: 'open' })
     const copied = content && copiedContent(content, this.#room)
     const node = this.#add(ino, creation)
     node.content = copied
@@ -126,11 +66,11 @@ class MemoryUpper implements Upper {
   }
 
   copyUpContent(ino: number, content: Bytes): void {
-    this.#node(ino).content = copiedContent(content, this.#room)
+    this.node(ino).content = copiedContent(content, this.#room)
   }
 
   link(directory: number, name: ByteString, ino: number): void {
-    const node = this.#node(ino)
+    const node = this.node(ino)
     if (node.children) throw new PlyError('EPERM', { syscall: 'link' })
     put(this.#free(directory, name), name, node)
     node.names++
@@ -144,8 +84,8 @@ class MemoryUpper implements Upper {
     toName: ByteString,
     options: Standing & { readonly leave: 'nothing' | 'whiteout' },
   ): void {
-    const from = this.#directory(directory)
-    const to = this.#directory(toDirectory)
+    const from = this.directory(directory)
+    const to = this.directory(toDirectory)
     const node = from.children.get(name)
     if (!node) throw new PlyError('ENOENT', { syscall: 'rename' })
     this.#drop(to, toName)
@@ -163,8 +103,8 @@ class MemoryUpper implements Upper {
     toName: ByteString,
     standing: { readonly first: Standing; readonly second: Standing },
   ): void {
-    const from = this.#directory(directory)
-    const to = this.#directory(toDirectory)
+    const from = this.directory(directory)
+    const to = this.directory(toDirectory)
     const node = from.children.get(name)
     const other = to.children.get(toName)
     if (!node || !other) throw new PlyError('ENOENT', { syscall: 'rename' })
@@ -177,22 +117,22 @@ class MemoryUpper implements Upper {
 
   forget(directory: number, name: ByteString): void {
     this.whiteout(directory, name)
-    this.#directory(directory).children.delete(name)
+    this.directory(directory).children.delete(name)
   }
 
   whiteout(directory: number, name: ByteString): void {
-    const parent = this.#directory(directory)
+    const parent = this.directory(directory)
     this.#drop(parent, name)
     put(parent, name, undefined)
   }
 
   setOpaque(directory: number): void {
-    this.#directory(directory).opaque = true
+    this.directory(directory).opaque = true
   }
 
   setAttributes(ino: number, change: AttributeChange): void {
-    const node = this.#node(ino)
-    if (node === this.#root) this.#rootImplied = false
+    const node = this.node(ino)
+    if (node === this.top) this.topImplied = false
     if (change.mode !== undefined) node.mode = change.mode
     if (change.uid !== undefined) node.uid = change.uid
     if (change.gid !== undefined) node.gid = change.gid
@@ -202,7 +142,7 @@ class MemoryUpper implements Upper {
   }
 
   setXattr(ino: number, name: ByteString, value: Uint8Array | undefined): void {
-    const node = this.#node(ino)
+    const node = this.node(ino)
     if (value === undefined) node.xattrs.delete(name)
     else node.xattrs.set(name, Uint8Array.from(value))
     node.ctime = this.#now()
@@ -230,16 +170,14 @@ class MemoryUpper implements Upper {
   }
 
   room(): Room {
-    return this.#room.room(this.#nodes.size + this.#unnamed.size)
+    return this.#room.room(this.nodes.size + this.#unnamed.size)
   }
 
   sync(): void {}
 
-  close(): void {}
-
   #add(ino: number, creation: Creation): MemoryNode {
     const node = memoryNode(ino, creation, this.#now())
-    this.#nodes.set(ino, node)
+    this.nodes.set(ino, node)
     return node
   }
 
@@ -252,25 +190,13 @@ class MemoryUpper implements Upper {
     }
     node.ctime = this.#now()
     if (--node.names > 0) return
-    this.#nodes.delete(node.ino)
+    this.nodes.delete(node.ino)
     node.content?.release()
   }
 
   #free(directory: number, name: ByteString): MemoryDirectory {
-    const parent = this.#directory(directory)
+    const parent = this.directory(directory)
     if (parent.children.get(name)) throw new PlyError('EEXIST', { syscall: 'open' })
     return parent
-  }
-
-  #node(ino: number): MemoryNode {
-    const node = this.#nodes.get(ino)
-    if (!node) throw new PlyError('ENOENT', { syscall: 'stat' })
-    return node
-  }
-
-  #directory(directory: number): MemoryDirectory {
-    const node = this.#node(directory)
-    if (!isDirectory(node)) throw new PlyError('ENOTDIR', { syscall: 'lookup' })
-    return node
   }
 }

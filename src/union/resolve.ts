@@ -1,3 +1,4 @@
+import { kindIn } from '../layer/view.ts'
 import type { ByteString } from '../model/bytes.ts'
 import { PlyError } from '../model/errors.ts'
 import type { Tree } from '../stack/tree.ts'
@@ -108,7 +109,7 @@ function walk(tree: Tree, path: ByteString, follow: boolean, from: number, trail
       throw new PlyError('ENOENT')
     }
     if (last && !follow && !trailingSlash) return { directory, name, ino, trailingSlash }
-    const { kind } = tree.stat(ino)
+    const kind = kindIn(tree, ino)
     if (kind === 'symlink') {
       if (++symlinks > mostSymlinks) throw new PlyError('ELOOP')
       const target = tree.readlink(ino)

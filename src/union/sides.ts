@@ -1,4 +1,4 @@
-import { nothing, type Verdict } from '../layer/view.ts'
+import { kindIn, nothing, type Verdict } from '../layer/view.ts'
 import type { ByteString } from '../model/bytes.ts'
 import type { Kind, Stat, Xattrs } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
@@ -64,7 +64,7 @@ export class Sides {
   directory(ino: number): UpperDirectory {
     const known = this.#directories.get(ino)
     if (known) return known
-    if (this.upper.stat(ino).kind !== 'directory') throw new PlyError('ENOTDIR', { syscall: 'lookup' })
+    if (kindIn(this.upper, ino) !== 'directory') throw new PlyError('ENOTDIR', { syscall: 'lookup' })
     // A number from before this union was opened: nobody walked to it yet.
     this.survey()
     const found = this.#directories.get(ino)
@@ -73,8 +73,12 @@ export class Sides {
   }
 
   isDirectory(ino: number): boolean {
-    if (this.#directories.has(ino)) return true
-    return (this.inUpper(ino) ? this.upper.stat(this.up(ino)) : this.lower.stat(ino)).kind === 'directory'
+    return this.kind(ino) === 'directory'
+  }
+
+  kind(ino: number): Kind {
+    if (this.#directories.has(ino)) return 'directory'
+    return this.inUpper(ino) ? kindIn(this.upper, this.up(ino)) : kindIn(this.lower, ino)
   }
 
   /** What the upper says at a name of a directory that may or may not be in it. */
@@ -133,8 +137,7 @@ export class Sides {
   parent(directory: number): number {
     if (this.inUpper(directory)) return this.directory(directory).parent
     if (this.isGone(directory)) throw new PlyError('ENOENT', { syscall: 'lookup' })
-    const parent = this.lower.parent(directory)
-    return this.#renumbered.get(parent) ?? parent
+    return this.numberOf(this.lower.parent(directory))
   }
 
   /** Whether `ancestor` holds `directory`, at any depth. */
@@ -146,27 +149,9 @@ export class Sides {
     return false
   }
 
-  /** The union's number of a lower directory; `undefined` if it cannot be reached any more. */
-  visible(lower: number): number | undefined {
-    const ino = this.#renumbered.get(lower) ?? lower
-    if (this.inUpper(ino)) return this.directory(ino).lower === lower ? ino : undefined
-    if (this.gone.has(ino)) return undefined
-    const parent = this.visible(this.lower.parent(lower))
-    return parent !== undefined && this.lookup(parent, this.places.nameOf(lower)) === lower ? lower : undefined
-  }
-
-  /** A visible name, from below, of a lower inode that is no directory. */
-  visiblePlace(ino: number): { readonly directory: number; readonly name: ByteString } | undefined {
-    const quick = this.places.remembered(ino)
-    if (quick) {
-      const directory = this.visible(quick.directory)
-      if (directory !== undefined && this.#shows(directory, quick.name, ino)) return { directory, name: quick.name }
-    }
-    for (const place of this.places.all(ino)) {
-      const directory = this.visible(place.directory)
-      if (directory !== undefined && this.#shows(directory, place.name, ino)) return { directory, name: place.name }
-    }
-    return undefined
+  /** The number that a lower directory goes by, reachable or not. */
+  numberOf(lower: number): number {
+    return this.#renumbered.get(lower) ?? lower
   }
 
   /** What `stat` answers of one side, without what only both know: number and links. */
@@ -189,7 +174,7 @@ export class Sides {
   }
 
   isLowerDirectory(ino: number): boolean {
-    return this.lower.stat(ino).kind === 'directory'
+    return kindIn(this.lower, ino) === 'directory'
   }
 
   /** How many names the lower tree gives an inode, visible or not. */
@@ -241,10 +226,6 @@ export class Sides {
     }
   }
 
-  #shows(directory: number, name: ByteString, ino: number): boolean {
-    return this.verdict(directory, name).says === 'nothing' && this.below(directory, name) === ino
-  }
-
   #arrive(directory: number, verdict: Verdict, below: number | undefined): number | undefined {
     if (verdict.says === 'whiteout') return undefined
     if (verdict.says === 'entry' && (!verdict.directory || this.#directories.has(verdict.ino))) return verdict.ino
@@ -256,7 +237,7 @@ export class Sides {
   }
 
   #kindOf(verdict: Verdict, ino: number): Kind {
-    if (verdict.says === 'entry') return verdict.directory ? 'directory' : (verdict.kind ?? this.upper.stat(ino).kind)
-    return verdict.says === 'ghost' ? 'directory' : this.lower.stat(ino).kind
+    if (verdict.says === 'entry') return verdict.directory ? 'directory' : (verdict.kind ?? kindIn(this.upper, ino))
+    return verdict.says === 'ghost' ? 'directory' : kindIn(this.lower, ino)
   }
 }

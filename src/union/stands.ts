@@ -1,4 +1,4 @@
-import type { Verdict } from '../layer/view.ts'
+import { kindIn, type Verdict } from '../layer/view.ts'
 import type { ByteString } from '../model/bytes.ts'
 import { type Node, rule } from '../stack/rule.ts'
 import type { Tree } from '../stack/tree.ts'
@@ -33,14 +33,14 @@ export function stands(above: Verdict, below: number | undefined, lower: Tree): 
 /** `exact` asks whether it is a directory, which costs reading the inode. */
 function lowerNode(lower: Tree, ino: number, exact: boolean): Node {
   const place = { side: lowerSide, ino }
-  return exact && lower.stat(ino).kind === 'directory' ? { place, parts: [place] } : { place }
+  return exact && kindIn(lower, ino) === 'directory' ? { place, parts: [place] } : { place }
 }
 
 function lowerNodeAt(lower: Tree, path: ByteString): Node | undefined {
   let ino = lower.root
   for (const name of path.split('/')) {
     if (name === '') continue
-    if (lower.stat(ino).kind !== 'directory') return undefined
+    if (kindIn(lower, ino) !== 'directory') return undefined
     const found = lower.lookup(ino, name)
     if (found === undefined) return undefined
     ino = found

@@ -1,6 +1,6 @@
-import type { LayerView } from '../layer/view.ts'
+import { kindIn, type LayerView } from '../layer/view.ts'
 import type { ByteString } from '../model/bytes.ts'
-import type { Stat, Xattrs } from '../model/entry.ts'
+import type { Kind, Stat, Xattrs } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
 import { stackedTree } from '../stack/stacked-tree.ts'
 import type { Tree, TreeEntry } from '../stack/tree.ts'
@@ -100,6 +100,14 @@ class Union implements WritableUnion, Inspection {
     if (stat.kind === 'directory' || stat.links <= 1) return stat
     const links = this.#groups.lowerNames(ino, stat.links)
     return links === stat.links ? stat : { ...stat, links }
+  }
+
+  kind(ino: number): Kind {
+    if (this.#sides.inUpper(ino)) return this.#sides.kind(ino)
+    const orphan = this.#orphans.get(ino)
+    if (orphan) return orphan.stat.kind
+    this.#present(ino, 'stat')
+    return kindIn(this.lower, ino)
   }
 
   readlink(ino: number): ByteString {
@@ -218,19 +226,25 @@ class Union implements WritableUnion, Inspection {
 
   #statAbove(ino: number): Stat {
     const stat = this.#sides.attributes(ino)
-    if (stat.kind === 'directory') return { ...stat, ino, links: this.#sides.directoryLinks(ino) }
-    const links = stat.links + this.#groups.lowerNames(ino, this.#sides.lowerLinks(ino))
+    const links =
+      stat.kind === 'directory'
+        ? this.#sides.directoryLinks(ino)
+        : stat.links + this.#groups.lowerNames(ino, this.#sides.lowerLinks(ino))
     const size = stat.kind === 'file' && !this.upper.hasContent(ino) ? this.lower.stat(ino).size : stat.size
-    const pending = this.#changes.pendingTime(ino)
-    if (pending === undefined) return { ...stat, links, size }
-    const { atime = stat.mtime, ctime = stat.mtime } = stat
-    return { ...stat, links, size, mtime: pending, atime, ctime: ctime > pending ? ctime : pending }
+    const mtime = this.#changes.pendingTime(ino)
+    if (mtime === undefined) {
+      return stat.ino === ino && stat.links === links && stat.size === size ? stat : { ...stat, ino, links, size }
+    }
+    const { atime = stat.mtime } = stat
+    let { ctime = stat.mtime } = stat
+    if (ctime < mtime) ctime = mtime
+    return { ...stat, links, size, mtime, atime, ctime }
   }
 
   /** A file's content in the upper, for writing; without what it held if that is about to be dropped. */
   #above(ino: number, truncate: boolean): WritableBytes {
     this.#present(ino, 'open')
-    const { kind } = this.stat(ino)
+    const kind = this.#sides.kind(ino)
     if (kind === 'directory') throw new PlyError('EISDIR', { syscall: 'open' })
     if (kind !== 'file') throw new PlyError('EINVAL', { syscall: 'open' })
     this.#copyUp.content(ino, truncate)
@@ -244,7 +258,7 @@ class Union implements WritableUnion, Inspection {
 
   /** Whether what an inode holds is what it holds in the lower tree. */
   #isFromLower(ino: number): boolean {
-    return !this.#sides.inUpper(ino) || (this.upper.stat(ino).kind === 'file' && !this.upper.hasContent(ino))
+    return !this.#sides.inUpper(ino) || (this.#sides.kind(ino) === 'file' && !this.upper.hasContent(ino))
   }
 
   #nothingInUpper(): boolean {
