@@ -53,6 +53,16 @@ export function byPath(view: WritableUnion) {
     renameOntoNothing: (path: ByteString, to: ByteString): void =>
       view.rename(...place(path), ...place(to), { noReplace: true }),
     exchange: (path: ByteString, to: ByteString): void => view.rename(...place(path), ...place(to), { exchange: true }),
+    /** A file without a name (O_TMPFILE) that gets some content, and a name if one is given. */
+    unnamed(directory: ByteString, name?: ByteString): void {
+      const { ino, content } = view.unnamed(find(directory), { kind: 'file', ...attributes })
+      try {
+        content.write(Buffer.from('made without a name'), 0)
+        if (name !== undefined) view.link(find(directory), name, ino)
+      } finally {
+        content.close()
+      }
+    },
     unlink: (path: ByteString): void => view.unlink(...place(path)),
     rmdir: (path: ByteString): void => view.rmdir(...place(path)),
     set: (path: ByteString, change: AttributeChange): void => view.setAttributes(find(path), change),

@@ -1,6 +1,7 @@
 import { existsSync, writeSync } from 'node:fs'
 import { codeOf } from '../../src/model/errors.ts'
 import { readXattrs } from '../../src/sys/xattr.ts'
+import type { WritableUnion } from '../../src/union/union.ts'
 import { byPath } from './by-path.ts'
 import { openUnion, type Place } from './forms.ts'
 import { scenarios } from './scenarios.ts'
@@ -11,21 +12,23 @@ import { signpost } from './strace.ts'
 export interface Order {
   readonly place: Place
   readonly scenario: string
-  /** A call will fail: the union is looked at afterwards, and has to go on. */
-  readonly failing: boolean
+  /** A call will fail before it is closed: the union is looked at afterwards, and has to go on. */
+  readonly looks: boolean
 }
 
 /** What it answers when a call failed. */
 export interface Outcome {
+  /** Of opening; it was then opened once more. */
+  readonly opening?: string
   /** Of the change; absent: it worked. */
   readonly code?: string
   /** Of the same change once more, when it did not. */
   readonly again?: string
   /** Of closing. */
   readonly closing?: string
-  /** What the union shows after the change, and what one shows that is opened beside it. */
-  readonly live: State
-  readonly fresh: State
+  /** What the union shows after the change, and what one shows that is opened beside it; absent: nobody looked. */
+  readonly live?: State
+  readonly fresh?: State
 }
 
 const order: Order = JSON.parse(process.argv[2]!)
@@ -44,25 +47,26 @@ const attempt = (does: () => void): string | undefined => {
 }
 
 pass('opening')
-const view = openUnion(order.place)
+let view: WritableUnion | undefined
+const opening = attempt(() => void (view = openUnion(order.place)))
+view ??= openUnion(order.place)
 pass('acting')
-if (!order.failing) {
-  const code = attempt(() => scenario.act(byPath(view)))
-  pass('closing')
-  view.close()
-  pass('end')
-  writeSync(1, JSON.stringify({ code }))
-} else {
-  const code = attempt(() => scenario.act(byPath(view)))
-  pass('looking')
-  const live = stateOf(view)
-  const beside = openUnion(order.place, true)
-  const fresh = stateOf(beside)
-  beside.close()
-  const again = code === undefined ? undefined : attempt(() => scenario.act(byPath(view)))
-  pass('closing')
-  const closing = attempt(() => view.close())
-  pass('end')
-  const outcome = { live, fresh, code, again, closing }
-  writeSync(1, JSON.stringify(outcome))
+const code = attempt(() => scenario.act(byPath(view!)))
+pass('looking')
+const [live, fresh] = order.looks ? [stateOf(view), besides()] : []
+const again = code !== undefined && order.looks ? attempt(() => scenario.act(byPath(view!))) : undefined
+pass('closing')
+const closing = attempt(() => view!.close())
+pass('end')
+const outcome: { [Name in keyof Outcome]: Outcome[Name] | undefined } = { opening, code, again, closing, live, fresh }
+writeSync(1, JSON.stringify(outcome))
+
+/** What is seen by somebody who opens the same upper for reading. */
+function besides(): State {
+  const other = openUnion(order.place, true)
+  try {
+    return stateOf(other)
+  } finally {
+    other.close()
+  }
 }

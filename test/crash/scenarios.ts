@@ -1,4 +1,8 @@
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { makeNode } from '../../src/sys/nodes.ts'
 import type { ByPath } from './by-path.ts'
+import type { Place } from './forms.ts'
 
 /** One change of a union over the tree of `crashLower`, and what was there before it. */
 export interface Scenario {
@@ -6,6 +10,12 @@ export interface Scenario {
   /** Done, and closed, before. */
   readonly before?: (at: ByPath) => void
   readonly act: (at: ByPath) => void
+  /** It is several calls of a program: when a later one fails, what the earlier ones did stays. */
+  readonly isSeveral?: boolean
+  /** What a process has left there that died before. */
+  readonly left?: (place: Place) => void
+  /** Nobody has opened the upper before. */
+  readonly isFirst?: boolean
 }
 
 const directory = { mode: 0o755 }
@@ -41,7 +51,26 @@ const groupUp = (at: ByPath): void => {
   at.write('bin/tool', 'written through one name')
 }
 
+function litter({ form, at }: Place): void {
+  if (form === 'portable') {
+    writeFileSync(join(at, 'inodes/77'), 'content that no record names')
+    writeFileSync(join(at, 'log.new'), 'half of a log')
+    appendFileSync(join(at, 'log'), Buffer.from([40, 0, 0, 0, 1, 2, 3, 4, 1]))
+    return
+  }
+  const work = join(at, 'work/work')
+  writeFileSync(join(work, '#ply0'), 'half of a copy')
+  mkdirSync(join(work, '#ply1'))
+  makeNode(join(work, '#ply1/gone'), { kind: 'character', major: 0, minor: 0, mode: 0 })
+  makeNode(join(work, '#7'), { kind: 'character', major: 0, minor: 0, mode: 0 })
+}
+
+const nothing = (): void => {}
+
 export const scenarios: readonly Scenario[] = [
+  { name: 'open an upper for the first time', isFirst: true, act: nothing },
+  { name: 'open what a process left that died', before: furnished, left: litter, act: nothing },
+
   { name: 'copy-up of a file', act: (at) => at.touch('etc/passwd') },
   { name: 'copy-up of a large file', act: (at) => at.touch('var/log/messages') },
   { name: 'copy-up of a file with holes', act: (at) => at.touch('srv/holes') },
@@ -52,8 +81,8 @@ export const scenarios: readonly Scenario[] = [
     before: (at) => at.unlink('bin/tool'),
     act: (at) => at.touch('bin/alias'),
   },
-  { name: 'copy-up and a write', act: (at) => at.write('etc/passwd', 'changed') },
-  { name: 'copy-up without content', act: (at) => at.empty('etc/passwd') },
+  { name: 'copy-up and a write', isSeveral: true, act: (at) => at.write('etc/passwd', 'changed') },
+  { name: 'copy-up without content', isSeveral: true, act: (at) => at.empty('etc/passwd') },
   { name: 'copy-up of a directory chain', act: (at) => at.set('srv/a/b/c', { mode: 0o700 }) },
   { name: 'copy-up of metadata: mode', act: (at) => at.set('var/log/messages', { mode: 0o4711 }) },
   { name: 'copy-up of metadata: owner', act: (at) => at.set('etc/passwd', { uid: 5 }) },
@@ -100,6 +129,15 @@ export const scenarios: readonly Scenario[] = [
       at.rmdir('usr/lib')
     },
     act: (at) => at.create('usr/lib', 'directory', directory),
+  },
+
+  { name: 'a file without a name', before: furnished, act: (at) => at.unnamed('own') },
+  { name: 'a file without a name in a lower directory', act: (at) => at.unnamed('srv/a') },
+  { name: 'name a file that had none', before: furnished, act: (at) => at.unnamed('own', 'made') },
+  {
+    name: 'name a file that had none over a whiteout',
+    before: (at) => at.unlink('etc/passwd'),
+    act: (at) => at.unnamed('etc', 'passwd'),
   },
 
   { name: 'unlink a lower file', act: (at) => at.unlink('etc/passwd') },
@@ -254,9 +292,14 @@ export const scenarios: readonly Scenario[] = [
     act: (at) => at.set('own/file', { uid: 9, gid: 10 }),
   },
   { name: 'set the time of an own directory', before: furnished, act: (at) => at.set('own', { mtime: -5n }) },
-  { name: 'write to an own file', before: furnished, act: (at) => at.write('own/file', 'and more', 4000) },
-  { name: 'truncate an own file', before: furnished, act: (at) => at.truncate('own/file', 3) },
-  { name: 'truncate a lower file', act: (at) => at.truncate('var/log/messages', 3) },
-  { name: 'open an own file with O_TRUNC', before: furnished, act: (at) => at.empty('own/file') },
+  {
+    name: 'write to an own file',
+    isSeveral: true,
+    before: furnished,
+    act: (at) => at.write('own/file', 'and more', 4000),
+  },
+  { name: 'truncate an own file', isSeveral: true, before: furnished, act: (at) => at.truncate('own/file', 3) },
+  { name: 'truncate a lower file', isSeveral: true, act: (at) => at.truncate('var/log/messages', 3) },
+  { name: 'open an own file with O_TRUNC', isSeveral: true, before: furnished, act: (at) => at.empty('own/file') },
   { name: 'sync', before: furnished, act: (at) => at.view.sync() },
 ]

@@ -3,26 +3,24 @@ import { join } from 'node:path'
 import { nothing, type Verdict } from '../../src/layer/view.ts'
 import type { ByteString } from '../../src/model/bytes.ts'
 import type { WritableUnion } from '../../src/union/union.ts'
-import type { Lower } from '../overlay/lower.ts'
+import { type Lower, lowerAt } from '../overlay/lower.ts'
 import { type Step, take } from '../overlay/random-steps.ts'
 import { Dice } from '../properties/seed.ts'
 import { byPath } from './by-path.ts'
 import { type Form, makePlace, openUnion, type Place } from './forms.ts'
-import { inKernel } from './in-kernel.ts'
+import { inKernel, type Limits } from './in-kernel.ts'
 import type { MountedOver } from './overlay-mount.ts'
 import { someSteps } from './some-steps.ts'
-import { differences, type Facts, type State, stateOf, stateOfDirectory, told } from './state.ts'
+import { differences, type State, stateOf, stateOfDirectory, told } from './state.ts'
 import { takeOnDisk } from './steps-on-disk.ts'
 
 /** A way to mount an upper. */
-export interface Way {
+export interface Way extends Limits {
   readonly form: Form & ('trusted' | 'user')
   /** With these options the kernel writes. */
   readonly writes: string
   /** With these it shows everything that can be in the upper. */
   readonly shows: string
-  /** What a mount shows otherwise. */
-  readonly except: readonly (keyof Facts)[]
 }
 
 export interface Turns {
@@ -54,6 +52,7 @@ export function takeTurns(
     folder,
   }: { readonly lower: Omit<Lower, 'tree'>; readonly kernel: MountedOver; readonly folder: string },
 ): Done {
+  const groups = way.isRootless ? linkGroups(lower) : undefined
   const done: Done = { steps: 0, worked: 0, entries: 0, wrong: [] }
   for (let run = 0; run < runs; run++) {
     const place: Place = { form: way.form, at: join(folder, `${first}-${run}`), lower }
@@ -71,13 +70,17 @@ export function takeTurns(
       story.push(...steps.map((each, i) => `${by}: ${JSON.stringify(each)} → ${answers[i] ?? 'worked'}`))
       done.steps += steps.length
       done.worked += answers.filter((answer) => answer === undefined).length
-      const here = ours(place)
-      const there = kernel.with(at(place), way.shows, stateOfDirectory)
-      done.entries += Object.keys(here).length
-      done.wrong = [
-        ...inKernel(there, here, way.except).map((each) => `the kernel shows: ${each}`),
-        ...differences(ours(place), here).map((each) => `after the kernel had it: ${told(each)}`),
-      ]
+      try {
+        const here = ours(place)
+        const there = kernel.with(at(place), way.shows, stateOfDirectory)
+        done.entries += Object.keys(here).length
+        done.wrong = [
+          ...inKernel(there, here, way, groups).map((each) => `the kernel shows: ${each}`),
+          ...differences(ours(place), here).map((each) => `after the kernel had it: ${told(each)}`),
+        ]
+      } catch (error) {
+        done.wrong = [String((error as Error).stack)]
+      }
       if (done.wrong.length === 0) continue
       done.wrong.push(`in run ${run} after turn ${turn} (PLYFS_SEED=${seed}):`, ...story)
       return done
@@ -85,6 +88,14 @@ export function takeTurns(
     rmSync(place.at, { recursive: true })
   }
   return done
+}
+
+/** The numbers of lower inodes with several names. */
+function linkGroups(lower: Omit<Lower, 'tree'>): Set<number> {
+  const tree = lowerAt(lower).tree()
+  const all = Object.values(stateOf(tree))
+  tree.close()
+  return new Set(all.filter(({ kind, links }) => kind !== 'directory' && links > 1).map(({ ino }) => ino))
 }
 
 const at = (place: Place) => ({ upperDir: join(place.at, 'upper'), workDir: join(place.at, 'work') })

@@ -91,8 +91,7 @@ describe('the same inside a user namespace with one mapped id', () => {
         lower: { index, tar, chainId },
         lowerDir: mounted.path,
         folder: at,
-        // Inside, the kernel cannot look up what an origin names: it shows the numbers of the upper.
-        turns: { way: { ...ways.userxattr!, except: ['ino'] }, first, seed, runs },
+        turns: { way: { ...ways.userxattr!, except: ['ino'], isRootless: true }, first, seed, runs },
       }
       const program = await bundled('test/crash/rootless.ts', at)
       const ended = spawnSync('unshare', ['-Urm', process.execPath, program, JSON.stringify(order)], {
