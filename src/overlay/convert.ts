@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Placed } from '../layer/view.ts'
 import type { ByteString } from '../model/bytes.ts'
+import type { Stat } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
 import { checkAborted, type Operation } from '../model/operation.ts'
 import type { Tree } from '../stack/tree.ts'
@@ -40,11 +41,12 @@ export async function convertUpper(from: Upper, to: StoredUpper, options: Conver
   to.sync()
 }
 
-/** A directory on its way: its number in both uppers, and that of its lower part. */
+/** A directory on its way: its number in both uppers, that of its lower part, and what it was before it was read. */
 interface Pair {
   readonly from: number
   readonly to: number
   readonly lower: number | undefined
+  readonly stat: Stat
 }
 
 class Conversion {
@@ -69,15 +71,21 @@ class Conversion {
     const { root } = this.#from
     if (isStored(this.#from) && this.#from.nextNumber > firstNewInode) this.#to.numbersPast(this.#from.nextNumber - 1)
     const waiting: Pair[] = [
-      { from: root.ino, to: this.#to.root.ino, lower: root.opaque ? undefined : this.#lower?.root },
+      {
+        from: root.ino,
+        to: this.#to.root.ino,
+        lower: root.opaque ? undefined : this.#lower?.root,
+        stat: this.#from.stat(root.ino),
+      },
     ]
     if (root.opaque) this.#to.setOpaque(this.#to.root.ino)
     for (let pair = waiting.pop(); pair; pair = waiting.pop()) {
       for (const { name, verdict } of this.#from.list(pair.from)) {
         if (verdict.says === 'whiteout') this.#to.whiteout(pair.to, name)
         else if (verdict.says === 'entry') {
-          const to = this.#place(pair, name, verdict)
-          if (verdict.directory) waiting.push({ from: verdict.ino, to, lower: this.#below(pair, name, verdict) })
+          const stat = this.#from.stat(verdict.ino)
+          const to = this.#place(pair, name, verdict, stat)
+          if (verdict.directory) waiting.push({ from: verdict.ino, to, lower: this.#below(pair, name, verdict), stat })
         }
         yield
       }
@@ -89,8 +97,7 @@ class Conversion {
     }
   }
 
-  #place(directory: Pair, name: ByteString, verdict: Placed): number {
-    const stat = this.#from.stat(verdict.ino)
+  #place(directory: Pair, name: ByteString, verdict: Placed, stat: Stat): number {
     const there = this.#placed.get(verdict.ino)
     if (there !== undefined) {
       this.#to.link(directory.to, name, there)
@@ -169,10 +176,10 @@ class Conversion {
     return at !== undefined && lower.stat(at).kind === 'directory' ? at : undefined
   }
 
-  #finish({ from, to }: Pair): void {
+  #finish({ from, to, stat }: Pair): void {
     const isRoot = to === this.#to.root.ino
     if (isRoot && this.#from.root.implied) return
-    const { mode, uid, gid, mtime, atime = mtime } = this.#from.stat(from)
+    const { mode, uid, gid, mtime, atime = mtime } = stat
     if (isRoot) for (const [name, value] of this.#from.xattrs(from)) this.#to.setXattr(to, name, value)
     this.#to.setAttributes(to, isRoot ? { mode, uid, gid, mtime, atime } : { mtime, atime })
   }

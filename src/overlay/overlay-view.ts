@@ -111,10 +111,10 @@ export class OverlayView implements LayerView {
   protected openContent(node: OverlayNode, flags: number): number {
     const path = this.nodes.paths.of(node)
     try {
-      return this.files.open(path, flags)
+      return this.files.openQuietly(path, flags)
     } catch (error) {
       if (codeOf(error) !== 'EACCES' || !this.nodes.onClosed(node, path)) throw error
-      return this.files.open(path, flags)
+      return this.files.openQuietly(path, flags)
     }
   }
 }

@@ -7,7 +7,7 @@ import { openPortableUpper } from '../../src/overlay/portable-upper.ts'
 import type { Disk } from '../../src/sys/disk.ts'
 import type { Upper } from '../../src/union/upper.ts'
 import { upperContract } from '../union/upper-contract.ts'
-import { whyNoOverlay } from './able.ts'
+import { whyNoOverlay, whyNoRootless } from './able.ts'
 import { inMemory, onDisk } from './disks.ts'
 
 const parent = mkdtempSync(join(tmpdir(), 'plyfs-upper-contract-'))
@@ -43,14 +43,21 @@ upperContract('the portable form on a disk', portable.create, { reopen: portable
 const memory = reopening<Place>(openPortableUpper, () => ({ disk: inMemory(), root: `/contract/${made++}` }))
 upperContract('the portable form in memory', memory.create, { reopen: memory.reopen })
 
-const reason = whyNoOverlay()
-if (reason !== undefined) console.log(`overlayfs's form: skipped, ${reason}`)
+const reasons = { trusted: whyNoOverlay(), user: whyNoRootless() }
 
-for (const xattr of reason === undefined ? (['trusted', 'user'] as const) : []) {
-  const overlay = reopening<OverlayUpperOptions>(openOverlayUpper, () => {
-    const root = join(parent, String(made++))
-    for (const name of ['upper', 'work']) mkdirSync(join(root, name), { recursive: true })
-    return { upperDir: join(root, 'upper'), workDir: join(root, 'work'), xattr }
-  })
-  upperContract(`overlayfs's form in ${xattr}.*`, overlay.create, { reopen: overlay.reopen })
+for (const xattr of ['trusted', 'user'] as const) {
+  const reason = reasons[xattr]
+  if (reason !== undefined) {
+    console.log(`overlayfs's form in ${xattr}.*: skipped, ${reason}`)
+    continue
+  }
+  for (const metacopy of [false, true]) {
+    const overlay = reopening<OverlayUpperOptions>(openOverlayUpper, () => {
+      const root = join(parent, String(made++))
+      for (const name of ['upper', 'work']) mkdirSync(join(root, name), { recursive: true })
+      return { upperDir: join(root, 'upper'), workDir: join(root, 'work'), xattr, metacopy }
+    })
+    const name = `overlayfs's form in ${xattr}.*${metacopy ? ' with copies of attributes alone' : ''}`
+    upperContract(name, overlay.create, { reopen: overlay.reopen })
+  }
 }

@@ -9,7 +9,7 @@ import { memoryUpper } from '../../src/union/memory-upper.ts'
 import type { WritableUnion } from '../../src/union/union.ts'
 import { union } from '../../src/union/union-tree.ts'
 import type { Upper } from '../../src/union/upper.ts'
-import { whyNoOverlay } from './able.ts'
+import { whyNoOverlay, whyNoRootless } from './able.ts'
 import { inMemory, onDisk } from './disks.ts'
 import { type Lower, makeLower } from './lower.ts'
 import { step, take, ticking } from './random-steps.ts'
@@ -18,8 +18,9 @@ import { isNewHere, type Snapshot, snapshotOfTree, withoutNewNumbers } from './s
 const folder = fs.mkdtempSync(join(tmpdir(), 'plyfs-random-'))
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
 
-const reason = whyNoOverlay()
-if (reason !== undefined) console.log(`overlayfs's form among random changes: skipped, ${reason}`)
+const reasons = { trusted: whyNoOverlay(), user: whyNoRootless() }
+for (const [space, reason] of Object.entries(reasons))
+  if (reason !== undefined) console.log(`overlayfs's form in ${space}.* among random changes: skipped, ${reason}`)
 
 /** Each kind of upper, as a way to open the same one again. */
 function uppers(at: string): ReadonlyMap<string, () => Upper> {
@@ -27,10 +28,17 @@ function uppers(at: string): ReadonlyMap<string, () => Upper> {
     ['portable on a disk', () => openPortableUpper({ disk: onDisk(), root: join(at, 'portable') })],
     ['portable in memory', () => openPortableUpper({ disk: inMemory(), root: join(at, 'portable') })],
   ])
-  if (reason !== undefined) return forms
-  const options = { upperDir: join(at, 'upper'), workDir: join(at, 'work'), xattr: 'trusted' } as const
-  for (const each of [options.upperDir, options.workDir]) fs.mkdirSync(each, { recursive: true })
-  return forms.set("overlayfs's", () => openOverlayUpper({ ...options, chainId: lower.chainId }))
+  for (const xattr of ['trusted', 'user'] as const) {
+    if (reasons[xattr] !== undefined) continue
+    for (const metacopy of [false, true]) {
+      const root = join(at, `${xattr}-${metacopy}`)
+      const options = { upperDir: join(root, 'upper'), workDir: join(root, 'work'), xattr, metacopy }
+      for (const each of [options.upperDir, options.workDir]) fs.mkdirSync(each, { recursive: true })
+      const name = `overlayfs's in ${xattr}.*${metacopy ? ' with copies of attributes alone' : ''}`
+      forms.set(name, () => openOverlayUpper({ ...options, chainId: lower.chainId }))
+    }
+  }
+  return forms
 }
 
 let lower: Lower
