@@ -1,27 +1,15 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Stat } from '../../src/model/entry.ts'
 import { memoryDisk } from '../../src/sys/memory-disk.ts'
-import { mount, umount, unmountFlags } from '../../src/sys/mount.ts'
 import type { Answer, System } from './answers.ts'
-import { Bench, type Reference, type Sequence, type Tally } from './engine.ts'
-import type { Abilities } from './generate.ts'
+import type { TestDisk } from './disk.ts'
+import { Bench, type Sequence, type Tally } from './engine.ts'
 import { writeLayer, writeMerged } from './layer-directories.ts'
 import { indexedLayer } from './layer-index.ts'
 import { type Layer, merged } from './layers.ts'
-import { PlainModel } from './model.ts'
-import type { Operation } from './operations.ts'
+import { ModelSystem } from './model-system.ts'
 import { sys } from './syscalls.ts'
-import {
-  KernelSystem,
-  kernelOverlay,
-  type Lower,
-  memorySystem,
-  overlaySystem,
-  portableSystem,
-  VerbsSystem,
-} from './systems.ts'
+import { kernelOverlay, type Lower, memorySystem, overlaySystem, PlainDirectory, portableSystem } from './systems.ts'
 
 /** Which systems are compared. The first one is the oracle. */
 export interface Line {
@@ -49,54 +37,15 @@ export const lines: readonly Line[] = [
   { name: 'model', systems: ['model', 'memory', 'memfs'], options: '', links: true },
 ]
 
-export class ModelSystem extends VerbsSystem implements Reference {
-  readonly model: PlainModel
-  readonly #abilities: Abilities
-
-  constructor(model: PlainModel, abilities: Abilities) {
-    super('model', () => model)
-    this.model = model
-    this.#abilities = abilities
-  }
-
-  /** Nothing to open again: handles end. */
-  override reopen(): void {
-    this.leave()
-  }
-
-  isOut(operation: Operation): boolean {
-    if (operation.do === 'truncate') return this.sizeAt(operation.path) === operation.size
-    const stat = this.#handle(operation)
-    if (stat === undefined) return false
-    if (operation.do === 'ftruncate') return stat.size === operation.size
-    if (stat.kind === 'directory') return stat.links === 0 || operation.do === 'lseek'
-    return stat.links === 0 && !this.#abilities.orphans && (operation.do === 'stat' || 'on' in operation)
-  }
-
-  isUnlinked(operation: Operation): boolean {
-    return this.#handle(operation)?.links === 0
-  }
-
-  #handle(operation: Operation): Stat | undefined {
-    if (operation.do === 'open' || operation.do === 'close') return undefined
-    const slot = 'fd' in operation ? operation.fd : 'on' in operation && 'fd' in operation.on ? operation.on.fd : -1
-    const ino = this.inodeOf(slot)
-    return ino === undefined ? undefined : this.model.stat(ino)
-  }
-}
-
-/** A place where batches happen: a tmpfs of its own where this process may mount one. */
+/** A place where batches happen. */
 export class Arena {
+  readonly disk: TestDisk
   readonly #folder: string
-  readonly #mounted: boolean
-  readonly #abilities: Abilities
   #batches = 0
 
-  constructor(abilities: Abilities, parent = tmpdir()) {
-    this.#abilities = abilities
-    this.#folder = mkdtempSync(join(parent, 'plyfs-oracle-'))
-    this.#mounted = process.getuid?.() === 0
-    if (this.#mounted) mount('tmpfs', this.#folder, 'tmpfs', 1024, 'mode=755')
+  constructor(disk: TestDisk) {
+    this.disk = disk
+    this.#folder = disk.folder
     sys.setMask(0)
   }
 
@@ -115,11 +64,11 @@ export class Arena {
     })
     const opens = await Promise.all(layers.map(indexedLayer))
     const lower: Lower = { directories, views: () => opens.map((open) => open()) }
-    const model = new ModelSystem(new PlainModel(), this.#abilities)
+    const model = new ModelSystem(this.disk.name)
     for (const { directory, layers: own } of sequences) model.model.plant(directory, merged(own))
     const systems: System[] = []
     for (const name of line.systems) systems.push(await this.#system(name, folder, lower, line, model, sequences))
-    const bench = new Bench(systems, model, tally)
+    const bench = new Bench(systems, model, { options: line.options, disk: this.disk.name }, tally)
     return {
       bench,
       model,
@@ -148,7 +97,7 @@ export class Arena {
           if (directory !== '') mkdirSync(join(root, directory))
           writeMerged(directory === '' ? root : join(root, directory), merged(layers))
         }
-        return new KernelSystem(name, root)
+        return new PlainDirectory(name, root)
       }
       case 'model':
         return model
@@ -166,8 +115,7 @@ export class Arena {
   }
 
   close(): void {
-    if (this.#mounted) umount(this.#folder, unmountFlags.detach)
-    rmSync(this.#folder, { recursive: true, force: true })
+    this.disk.close()
   }
 }
 

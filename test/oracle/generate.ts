@@ -1,105 +1,123 @@
 import type { ByteString } from '../../src/model/bytes.ts'
+import type { Stat } from '../../src/model/entry.ts'
 import type { Random } from '../fuzz/random.ts'
+import { Catalog } from './catalog.ts'
 import { someTarget } from './generate-layers.ts'
 import { someValue, xattrNames } from './names.ts'
 import type { OpenFlag, Operation, Target, Time } from './operations.ts'
 import type { Verbs } from './verbs.ts'
 
-const handles = 4
+const slots = [0, 1, 2, 3]
 
-/** Whether the unions under test can do what is being built only now. */
-export interface Abilities {
-  readonly unnamed: boolean
-  readonly allocate: boolean
-  /** Files without a name answer to everything. */
-  readonly orphans: boolean
+/** What a generator knows of the sequence so far. */
+export interface Knowledge {
+  readonly verbs: Verbs
+  /** The directory of the sequence. */
+  readonly directory: number
+  /** What a slot holds; `undefined` if it is empty. */
+  handle(slot: number): { readonly readable: boolean; readonly writable: boolean; readonly stat: Stat } | undefined
 }
 
-/** Draws operations for one sequence; it looks at a model of what the sequence has made so far, so that most of them have something to do. */
+/** Draws operations for one sequence. It looks at a model of what was made so far, so that four of five have something to do. */
 export class Generator {
   readonly #random: Random
   readonly #pool: readonly ByteString[]
-  readonly #verbs: Verbs
-  readonly #from: number
-  readonly #abilities: Abilities
-  #paths: ByteString[] = []
+  readonly #known: Knowledge
+  #catalog!: Catalog
 
-  constructor(random: Random, pool: readonly ByteString[], verbs: Verbs, from: number, abilities: Abilities) {
+  constructor(random: Random, pool: readonly ByteString[], known: Knowledge) {
     this.#random = random
     this.#pool = pool
-    this.#verbs = verbs
-    this.#from = from
-    this.#abilities = abilities
+    this.#known = known
   }
 
   next(): Operation {
-    this.#paths = []
-    this.#collect(this.#from, '')
+    this.#catalog = new Catalog(this.#known.verbs, this.#known.directory)
     const random = this.#random
     if (random.chance(0.005)) return this.#tooLong()
     const choice = random.below(100)
     if (choice < 16) return this.#open()
-    if (choice < 40) return this.#onHandle()
-    if (choice < 47) return { do: 'rename', path: this.#path(), to: this.#either(), ...this.#renameFlag() }
-    if (choice < 53) return { do: 'unlink', path: this.#path() }
-    if (choice < 57) return { do: 'rmdir', path: this.#path() }
-    if (choice < 62) return { do: 'mkdir', path: this.#either(), mode: random.pick([0o755, 0o700, 0o2755, 0o1777, 0]) }
-    if (choice < 66) return { do: 'link', path: this.#path(), to: this.#either(), follow: random.chance(0.2) }
-    if (choice < 68) return { do: 'symlink', target: someTarget(random, this.#pool), path: this.#either() }
-    if (choice < 70) return { do: 'readlink', path: this.#path() }
-    if (choice < 72) return this.#mknod()
-    if (choice < 76) return { do: 'chmod', on: this.#on(true), mode: this.#mode() }
-    if (choice < 79) return { do: 'chown', on: this.#on(), uid: random.below(3) * 1000, gid: random.below(3) * 100 }
+    if (choice < 41) return this.#onHandle()
+    if (choice < 50) return { do: 'rename', path: this.#path(), ...this.#renameTo() }
+    if (choice < 55) return { do: 'unlink', path: this.#notDirectory() }
+    if (choice < 59) return { do: 'rmdir', path: this.#emptyDirectory() }
+    if (choice < 64) return { do: 'mkdir', path: this.#new(), mode: random.pick([0o755, 0o700, 0o2755, 0o1777, 0]) }
+    if (choice < 68) return { do: 'link', path: this.#notDirectory(), to: this.#new(), follow: random.chance(0.2) }
+    if (choice < 70) return { do: 'symlink', target: someTarget(random, this.#pool), path: this.#new() }
+    if (choice < 71) return { do: 'readlink', path: this.#some('others') }
+    if (choice < 73) return this.#mknod()
+    if (choice < 77) return { do: 'chmod', on: this.#on(true), mode: this.#mode() }
+    if (choice < 80) return { do: 'chown', on: this.#on(), uid: random.below(3) * 1000, gid: random.below(3) * 100 }
     if (choice < 83) return { do: 'utimens', on: this.#on(), atime: this.#time(), mtime: this.#time() }
     if (choice < 91) return this.#xattr()
-    if (choice < 93) return { do: 'truncate', path: this.#path(), size: this.#size() }
-    if (choice < 97) return { do: 'stat', on: this.#on() }
-    if (choice < 99) return { do: 'readdir', path: random.chance(0.1) ? '.' : this.#path() }
+    if (choice < 93) return { do: 'truncate', path: this.#some('files'), size: this.#size() }
+    if (choice < 96) return { do: 'stat', on: this.#on() }
+    if (choice < 99) return { do: 'readdir', path: random.chance(0.1) ? '.' : this.#some('directories') }
     return { do: 'sync' }
   }
 
   #open(): Operation {
     const random = this.#random
-    const flags: OpenFlag[] = [random.pick(['RDONLY', 'RDONLY', 'WRONLY', 'RDWR', 'RDWR'] as const)]
-    const fd = random.below(handles)
-    if (this.#abilities.unnamed && random.chance(0.07)) {
+    const flags: OpenFlag[] = [random.pick(['RDONLY', 'RDONLY', 'WRONLY', 'RDWR', 'RDWR', 'RDWR'] as const)]
+    const empty = slots.filter((slot) => this.#known.handle(slot) === undefined)
+    const fd = empty.length > 0 && random.chance(0.8) ? random.pick(empty) : random.pick(slots)
+    if (random.chance(0.08)) {
+      if (random.chance(0.9)) flags[0] = 'RDWR'
       flags.push('TMPFILE')
       if (random.chance(0.2)) flags.push('EXCL')
-      return { do: 'open', fd, path: random.chance(0.3) ? '.' : this.#path(), flags, mode: this.#mode() }
+      return { do: 'open', fd, path: random.chance(0.3) ? '.' : this.#some('directories'), flags, mode: this.#mode() }
     }
-    const create = random.chance(0.4)
+    const directory = random.chance(0.1)
+    if (directory && random.chance(0.8)) flags[0] = 'RDONLY'
+    const create = random.chance(directory ? 0.1 : 0.4)
     if (create) flags.push('CREAT')
     if (create && random.chance(0.25)) flags.push('EXCL')
-    if (random.chance(0.2)) flags.push('TRUNC')
-    if (random.chance(0.15)) flags.push('APPEND')
-    if (random.chance(0.1)) flags.push('DIRECTORY')
+    if (random.chance(directory ? 0.02 : 0.2)) flags.push('TRUNC')
+    if (random.chance(0.12)) flags.push('APPEND')
+    if (directory) flags.push('DIRECTORY')
     if (random.chance(0.15)) flags.push('NOFOLLOW')
-    return { do: 'open', fd, path: create ? this.#either() : this.#path(), flags, mode: this.#mode() }
+    const path = create ? this.#either() : this.#some(directory ? 'directories' : 'files')
+    return { do: 'open', fd, path, flags, mode: this.#mode() }
   }
 
   #onHandle(): Operation {
     const random = this.#random
-    const fd = random.below(handles)
     const seed = random.below(250)
-    const choice = random.below(this.#abilities.allocate ? 31 : 26)
-    if (choice < 2) return { do: 'close', fd }
-    if (choice < 5) return { do: 'read', fd, size: this.#size() }
-    if (choice < 8) return { do: 'pread', fd, size: this.#size(), at: this.#size() }
-    if (choice < 12) return { do: 'write', fd, size: this.#size(), seed }
-    if (choice < 15) return { do: 'pwrite', fd, size: this.#size(), seed, at: this.#size() }
-    if (choice < 17) return { do: 'ftruncate', fd, size: this.#size() }
-    if (choice < 20) {
+    const choice = random.below(33)
+    if (choice < 2) return { do: 'close', fd: this.#slot() }
+    if (choice < 5) return { do: 'read', fd: this.#slot('readable'), size: this.#size() }
+    if (choice < 8) return { do: 'pread', fd: this.#slot('readable'), size: this.#size(), at: this.#size() }
+    if (choice < 12) return { do: 'write', fd: this.#slot('writable'), size: this.#size(), seed }
+    if (choice < 16) return { do: 'pwrite', fd: this.#slot('writable'), size: this.#size(), seed, at: this.#size() }
+    if (choice < 18) return { do: 'ftruncate', fd: this.#slot('writable'), size: this.#size() }
+    if (choice < 21) {
       const to = random.pick(['set', 'end', 'data', 'hole', 'data', 'hole'] as const)
-      return { do: 'lseek', fd, to, at: to === 'end' ? random.below(3) * 100 : this.#size() }
+      const fd = this.#slot('file')
+      const size = this.#known.handle(fd)?.stat.size ?? 0
+      return { do: 'lseek', fd, to, at: to === 'end' ? random.below(3) * 100 : random.below(size + size / 8 + 2) }
     }
-    if (choice < 22) {
-      const [fromAt, at] = [this.#size(), this.#size()]
-      return { do: 'copy', fd, from: random.below(handles), fromAt, at, size: this.#size() }
+    if (choice < 24) {
+      const [fd, from] = [this.#slot('writable'), this.#slot('readable')]
+      return { do: 'copy', fd, from, fromAt: this.#size(), at: this.#size(), size: this.#size() }
     }
-    if (choice < 23) return { do: 'fsync', fd }
-    if (choice < 26) return { do: 'linkfd', fd, to: this.#either() }
+    if (choice < 25) return { do: 'fsync', fd: this.#slot() }
+    if (choice < 28) return { do: 'linkfd', fd: this.#slot('file'), to: this.#new() }
     const what = random.pick(['extend', 'keep', 'punch', 'zero'] as const)
-    return { do: 'fallocate', fd, what, at: this.#size(), size: this.#size() }
+    return { do: 'fallocate', fd: this.#slot('writable'), what, at: this.#size(), size: this.#size() }
+  }
+
+  /** A slot whose handle can do what is wanted, mostly. */
+  #slot(able?: 'readable' | 'writable' | 'file'): number {
+    const random = this.#random
+    if (random.chance(0.04)) return random.pick(slots)
+    const strict = random.chance(0.92)
+    const fit = slots.filter((slot) => {
+      const handle = this.#known.handle(slot)
+      if (handle === undefined) return false
+      if (!strict || able === undefined) return true
+      return handle.stat.kind === 'file' && (able === 'file' || handle[able])
+    })
+    return fit.length > 0 ? random.pick(fit) : random.pick(slots)
   }
 
   #tooLong(): Operation {
@@ -118,29 +136,41 @@ export class Generator {
     const kind = random.pick(['fifo', 'socket', 'character', 'block'] as const)
     const device = kind === 'character' || kind === 'block'
     const numbers = device ? { major: random.pick([0, 1, 8]), minor: random.pick([0, 1, 5]) } : { major: 0, minor: 0 }
-    return { do: 'mknod', path: this.#either(), kind, mode: this.#mode(), ...numbers }
+    return { do: 'mknod', path: this.#new(), kind, mode: this.#mode(), ...numbers }
   }
 
   #xattr(): Operation {
     const random = this.#random
     const on = this.#on()
-    const name = random.pick(xattrNames)
     const choice = random.below(10)
     if (choice < 5) {
       const only = random.below(6)
       const flag = only === 0 ? ({ only: 'create' } as const) : only === 1 ? ({ only: 'replace' } as const) : {}
-      return { do: 'setxattr', on, name, value: someValue(random), ...flag }
+      return { do: 'setxattr', on, name: random.pick(xattrNames), value: someValue(random), ...flag }
     }
-    if (choice < 7) return { do: 'getxattr', on, name }
-    if (choice < 8) return { do: 'listxattr', on }
-    return { do: 'removexattr', on, name }
+    if (choice < 6) return { do: 'listxattr', on }
+    const name = this.#setName(on) ?? random.pick(xattrNames)
+    return choice < 8 ? { do: 'getxattr', on, name } : { do: 'removexattr', on, name }
   }
 
-  #renameFlag() {
-    const choice = this.#random.below(20)
-    if (choice < 3) return { flag: 'noreplace' } as const
-    if (choice < 7) return { flag: 'exchange' } as const
-    return choice === 7 && this.#random.chance(0.2) ? ({ flag: 'both' } as const) : {}
+  /** The name of an xattr that the target has; of a path only where the catalog has it. */
+  #setName(on: Target): ByteString | undefined {
+    if (this.#random.chance(0.2)) return undefined
+    const ino =
+      'fd' in on ? this.#known.handle(on.fd)?.stat.ino : this.#catalog.all.find(({ path }) => path === on.path)?.ino
+    const names = ino === undefined ? [] : [...this.#known.verbs.xattrs(ino).keys()]
+    return names.length === 0 ? undefined : this.#random.pick(names)
+  }
+
+  #renameTo(): { readonly to: ByteString; readonly flag?: 'noreplace' | 'exchange' | 'both' } {
+    const random = this.#random
+    const choice = random.below(20)
+    if (choice < 3) return { to: this.#new(), flag: 'noreplace' }
+    if (choice < 6) return { to: this.#path(), flag: 'exchange' }
+    if (choice === 6 && random.chance(0.2)) return { to: this.#either(), flag: 'both' }
+    if (choice < 9) return { to: this.#emptyDirectory() }
+    if (choice < 12) return { to: this.#notDirectory() }
+    return { to: random.chance(0.9) ? this.#new() : this.#path() }
   }
 
   #mode(): number {
@@ -163,16 +193,35 @@ export class Generator {
 
   #on(followed = false): Target {
     const random = this.#random
-    if (random.chance(0.25)) return { fd: random.below(handles) }
+    if (random.chance(0.25)) return { fd: this.#slot() }
     return { path: this.#path(), follow: followed || random.chance(0.4) }
   }
 
   /** A path that mostly leads to something. */
   #path(): ByteString {
+    return this.#some('all')
+  }
+
+  #some(of: 'all' | 'files' | 'directories' | 'others'): ByteString {
     const random = this.#random
-    if (this.#paths.length === 0 || random.chance(0.12)) return this.#new()
-    const path = random.pick(this.#paths)
-    switch (random.below(30)) {
+    const list = random.chance(0.85) ? of : 'all'
+    const path = random.chance(0.07) ? undefined : this.#catalog.pick(random, list)
+    return this.#spelled(path === undefined || path === '' ? this.#new() : path)
+  }
+
+  #notDirectory(): ByteString {
+    return this.#some(this.#random.chance(0.75) ? 'files' : 'others')
+  }
+
+  #emptyDirectory(): ByteString {
+    const random = this.#random
+    const path = random.chance(0.8) ? this.#catalog.emptyDirectory(random) : undefined
+    return path === undefined || path === '' ? this.#some('all') : this.#spelled(path)
+  }
+
+  /** The same place, spelled in another way now and then. */
+  #spelled(path: ByteString): ByteString {
+    switch (this.#random.below(50)) {
       case 0:
         return `${path}/`
       case 1:
@@ -181,6 +230,8 @@ export class Generator {
         return `./${path}`
       case 3:
         return path.includes('/') ? `${path.slice(0, path.indexOf('/'))}/../${path}` : path
+      case 4:
+        return `${path}/..`
       default:
         return path
     }
@@ -188,25 +239,15 @@ export class Generator {
 
   /** A path at which there is something, or nothing. */
   #either(): ByteString {
-    return this.#random.chance(0.5) ? this.#new() : this.#path()
+    return this.#random.chance(0.6) ? this.#new() : this.#some('files')
   }
 
-  /** A name, taken or not, in a directory that mostly is there. */
+  /** A name that mostly is free, in a directory that mostly is there. */
   #new(): ByteString {
     const random = this.#random
-    const name = random.pick(this.#pool)
-    if (this.#paths.length === 0 || random.chance(0.3)) return name
-    const path = random.pick(this.#paths)
-    const slash = path.lastIndexOf('/')
-    const parent = random.chance(0.5) ? path : path.slice(0, Math.max(0, slash))
-    return parent === '' ? name : `${parent}/${name}`
-  }
-
-  #collect(directory: number, prefix: ByteString): void {
-    for (const { name, ino, kind } of this.#verbs.list(directory)) {
-      const path = `${prefix}${name}`
-      this.#paths.push(path)
-      if (kind === 'directory' && prefix.length < 1000) this.#collect(ino, `${path}/`)
-    }
+    const free = random.chance(0.88) ? this.#catalog.free(random, this.#pool) : undefined
+    if (free !== undefined) return random.chance(0.01) ? `${free}/` : free
+    const known = this.#catalog.pick(random, 'all')
+    return known === undefined ? random.pick(this.#pool) : `${known}/${random.pick(this.#pool)}`
   }
 }

@@ -127,6 +127,8 @@ export class KernelCalls {
         return this.#readdir(operation.path)
       case 'sync':
         return 'ok'
+      case 'reopen':
+        throw new Error('only a system can be opened again')
       default:
         return operation satisfies never
     }

@@ -321,7 +321,10 @@ class ModelHandle implements WritableBytes {
   allocate(what: Allocation, position: number, length: number): void {
     if (length <= 0 || position < 0) throw new PlyError('EINVAL')
     this.#change(what === 'extend' ? Math.max(this.size, position + length) : this.size)
-    if (what === 'punch' || what === 'zero') this.#inode.content.fill(0, position, position + length)
+    if (what === 'punch' || what === 'zero') {
+      const { content } = this.#inode
+      if (position < content.length) content.fill(0, position, Math.min(content.length, position + length))
+    }
   }
 
   sync(): void {}

@@ -60,6 +60,8 @@ export type Operation =
   | { readonly do: 'stat'; on: Target }
   | { readonly do: 'readdir'; path: ByteString }
   | { readonly do: 'sync' }
+  /** Unmounts and mounts, or closes and opens; handles end. */
+  | { readonly do: 'reopen' }
 
 /** The kinds of operation as they are counted: one that has variants counts once for each. */
 export function kindOf(operation: Operation): string {

@@ -1,7 +1,7 @@
 import { Random } from '../fuzz/random.ts'
 import type { Arena, Line } from './arena.ts'
 import type { Difference, Sequence, Tally } from './engine.ts'
-import { type Abilities, Generator } from './generate.ts'
+import { Generator } from './generate.ts'
 import { someLayers } from './generate-layers.ts'
 import { somePool } from './names.ts'
 import type { Operation } from './operations.ts'
@@ -13,6 +13,9 @@ export interface Failure {
   readonly sequences: readonly Sequence[]
 }
 
+/** How many sequences see everything opened again in their middle, and go on. */
+const reopened = 0.2
+
 export interface BatchSize {
   readonly sequences: number
   readonly operations: number
@@ -23,11 +26,14 @@ export async function runBatch(
   arena: Arena,
   line: Line,
   seed: string,
-  { sequences: count, operations: length }: BatchSize,
-  abilities: Abilities,
+  size: BatchSize,
   tally: Tally,
 ): Promise<Failure | undefined> {
   const random = new Random(seed)
+  const length = size.operations
+  let count = size.sequences
+  // Now and then a sequence is alone, in the root itself.
+  if (random.chance(0.2)) count = 1
   const drafts = Array.from({ length: count }, (_, i) => {
     const pool = somePool(random)
     return { pool, directory: count === 1 ? '' : `s${i}`, layers: someLayers(random, pool, line.links) }
@@ -40,10 +46,15 @@ export async function runBatch(
       const operations: Operation[] = []
       done.push({ directory, layers, operations })
       bench.enter(directory)
-      const from = model.find(directory)
-      const generator = new Generator(random, pool, model.model, from, abilities)
+      const known = {
+        verbs: model.model,
+        directory: model.find(directory),
+        handle: (slot: number) => model.handle(slot),
+      }
+      const generator = new Generator(random, pool, known)
+      const again = random.chance(reopened) ? random.below(length) : -1
       for (let at = 0; at < length; at++) {
-        const operation = generator.next()
+        const operation = at === again ? ({ do: 'reopen' } as const) : generator.next()
         operations.push(operation)
         if (!bench.step(number, at, operation)) return failed()
       }

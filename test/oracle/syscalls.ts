@@ -54,6 +54,7 @@ const c = {
   lremovexattr: libc('int lremovexattr(uintptr_t, uintptr_t)'),
   fremovexattr: libc('int fremovexattr(int, uintptr_t)'),
   umask: libc('unsigned int umask(unsigned int)'),
+  unshare: libc('int unshare(int)'),
 }
 
 /** Where the kernel puts what it answers. */
@@ -91,6 +92,8 @@ export function refused(): string {
 
 export const sys = {
   setMask: (mask: number) => c.umask(mask),
+  /** From here on the calling thread has mounts of its own. */
+  unshareMounts: () => Number(c.unshare(0x20000)),
   open: (path: ByteString, flags: number, mode = 0) => Number(c.openat(here, slots.path.put(path), flags, mode)),
   close: (fd: number) => Number(c.close(fd)),
   /** At most `largestRead` bytes. The answer is a part of one buffer, valid until the next call; `undefined`: refused. */

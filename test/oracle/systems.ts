@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import type { LayerView } from '../../src/layer/index.ts'
 import type { ByteString } from '../../src/model/bytes.ts'
+import type { Stat } from '../../src/model/entry.ts'
 import { openOverlayUpper } from '../../src/overlay/overlay-upper.ts'
 import { openPortableUpper } from '../../src/overlay/portable-upper.ts'
 import type { Disk } from '../../src/sys/disk.ts'
@@ -13,7 +14,9 @@ import type { Answer, System, Tree } from './answers.ts'
 import { KernelCalls } from './kernel-calls.ts'
 import type { Operation } from './operations.ts'
 import { kernelTree, verbsTree } from './snapshots.ts'
+import { sys } from './syscalls.ts'
 import { UnionCalls } from './union-calls.ts'
+import type { OpenHandle } from './union-open.ts'
 import type { Verbs } from './verbs.ts'
 
 /** The lower layers of a batch, in every form that a system takes them in. */
@@ -70,15 +73,37 @@ export class KernelSystem implements System {
   }
 }
 
+/** A directory of a plain disk. It is not asked for what no overlayfs takes: a character device 0:0 is a whiteout. */
+export class PlainDirectory extends KernelSystem {
+  override run(operation: Operation): Answer {
+    const { do: verb } = operation
+    const whiteout = verb === 'mknod' && operation.kind === 'character' && !operation.major && !operation.minor
+    return whiteout ? 'whiteout' : super.run(operation)
+  }
+}
+
 /** The kernel's overlayfs over the layers of a batch; upper and work directory are made in `folder`. */
 export function kernelOverlay(name: string, folder: string, lower: Lower, options: string): System {
   const [upper, work, target] = ['upper', 'work', 'merged'].map((part) => `${folder}/${part}`)
   for (const each of [upper, work, target]) mkdirSync(each!, { recursive: true })
+  // Overlayfs shows the root as the upper has it, whatever lies below.
+  const on = { path: upper!, follow: false }
+  const { mode, uid, gid, mtime } = sys.stat({ ...on, path: lower.directories.at(-1)! })!
+  sys.chmod(on, mode & 0o7777)
+  sys.chown(on, uid, gid)
+  sys.utimens(on, mtime, mtime)
   const below = [...lower.directories].reverse().join(':')
+  let mounted = false
   const data = `lowerdir=${below},upperdir=${upper},workdir=${work}${options === '' ? '' : `,${options}`}`
   return new KernelSystem(name, target!, {
-    mount: () => mount('overlay', target!, 'overlay', 0, data),
-    unmount: () => umount(target!),
+    mount() {
+      mount('overlay', target!, 'overlay', 0, data)
+      mounted = true
+    },
+    unmount() {
+      if (mounted) umount(target!)
+      mounted = false
+    },
   })
 }
 
@@ -107,14 +132,14 @@ export class VerbsSystem implements System {
     return at
   }
 
-  /** The size of what a path leads to; `undefined` if it leads nowhere. */
-  sizeAt(path: ByteString): number | undefined {
-    return this.#calls.sizeAt(path)
+  /** What a path leads to; `undefined` if it leads nowhere. */
+  statAt(path: ByteString, follow = true): Stat | undefined {
+    return this.#calls.statAt(path, follow)
   }
 
   /** What a slot holds open. */
-  inodeOf(slot: number): number | undefined {
-    return this.#calls.inodeOf(slot)
+  openHandle(slot: number): OpenHandle | undefined {
+    return this.#calls.openHandle(slot)
   }
 
   enter(directory: ByteString): void {

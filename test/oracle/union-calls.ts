@@ -1,5 +1,5 @@
 import type { ByteString } from '../../src/model/bytes.ts'
-import type { Kind } from '../../src/model/entry.ts'
+import type { Kind, Stat } from '../../src/model/entry.ts'
 import { codeOf, PlyError } from '../../src/model/errors.ts'
 import { resolveName, resolvePath } from '../../src/union/resolve.ts'
 import type { Creation } from '../../src/union/upper.ts'
@@ -33,19 +33,20 @@ export class UnionCalls {
     this.#handles.clear()
   }
 
-  /** The size of what a path leads to; `undefined` if it leads nowhere. */
-  sizeAt(path: ByteString): number | undefined {
+  /** What a path leads to; `undefined` if it leads nowhere. */
+  statAt(path: ByteString, follow: boolean): Stat | undefined {
     try {
-      return this.#verbs.stat(this.#find(path, true)).size
-    } catch {
+      return this.#verbs.stat(this.#find(path, follow))
+    } catch (error) {
       // Whatever is wrong with the path, the operation itself will say.
-      return undefined
+      if (error instanceof PlyError) return undefined
+      throw error
     }
   }
 
   /** What a slot holds open. */
-  inodeOf(slot: number): number | undefined {
-    return this.#handles.get(slot)?.ino
+  openHandle(slot: number): OpenHandle | undefined {
+    return this.#handles.get(slot)
   }
 
   run(operation: Operation): Answer {
@@ -119,6 +120,7 @@ export class UnionCalls {
       }
       case 'fallocate':
         return this.#with(operation.fd, (handle) => {
+          if (operation.size <= 0) throw new PlyError('EINVAL')
           const what = operation.what === 'keep' ? 'reserve' : operation.what
           writing(handle, 'EBADF').writer.allocate(what, operation.at, operation.size)
           return 'ok'
@@ -234,6 +236,8 @@ export class UnionCalls {
       case 'sync':
         verbs.sync()
         return 'ok'
+      case 'reopen':
+        throw new Error('only a system can be opened again')
       default:
         return operation satisfies never
     }

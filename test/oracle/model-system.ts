@@ -1,0 +1,53 @@
+import type { Stat } from '../../src/model/entry.ts'
+import type { Reference } from './engine.ts'
+import { PlainModel } from './model.ts'
+import type { Operation } from './operations.ts'
+import { VerbsSystem } from './systems.ts'
+
+/** The plain model as a system, which also knows what cannot be compared. */
+export class ModelSystem extends VerbsSystem implements Reference {
+  readonly model: PlainModel
+  readonly #disk: string
+
+  constructor(disk: string) {
+    const model = new PlainModel()
+    super('model', () => model)
+    this.model = model
+    this.#disk = disk
+  }
+
+  /** Nothing to open again: handles end. */
+  override reopen(): void {
+    this.leave()
+  }
+
+  isOut(operation: Operation): boolean {
+    // POSIX leaves the time open where the size stays; tmpfs and XFS keep it, ext4 and Btrfs do not.
+    if (operation.do === 'truncate') return this.statAt(operation.path)?.size === operation.size
+    const stat = this.#stat(operation)
+    if (stat === undefined) return false
+    if (operation.do === 'ftruncate') return stat.size === operation.size
+    // Btrfs keeps the time where a hole is beyond the end.
+    if (operation.do === 'fallocate') return this.#disk === 'btrfs' && operation.at >= stat.size
+    // Where a directory's positions are, and what a removed one answers, is settled above file systems.
+    return stat.kind === 'directory' && (stat.links === 0 || operation.do === 'lseek')
+  }
+
+  isUnlinked(operation: Operation): boolean {
+    return this.#stat(operation)?.links === 0
+  }
+
+  /** What a slot holds open. */
+  handle(slot: number) {
+    const handle = this.openHandle(slot)
+    if (handle === undefined) return undefined
+    const { ino, readable, writer } = handle
+    return { readable, writable: writer !== undefined, stat: this.model.stat(ino) }
+  }
+
+  #stat(operation: Operation): Stat | undefined {
+    if (operation.do === 'open' || operation.do === 'close') return undefined
+    const slot = 'fd' in operation ? operation.fd : 'on' in operation && 'fd' in operation.on ? operation.on.fd : -1
+    return this.handle(slot)?.stat
+  }
+}
