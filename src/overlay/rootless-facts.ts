@@ -36,16 +36,14 @@ export class RootlessFacts extends RealFacts {
 
   override makeNode(path: ByteString, creation: Creation): void {
     const { kind, major = 0, minor = 0 } = creation
-    if (kind !== 'character' && kind !== 'block') {
-      super.makeNode(path, creation)
-      return
-    }
-    if (this.#isRoot && (major !== 0 || minor !== 0)) {
+    const isDevice = kind === 'character' || kind === 'block'
+    // Only root has devices, and a device 0:0 that is data must not be a whiteout.
+    if (!isDevice || (this.#isRoot && (major !== 0 || minor !== 0))) {
       try {
-        this.disk.makeNode(path, kind, major, minor)
+        super.makeNode(path, creation)
         return
       } catch (error) {
-        // A user namespace makes no devices.
+        // A user namespace makes no devices, and some disks nothing of the kind.
         if (!isRefusal(error)) throw error
       }
     }
@@ -98,9 +96,11 @@ export class RootlessFacts extends RealFacts {
       this.#storeXattr(carrier, name, value, node.kind, node.aside !== undefined)
       return
     }
-    this.dropXattr(carrier, this.marks.stored(name, node.kind))
     const guarded = this.marks.guarded(name)
     if (guarded !== undefined) this.dropXattr(carrier, guarded)
+    // Nobody else may have set it on the inode itself.
+    if (guarded === undefined || (this.#isRoot && node.aside === undefined))
+      this.dropXattr(carrier, this.marks.stored(name, node.kind))
   }
 
   override setMark(node: OverlayNode, path: ByteString, mark: ByteString, value: Uint8Array): void {
@@ -117,6 +117,8 @@ export class RootlessFacts extends RealFacts {
     const real = this.disk.lstatExact(path)
     if (this.#isRoot || Number(real.uid) !== this.#uid) return false
     if (isWithinReach(node.realKind, Number(real.mode))) return false
+    // An xattr takes permission to write.
+    this.disk.chmod(path, withinReach(node.realKind, Number(real.mode)))
     this.#become(node, path, this.stat(node, real))
     return true
   }

@@ -1,4 +1,4 @@
-import type { ByteString } from '../model/bytes.ts'
+import { type ByteString, displayText } from '../model/bytes.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { Asides } from './asides.ts'
 import type { Marks } from './marks.ts'
@@ -25,6 +25,7 @@ export class WorkArea {
   /** A whiteout that all others are links to, as the kernel does it. */
   #shared: ByteString | undefined
 
+  /** @throws PLY_UNSUPPORTED after a volatile mount. */
   constructor(
     disk: UpperDisk,
     workDir: ByteString,
@@ -35,8 +36,9 @@ export class WorkArea {
     this.#asides = asides
     this.path = `${workDir}/work`
     this.index = `${workDir}/index`
-    if (!disk.exists(this.path)) disk.makeDirectory(this.path, 0o700)
-    for (const name of this.#left()) if (name.startsWith('#')) this.discard(`${this.path}/${name}`)
+    const left = this.#left()
+    refuseVolatile(disk, this.path)
+    for (const name of left) if (name.startsWith('#')) this.discard(`${this.path}/${name}`)
   }
 
   /** A free path. */
@@ -102,6 +104,7 @@ export class WorkArea {
 
   /** What is left here. The kernel makes the directory with a mode that keeps out even its owner, where that is not root. */
   #left(): readonly ByteString[] {
+    if (!this.#disk.exists(this.path)) this.#disk.makeDirectory(this.path, 0o700)
     try {
       return this.#disk.names(this.path)
     } catch (error) {
@@ -112,12 +115,12 @@ export class WorkArea {
   }
 }
 
-/** @throws PLY_UNSUPPORTED if what a volatile mount wrote may be incomplete. */
-export function refuseVolatile(files: UpperDisk, workDir: ByteString): void {
-  if (!files.exists(`${workDir}/work/incompat/volatile`)) return
+/** What a volatile mount wrote may be incomplete. */
+function refuseVolatile(disk: UpperDisk, path: ByteString): void {
+  if (!disk.exists(`${path}/incompat/volatile`)) return
   throw new PlyError('PLY_UNSUPPORTED', {
-    what: `writing to ${workDir}`,
+    what: `writing to ${displayText(path)}`,
     reason:
-      'a volatile mount used it and its content may be incomplete; check it, then remove work/incompat there by hand',
+      'a volatile mount used it and its content may be incomplete; check it, then remove `incompat` there by hand',
   })
 }

@@ -23,7 +23,7 @@ import { RealContent } from './real-content.ts'
 import { storing } from './real-facts.ts'
 import type { StoredUpper } from './stored-upper.ts'
 import { UnnamedFiles } from './unnamed-files.ts'
-import { refuseVolatile, WorkArea } from './work-area.ts'
+import { WorkArea } from './work-area.ts'
 
 export interface OverlaySettings {
   readonly readOnly: boolean
@@ -208,10 +208,9 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
   }
 
   #open(place: OverlayPlace): Workshop {
-    refuseVolatile(this.files, place.workDir)
-    if (this.fresh) storing(() => this.files.setXattr(place.upperDir, this.marks.implied, yes))
     const { files, disk, nodes, marks, facts, asides } = this
     const work = new WorkArea(files, place.workDir, { marks, asides })
+    if (this.fresh) storing(() => files.setXattr(place.upperDir, marks.implied, yes))
     const placeMarks = new PlaceMarks(files, nodes, marks, facts)
     const maker = new InodeMaker({ files, disk, nodes, marks, facts, placeMarks, work, uuid: place.uuid })
     const emptied = (of: OverlayNode) => maker.emptied(of, this.stat(of.ino), this.xattrs(of.ino))
