@@ -2,18 +2,17 @@ import { kindIn, type LayerView } from '../layer/view.ts'
 import type { ByteString } from '../model/bytes.ts'
 import type { Kind, Stat, Xattrs } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
-import { stackedTree } from '../stack/stacked-tree.ts'
 import type { Tree, TreeEntry } from '../stack/tree.ts'
 import type { Bytes } from '../stream/bytes.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { CopyUp } from './copy-up.ts'
 import { Creating } from './creating.ts'
-import { emptyTree } from './empty-tree.ts'
 import { Handles } from './handles.ts'
 import { InodeChanges, type Inspection } from './inode-changes.ts'
 import { LinkGroups } from './link-groups.ts'
 import { advisoryLocks } from './locks.ts'
 import { lowerDigests } from './lower-digests.ts'
+import { lowerTree } from './lower-tree.ts'
 import { Orphans } from './orphans.ts'
 import { Removal } from './removal.ts'
 import { type RenameFlags, Renaming } from './rename.ts'
@@ -37,12 +36,8 @@ export function union(
   upper?: Upper,
   options: UnionOptions = {},
 ): Tree | WritableUnion {
-  const tree = isViews(lower) ? (lower.length === 0 ? emptyTree() : stackedTree(lower)) : lower
+  const tree = lowerTree(lower)
   return upper === undefined ? tree : new Union(tree, upper, options.now ?? systemClock())
-}
-
-function isViews(lower: Tree | readonly LayerView[]): lower is readonly LayerView[] {
-  return Array.isArray(lower)
 }
 
 class Union implements WritableUnion, Inspection {

@@ -1,62 +1,17 @@
 import { describe, expect, test } from 'vitest'
 import type { ByteString } from '../../src/model/bytes.ts'
-import type { Attributes } from '../../src/model/entry.ts'
 import { codeOf } from '../../src/model/errors.ts'
 import { memoryBytes } from '../../src/stream/bytes.ts'
 import { memoryUpper } from '../../src/union/memory-upper.ts'
-import { resolvePath } from '../../src/union/resolve.ts'
 import type { WritableUnion } from '../../src/union/union.ts'
 import { union } from '../../src/union/union-tree.ts'
-import { firstNewInode, type Upper } from '../../src/union/upper.ts'
-import { contentAt, type PlainSpec, plainTree, treeEntries } from '../support/plain-tree.ts'
+import { firstNewInode } from '../../src/union/upper.ts'
+import { contentAt, plainTree, treeEntries } from '../support/plain-tree.ts'
+import { at, directory, file, ino, make, upperPaths, write } from './make.ts'
 import { caught, contentOf } from './upper-contract.ts'
-
-const plain: Attributes = { mode: 0o644, uid: 0, gid: 0, mtime: 7n }
-const file = { kind: 'file', ...plain } as const
-const directory = { kind: 'directory', ...plain, mode: 0o755 } as const
-
-/** A union over a plain tree whose clock says 1000, 1001, … */
-function make(spec: PlainSpec, upper: Upper = memoryUpper()): WritableUnion {
-  let time = 1000n
-  return union(plainTree(spec), upper, { now: () => time++ })
-}
-
-/** Directory and name of a path: what the verbs take. */
-function at(tree: WritableUnion, path: ByteString): [number, ByteString] {
-  const { directory: parent, name } = resolvePath(tree, path, { follow: false })
-  return [parent, name]
-}
-
-function ino(tree: WritableUnion, path: ByteString): number {
-  const found = resolvePath(tree, path, { follow: false }).ino
-  if (found === undefined) throw new Error(`${path} is missing`)
-  return found
-}
-
-function write(tree: WritableUnion, path: ByteString, content: string): void {
-  const writer = tree.writer(ino(tree, path), { truncate: true })
-  writer.write(Buffer.from(content), 0)
-  writer.close()
-}
 
 function paths(tree: WritableUnion): ByteString[] {
   return treeEntries(tree).map((entry) => entry.path)
-}
-
-function upperPaths(tree: WritableUnion): string[] {
-  const found: string[] = []
-  const visit = (parent: number, prefix: string): void => {
-    for (const { name, verdict } of tree.upper.list(parent)) {
-      if (verdict.says === 'whiteout') found.push(`-${prefix}${name}`)
-      if (verdict.says !== 'entry') continue
-      found.push(
-        `${prefix}${name}${verdict.opaque ? '!' : ''}${verdict.redirect === undefined ? '' : `<${verdict.redirect}`}`,
-      )
-      if (verdict.directory) visit(verdict.ino, `${prefix}${name}/`)
-    }
-  }
-  visit(tree.upper.root.ino, '')
-  return found
 }
 
 describe('reading', () => {
