@@ -34,7 +34,7 @@ export const replacement: Switches = {
     file: 'src/union/memory-upper.ts',
     find: 'const node = this.#add(this.#next++, creation)',
     put: `let number = firstNewInode
-    while (this.#nodes.has(number)) number++
+    while (this.nodes.has(number)) number++
     const node = this.#add(number, creation)`,
   },
 }
