@@ -73,8 +73,8 @@ function byKernel<Result>({ upperDir, workDir }: Place, options: string, use: (r
   }
 }
 
-function byUs<Result>(at: Place, use: (view: WritableUnion) => Result): Result {
-  const view = union(lower.tree(), openOverlayUpper({ ...at, xattr: 'trusted', chainId: lower.chainId }))
+function byUs<Result>(at: Place, use: (view: WritableUnion) => Result, metacopy = false): Result {
+  const view = union(lower.tree(), openOverlayUpper({ ...at, xattr: 'trusted', chainId: lower.chainId, metacopy }))
   try {
     return use(view)
   } finally {
@@ -238,6 +238,67 @@ describe('what we write, the kernel shows', () => {
       expect(ourView(at), 'after the kernel had it').toEqual(ours)
     })
   }
+})
+
+const metacopies = ',metacopy=on,index=on,redirect_dir=on'
+
+describe('row 15: copies of attributes alone that we write', () => {
+  const change = (view: WritableUnion): void => {
+    const steps = stepsOf(view)
+    view.setAttributes(view.root, { mode: 0o755 })
+    steps.chmod('var/log/messages', 0o600)
+    steps.chmod('etc/passwd', 0o600)
+    steps.rename('etc/passwd', 'var/passwd')
+    steps.chmod('usr/share/doc', 0o400)
+    steps.link('usr/share/doc', 'etc/doc')
+    steps.chmod('bin/alias', 0o700)
+    steps.rename('usr', 'opt')
+    steps.chmod('top', 0o600)
+    steps.write('top', 'has content now')
+  }
+
+  test('the kernel shows with metacopy=on, and completes', ({ skip }) => {
+    if (reason !== undefined) skip(reason)
+    const at = place()
+    byUs(at, change, true)
+    for (const path of ['var/log/messages', 'var/passwd', 'opt/share/doc', 'bin/alias'])
+      expect(getXattr(join(at.upperDir, path), 'trusted.overlay.metacopy'), path).toHaveLength(0)
+    const ours = ourView(at)
+    expect(kernelView(at, metacopies)).toEqual(ours)
+    byKernel(at, metacopies, (root) => {
+      for (const path of ['var/log/messages', 'var/passwd', 'etc/doc', 'bin/tool'])
+        fs.appendFileSync(`${root}/${path}`, 'by the kernel')
+    })
+    const after = ourView(at)
+    expect(after['/opt/share/doc']).toContain('5013:')
+    expect(kernelView(at, metacopies)).toEqual(after)
+  })
+
+  test('the kernel refuses without it', ({ skip }) => {
+    if (reason !== undefined) skip(reason)
+    const at = place()
+    byUs(at, change, true)
+    byKernel(at, groups, (root) => expect(() => fs.readFileSync(`${root}/var/log/messages`)).toThrow('EPERM'))
+  })
+
+  test('at random show in the kernel', ({ skip }) => {
+    if (reason !== undefined) skip(reason)
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 5, maxLength: 60 }), (steps) => {
+        const at = place()
+        byUs(
+          at,
+          (view) => {
+            view.setAttributes(view.root, { mode: 0o755 })
+            for (const each of steps) take(view, each)
+          },
+          true,
+        )
+        expect(withoutLinks(kernelView(at, metacopies))).toEqual(withoutLinks(ourView(at)))
+      }),
+      { numRuns: 40 },
+    )
+  })
 })
 
 /** What the kernel counts otherwise (see `comparable`) may be anywhere among random changes. */
