@@ -11,6 +11,7 @@ import type { Disk, Lock } from '../sys/disk.ts'
 import type { WritableUnion } from '../union/union.ts'
 import { union } from '../union/union-tree.ts'
 import type { Upper } from '../union/upper.ts'
+import { convertedUpper } from './converted-upper.ts'
 import type { Layout } from './layout.ts'
 import { escapeName } from './names.ts'
 import { namesIn, readJson, writeFileAtomically } from './records.ts'
@@ -48,6 +49,11 @@ export interface Containers {
   /** @throws PLY_CONTAINER_NOT_FOUND, PLY_CONTAINER_BUSY (not with `readOnly`) */
   open(name: string, options?: { readonly readOnly?: boolean } & Operation): Promise<Container>
   list(): Promise<readonly ContainerRecord[]>
+  /**
+   * Writes what was written in a container anew, in another form (docs/upper-format.md): the container shows the same. One that
+   * is interrupted has the form it had. @throws PLY_CONTAINER_NOT_FOUND, PLY_CONTAINER_BUSY; ENOTSUP for what the form cannot store
+   */
+  convert(name: string, form: UpperForm, operation?: Operation): Promise<ContainerRecord>
   /** Removes the container and what was written in it. @throws PLY_CONTAINER_NOT_FOUND, PLY_CONTAINER_BUSY */
   remove(name: string): Promise<void>
 }
@@ -159,6 +165,20 @@ export function containersOf(ground: Ground): Containers {
         if (one !== undefined) found.push(one)
       }
       return found
+    },
+
+    async convert(name, form, operation = {}) {
+      using _ = await ground.lease(operation)
+      const { found, held } = await lock(name)
+      using __ = held
+      const stands = uppers.record(found.upper)
+      if (stands.form === form) return found
+      const made = await convertedUpper(ground, stands, form, operation)
+      const record: ContainerRecord = { ...found, upper: made.id }
+      // The record is the moment of the change: before it the new upper is litter, after it the old one.
+      writeFileAtomically({ disk, tmp: layout.tmp }, join(pathOf(name), 'record.json'), `${JSON.stringify(record)}\n`)
+      uppers.remove(found.upper)
+      return record
     },
 
     async remove(name) {

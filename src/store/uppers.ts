@@ -4,8 +4,8 @@ import type { ChainId, Digest } from '../model/digest.ts'
 import { PlyError } from '../model/errors.ts'
 import { openOverlayUpper } from '../overlay/overlay-upper.ts'
 import { openPortableUpper } from '../overlay/portable-upper.ts'
+import type { StoredUpper } from '../overlay/stored-upper.ts'
 import type { Disk } from '../sys/disk.ts'
-import type { Upper } from '../union/upper.ts'
 import type { Layout } from './layout.ts'
 import { namesIn, readJson, writeFileAtomically } from './records.ts'
 
@@ -63,7 +63,7 @@ export class Uppers {
     return record
   }
 
-  open(record: UpperRecord, options: { readonly readOnly: boolean }): Upper {
+  open(record: UpperRecord, options: { readonly readOnly: boolean }): StoredUpper {
     const root = this.#pathOf(record.id)
     if (record.form === 'portable')
       return openPortableUpper({ disk: this.#disk, root: join(root, 'upper'), ...options })
@@ -72,6 +72,7 @@ export class Uppers {
       upperDir: join(root, 'upper'),
       workDir: join(root, 'work'),
       xattr: 'trusted',
+      metacopy: true,
       ...(record.chainId && { chainId: record.chainId }),
       ...options,
     })

@@ -68,6 +68,31 @@ everywhere('a container', (make, kind) => {
       expect((await store.image('b')).digest).toBe(image.digest)
     })
 
+    test(`is converted into the other form and back, and shows the same (${upperForm})`, async () => {
+      const place = await make()
+      await using store = await place.open({ upperForm })
+      await store.write(await sampleImage(), 'a')
+      const container = await store.containers.create('work', 'a')
+      container.fs.writeFileSync('/etc/motd', 'mine\n')
+      container.fs.unlinkSync('/etc/issue')
+      container.fs.chmodSync('/bin/app', 0o700)
+      container.fs.linkSync('/etc/motd', '/linked')
+      const shown = treeEntries(container.tree)
+      await expect(store.containers.convert('work', 'portable')).rejects.toMatchObject({ code: 'PLY_CONTAINER_BUSY' })
+      await container.close()
+      const other = forms(kind).find((form) => form !== upperForm) ?? upperForm
+      for (const form of [other, upperForm]) {
+        const { upper } = await store.containers.convert('work', form)
+        expect(place.json<{ form: string }>('uppers', upper, 'record.json').form).toBe(form)
+        expect(place.names('uppers')).toEqual([upper])
+        await using again = await store.containers.open('work')
+        expect(treeEntries(again.tree)).toEqual(shown)
+      }
+      await expect(store.containers.convert('none', 'portable')).rejects.toMatchObject({
+        code: 'PLY_CONTAINER_NOT_FOUND',
+      })
+    })
+
     test(`with names of any bytes is measured and removed (${upperForm})`, async () => {
       const place = await make()
       await using store = await place.open({ upperForm })
