@@ -1,7 +1,9 @@
+import { promisify } from 'node:util'
+import { type AsyncCopyOptions, copied } from './copying.ts'
 import type { PromisedVerbs } from './promised-verbs.ts'
-import { misuse } from './refusal.ts'
 import type { SyncVerbs } from './sync-verbs.ts'
 import type { PathLike } from './texts.ts'
+import { checkFunction } from './validation.ts'
 
 export type Callback<Result> = (error: NodeJS.ErrnoException | null, result: Result) => void
 
@@ -17,91 +19,139 @@ type Leading<Given extends readonly unknown[]> = number extends Given['length']
         ? [] | [First, ...Leading<Rest>]
         : []
 
-type CallbackForm<Verb> = Verb extends (...given: infer Given) => Promise<infer Result>
-  ? (...given: WithCallback<Given, Result>) => void
+type CallbackForm<Verb> = Verb extends (...given: infer Given) => infer Result
+  ? (...given: WithCallback<Given, Awaited<Result>>) => void
   : never
 
-type Named = Exclude<keyof PromisedVerbs, 'constants' | 'open'>
+/** Verbs whose callbacks are not simply given what the synchronous form answers. */
+type Special = 'exists' | 'read' | 'write' | 'readv' | 'writev' | 'cp'
+type Plain = Exclude<
+  { [Name in keyof SyncVerbs]: Name extends `${infer Short}Sync` ? Short : never }[keyof SyncVerbs],
+  Special
+>
 
-/** Calls on descriptors, which the promises have no form of. */
-const onDescriptors = [
-  'open',
-  'close',
-  'fstat',
-  'fchmod',
-  'fchown',
-  'futimes',
-  'ftruncate',
-  'fsync',
-  'fdatasync',
-] as const satisfies readonly (keyof {
-  [Name in keyof SyncVerbs as Name extends `${infer Short}Sync` ? Short : never]: true
-})[]
-
-export type CallbackVerbs = { readonly [Name in Named]: CallbackForm<PromisedVerbs[Name]> } & {
-  readonly [Name in (typeof onDescriptors)[number]]: SyncVerbs[`${Name}Sync`] extends (
-    ...given: infer Given
-  ) => infer Result
-    ? (...given: WithCallback<Given, Result>) => void
-    : never
-} & {
+export type CallbackVerbs = { readonly [Name in Plain]: CallbackForm<SyncVerbs[`${Name}Sync` & keyof SyncVerbs]> } & {
+  readonly cp: CallbackForm<PromisedVerbs['cp']>
   /** Old and odd: no error, only the answer. */
   exists(path: PathLike, callback: (exists: boolean) => void): void
   read(fd: number, ...rest: readonly unknown[]): void
   write(fd: number, ...rest: readonly unknown[]): void
+  readv(fd: number, buffers: readonly NodeJS.ArrayBufferView[], ...rest: readonly unknown[]): void
+  writev(fd: number, buffers: readonly NodeJS.ArrayBufferView[], ...rest: readonly unknown[]): void
 }
 
 type Done = (error: unknown, ...results: unknown[]) => void
+type Verb = (...given: unknown[]) => unknown
 
-/** The forms with a callback. It is called once, never before the call has returned. */
-export function callbackVerbs(fs: SyncVerbs, promises: PromisedVerbs): CallbackVerbs {
-  const verbs: Record<string, (...given: unknown[]) => void> = {
-    exists(path, done) {
-      promises.access(path as PathLike).then(
-        () => (done as (exists: boolean) => void)(true),
-        () => (done as (exists: boolean) => void)(false),
-      )
+/**
+ * The forms with a callback. It is called once, never before the call has returned. Wrong arguments are thrown, as Node throws them;
+ * what the file system answers goes to the callback.
+ */
+export function callbackVerbs(fs: SyncVerbs): CallbackVerbs {
+  const verbs: Record<string, Verb> = {}
+  for (const [name, verb] of Object.entries(fs)) {
+    const short = /^(\w+)Sync$/.exec(name)?.[1]
+    if (short !== undefined) verbs[short] = (...given) => answer(given, (rest) => (verb as Verb)(...rest))
+  }
+  verbs.exists = withPromise(
+    (path, done) => {
+      checkFunction(done, 'cb')
+      const there = fs.existsSync(path as PathLike)
+      process.nextTick(() => (done as (there: boolean) => void)(there))
     },
-    read: (fd, buffer, ...rest) =>
-      answer(rest, (given) => fs.readSync(fd as number, buffer as Buffer, ...(given as [])), buffer),
-    write: (fd, data, ...rest) =>
-      answer(rest, (given) => fs.writeSync(fd as number, data as Buffer, ...(given as [])), data),
+    async (path) => fs.existsSync(path as PathLike),
+  )
+  verbs.cp = (source, destination, ...given) => {
+    const { rest, done } = split(given)
+    const options = rest[0] as AsyncCopyOptions | undefined
+    copied(fs.copySteps(source as PathLike, destination as PathLike, options), options?.filter).then(
+      // Out of the promise: what a callback throws is uncaught, not a rejection.
+      () => process.nextTick(done, null),
+      (error) => process.nextTick(done, error),
+    )
   }
-  for (const [name, verb] of Object.entries(promises)) {
-    if (typeof verb === 'function') {
-      verbs[name] = (...given) => answerLater(given, verb as (...given: unknown[]) => Promise<unknown>)
-    }
-  }
-  for (const name of onDescriptors) {
-    const verb = fs[`${name}Sync`] as (...given: unknown[]) => unknown
-    verbs[name] = (...given) => answer(given, (rest) => verb(...rest))
-  }
+  verbs.read = counted(readForm(fs), 'bytesRead', 'buffer')
+  verbs.write = counted(
+    (fd, data, ...rest) => [fs.writeSync(fd as number, data as Buffer, ...(rest as [])), data],
+    'bytesWritten',
+    'buffer',
+  )
+  verbs.readv = counted(
+    (fd, buffers, position) => [fs.readvSync(fd as number, buffers as Buffer[], position as null), buffers],
+    'bytesRead',
+    'buffers',
+  )
+  verbs.writev = counted(
+    (fd, buffers, position) => [fs.writevSync(fd as number, buffers as Buffer[], position as null), buffers],
+    'bytesWritten',
+    'buffers',
+  )
+  // Alone among them, it may be called without anybody waiting.
+  const close = verbs.close!
+  verbs.close = (...given) => close(...given, ...(given.length < 2 ? [rethrown] : []))
   return verbs as unknown as CallbackVerbs
+}
+
+/** Node lets the buffer be left out, and gives it among the options. */
+function readForm(fs: SyncVerbs) {
+  return (fd: unknown, first?: unknown, ...rest: unknown[]): [number, unknown] => {
+    if (ArrayBuffer.isView(first)) {
+      return [fs.readSync(fd as number, first as Buffer, ...(rest as [])), first]
+    }
+    const { buffer = Buffer.alloc(16384), ...place } = (first ?? {}) as { buffer?: NodeJS.ArrayBufferView }
+    return [fs.readSync(fd as number, buffer, place), buffer]
+  }
+}
+
+/** A verb whose callback is given a count and what was counted in; promisified, it answers with both by name. */
+function counted(act: (...given: unknown[]) => [number, unknown], count: string, buffer: string): Verb {
+  return withPromise(
+    (...given) => {
+      const { rest, done } = split(given)
+      let error: unknown
+      let results: unknown[] = []
+      try {
+        results = act(...rest)
+      } catch (thrown) {
+        error = refusedByFiles(thrown)
+      }
+      process.nextTick(() => (error === undefined ? done(null, ...results) : done(error)))
+    },
+    async (...given) => {
+      const [total, data] = act(...given)
+      return { [count]: total, [buffer]: data }
+    },
+  )
+}
+
+function withPromise(verb: Verb, promised: (...given: unknown[]) => Promise<unknown>): Verb {
+  return Object.assign(verb, { [promisify.custom]: promised })
 }
 
 function split(given: unknown[]): { readonly rest: unknown[]; readonly done: Done } {
   const done = given.at(-1)
-  if (typeof done !== 'function') throw misuse('ERR_INVALID_ARG_TYPE', 'The "cb" argument must be of type function')
+  checkFunction(done, 'cb')
   return { rest: given.slice(0, -1), done: done as Done }
 }
 
-function answer(given: unknown[], act: (rest: unknown[]) => unknown, ...more: unknown[]): void {
+function answer(given: unknown[], act: (rest: unknown[]) => unknown): void {
   const { rest, done } = split(given)
-  let error: unknown = null
+  let error: unknown
   let result: unknown
   try {
     result = act(rest)
   } catch (thrown) {
-    error = thrown
+    error = refusedByFiles(thrown)
   }
-  process.nextTick(() => (error === null ? done(null, result, ...more) : done(error)))
+  process.nextTick(() => (error !== undefined ? done(error) : result === undefined ? done(null) : done(null, result)))
 }
 
-function answerLater(given: unknown[], verb: (...rest: unknown[]) => Promise<unknown>): void {
-  const { rest, done } = split(given)
-  verb(...rest).then(
-    // Out of the promise: what a callback throws is uncaught, not a rejection.
-    (result) => process.nextTick(() => (result === undefined ? done(null) : done(null, result))),
-    (error) => process.nextTick(() => done(error)),
-  )
+/** What is the caller's own mistake is thrown at once. */
+function refusedByFiles(error: unknown): unknown {
+  if (error instanceof TypeError || error instanceof RangeError) throw error
+  return error
+}
+
+function rethrown(error: unknown): void {
+  if (error) throw error
 }

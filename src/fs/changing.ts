@@ -1,63 +1,85 @@
 import { randomBytes } from 'node:crypto'
-import { type ByteString, bytesOf, decodeText } from '../model/bytes.ts'
+import { type ByteString, decodeText } from '../model/bytes.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { AttributeChange } from '../union/upper.ts'
 import { User } from '../union/user.ts'
+import type { Spot } from './changes.ts'
 import { parseMode } from './flags.ts'
 import type { Namespace } from './namespace.ts'
 import type { OpenFiles } from './open-files.ts'
+import { misuse } from './refusal.ts'
 import { type EncodingOption, encoded, type Named, type PathLike, pathBytes, pathText } from './texts.ts'
 import { nanosecondsOf, type TimeLike } from './times.ts'
+import { checkBoolean, checkFd, checkInteger, optionsOf } from './validation.ts'
 
 export interface MkdirOptions {
   readonly recursive?: boolean | undefined
   readonly mode?: number | string | undefined
 }
 
+const superuser = new User({ uid: 0, gid: 0 })
+/** What libuv is compiled with. */
+const symlinkTypes = new Set(['dir', 'file', 'junction'])
+
 /** Calls that make, move and describe names. */
 export function changing(namespace: Namespace, files: OpenFiles) {
   function describe(syscall: string, path: PathLike, follow: boolean, change: AttributeChange): void {
-    namespace.call(syscall, path, () => namespace.writable.setAttributes(namespace.find(path, follow), change))
+    const bytes = pathBytes(path)
+    namespace.call(syscall, path, () => {
+      const { ino, ...spot } = namespace.at(bytes, follow)
+      setAttributes(ino, spot, change)
+    })
   }
 
   function describeOpen(syscall: string, fd: number, change: AttributeChange): void {
-    const ino = files.ino(fd, syscall)
-    namespace.call(syscall, undefined, () => namespace.writable.setAttributes(ino, change))
+    const { ino, spot } = files.file(checkFd(fd), syscall)
+    namespace.call(syscall, undefined, () => setAttributes(ino, spot, change))
+  }
+
+  function setAttributes(ino: number, spot: Spot | undefined, change: AttributeChange): void {
+    namespace.writable.setAttributes(ino, change)
+    namespace.changes.changed(ino, spot)
   }
 
   /** -1 leaves an owner as it is, as in `chown(2)`; asking for nothing at all still takes set-id bits. */
-  function changeOwner(ino: number, uid: number, gid: number): void {
-    const { writable, user } = namespace
-    if (uid !== -1 || gid !== -1) {
-      writable.setAttributes(ino, { ...(uid !== -1 && { uid }), ...(gid !== -1 && { gid }) })
+  function changeOwner(ino: number, spot: Spot | undefined, uid: number, gid: number): void {
+    const owner = { ...(isOwner(uid) && { uid }), ...(isOwner(gid) && { gid }) }
+    if (isOwner(uid) || isOwner(gid)) {
+      setAttributes(ino, spot, owner)
       return
     }
-    const stat = writable.stat(ino)
-    const mode = (user?.user ?? superuser).withoutSetId(stat)
-    writable.setAttributes(ino, mode === stat.mode ? {} : { mode })
+    const stat = namespace.writable.stat(ino)
+    const mode = (namespace.user?.user ?? superuser).withoutSetId(stat)
+    setAttributes(ino, spot, mode === stat.mode ? {} : { mode })
   }
 
-  function makeDirectory(path: PathLike, mode: number): void {
-    const { directory, name } = namespace.free(path, 'directory')
-    const attributes = namespace.attributesIn(directory, 'directory', mode)
-    namespace.writable.create(directory, name, { kind: 'directory', ...attributes })
+  function chown(syscall: string, path: PathLike, follow: boolean, uid: number, gid: number): void {
+    const bytes = pathBytes(path)
+    checkOwners(uid, gid)
+    namespace.call(syscall, path, () => {
+      const { ino, ...spot } = namespace.at(bytes, follow)
+      changeOwner(ino, spot, uid, gid)
+    })
+  }
+
+  function makeDirectory(path: ByteString, mode: number): void {
+    namespace.make(namespace.free(path, 'directory'), { kind: 'directory', mode })
   }
 
   /** Makes what is missing on the way, with Node's answers to what stands there; tells the topmost directory that it made. */
-  function makeDirectories(path: PathLike, mode: number): string | undefined {
-    const stack = [pathBytes(path)]
+  function makeDirectories(path: ByteString, mode: number): string | undefined {
+    const stack = [path]
     let first: ByteString | undefined
     for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
-      const bytes = bytesOf(next)
       try {
-        makeDirectory(bytes, mode)
+        makeDirectory(next, mode)
         first ??= next
       } catch (error) {
         const code = codeOf(error)
         const above = next.slice(0, Math.max(0, next.lastIndexOf('/')))
         if (code === 'ENOENT' && above !== '') stack.push(next, above)
         else if (code !== 'EEXIST') throw error
-        else if (namespace.stat(bytes, true).kind !== 'directory')
+        else if (namespace.stat(next, true).kind !== 'directory')
           throw new PlyError(stack.length > 0 ? 'ENOTDIR' : 'EEXIST')
       }
     }
@@ -66,98 +88,122 @@ export function changing(namespace: Namespace, files: OpenFiles) {
 
   return {
     mkdirSync(path: PathLike, options?: MkdirOptions | number | string | null): string | undefined {
-      const { recursive = false, mode } =
+      const given: MkdirOptions =
         typeof options === 'object' && options !== null ? options : { mode: options ?? undefined }
-      const wanted = parseMode(mode, 0o777)
+      const bytes = pathBytes(path)
+      const recursive = checkBoolean(given.recursive ?? false, 'options.recursive')
+      const mode = parseMode(given.mode, 0o777)
       return namespace.call('mkdir', path, () =>
-        recursive ? makeDirectories(path, wanted) : makeDirectory(path, wanted),
+        recursive ? makeDirectories(bytes, mode) : makeDirectory(bytes, mode),
       ) as string | undefined
     },
 
     /** A new directory whose name begins with the last component of `prefix`; answers its path. */
     mkdtempSync<Option extends EncodingOption = undefined>(prefix: PathLike, options?: Option): Named<Option> {
+      const wanted = optionsOf<{ readonly encoding?: BufferEncoding | 'buffer' }>(options)
+      const start = pathBytes(prefix, 'prefix')
       return namespace.call('mkdtemp', `${pathText(prefix)}XXXXXX`, () => {
         for (;;) {
-          const path = pathBytes(prefix) + randomBytes(5).toString('base64url').replace(/[-_]/g, 'x').slice(0, 6)
-          const bytes = Buffer.from(path, 'latin1')
-          if (namespace.resolveName(bytes).ino !== undefined) continue
-          makeDirectory(bytes, 0o700)
-          return encoded(path, options as Option)
+          const path = start + randomBytes(5).toString('base64url').replace(/[-_]/g, 'x').slice(0, 6)
+          if (namespace.resolveName(path).ino !== undefined) continue
+          makeDirectory(path, 0o700)
+          return encoded(path, wanted) as Named<Option>
         }
       })
     },
 
-    symlinkSync(target: PathLike, path: PathLike, _type?: string | null): void {
+    symlinkSync(target: PathLike, path: PathLike, type?: string | null): void {
+      const text = pathBytes(target, 'target')
+      const bytes = pathBytes(path)
+      if (typeof type === 'string' && !symlinkTypes.has(type)) {
+        const message = `Symlink type must be one of "dir", "file", or "junction". Received "${type}"`
+        throw misuse('ERR_FS_INVALID_SYMLINK_TYPE', message, Error)
+      }
       const call = () => {
-        const { directory, name } = namespace.free(path, 'other')
-        const text = pathBytes(target)
+        const spot = namespace.free(bytes, 'other')
         if (text === '') throw new PlyError('ENOENT')
         if (text.length > 4095) throw new PlyError('ENAMETOOLONG')
-        const attributes = namespace.attributesIn(directory, 'symlink', 0o777)
-        namespace.writable.create(directory, name, { kind: 'symlink', target: text, ...attributes })
+        namespace.make(spot, { kind: 'symlink', target: text, mode: 0o777 })
       }
       namespace.call('symlink', target, call, path)
     },
 
     linkSync(existing: PathLike, path: PathLike): void {
+      const from = pathBytes(existing, 'existingPath')
+      const to = pathBytes(path, 'newPath')
       const call = () => {
-        const ino = namespace.find(existing, false)
-        const { directory, name } = namespace.free(path, 'other')
-        namespace.writable.link(directory, name, ino)
+        const ino = namespace.find(from, false)
+        const spot = namespace.free(to, 'other')
+        namespace.writable.link(spot.directory, spot.name, ino)
+        namespace.changes.made(spot)
+        namespace.changes.changed(ino, undefined)
       }
       namespace.call('link', existing, call, path)
     },
 
     renameSync(from: PathLike, to: PathLike): void {
+      const [old, wanted] = [pathBytes(from, 'oldPath'), pathBytes(to, 'newPath')]
       const call = () => {
-        const source = namespace.resolveName(from)
-        const target = namespace.resolveName(to)
+        const source = namespace.resolveName(old)
+        const target = namespace.resolveName(wanted)
         if (source.last !== 'name' || target.last !== 'name') throw new PlyError('EBUSY')
         if (source.ino === undefined) throw new PlyError('ENOENT')
         if (source.trailingSlash || target.trailingSlash) {
           if (namespace.tree.stat(source.ino).kind !== 'directory') throw new PlyError('ENOTDIR')
         }
         namespace.writable.rename(source.directory, source.name, target.directory, target.name)
+        if (source.ino === target.ino) return
+        namespace.changes.moved(source.ino, source, target)
       }
       namespace.call('rename', from, call, to)
     },
 
     unlinkSync(path: PathLike): void {
+      const bytes = pathBytes(path)
       namespace.call('unlink', path, () => {
-        const { directory, name, ino, last, trailingSlash } = namespace.resolveName(path)
+        const { ino, last, trailingSlash, ...spot } = namespace.resolveName(bytes)
         if (last !== 'name') throw new PlyError('EISDIR')
         if (ino === undefined) throw new PlyError('ENOENT')
         if (trailingSlash) throw new PlyError(namespace.tree.stat(ino).kind === 'directory' ? 'EISDIR' : 'ENOTDIR')
-        namespace.writable.unlink(directory, name)
+        namespace.unlink(spot, ino)
       })
     },
 
-    chmodSync: (path: PathLike, mode: number | string) => describe('chmod', path, true, { mode: parseMode(mode, 0) }),
-    fchmodSync: (fd: number, mode: number | string) => describeOpen('fchmod', fd, { mode: parseMode(mode, 0) }),
+    chmodSync(path: PathLike, mode: number | string): void {
+      pathBytes(path)
+      describe('chmod', path, true, { mode: parseMode(mode) })
+    },
+    fchmodSync: (fd: number, mode: number | string): void => describeOpen('fchmod', fd, { mode: parseMode(mode) }),
 
-    chownSync: (path: PathLike, uid: number, gid: number): void =>
-      namespace.call('chown', path, () => changeOwner(namespace.find(path, true), uid, gid)),
-    lchownSync: (path: PathLike, uid: number, gid: number): void =>
-      namespace.call('lchown', path, () => changeOwner(namespace.find(path, false), uid, gid)),
+    chownSync: (path: PathLike, uid: number, gid: number): void => chown('chown', path, true, uid, gid),
+    lchownSync: (path: PathLike, uid: number, gid: number): void => chown('lchown', path, false, uid, gid),
     fchownSync(fd: number, uid: number, gid: number): void {
-      const ino = files.ino(fd, 'fchown')
-      namespace.call('fchown', undefined, () => changeOwner(ino, uid, gid))
+      checkOwners(uid, gid)
+      const { ino, spot } = files.file(checkFd(fd), 'fchown')
+      namespace.call('fchown', undefined, () => changeOwner(ino, spot, uid, gid))
     },
 
-    /** The access time is checked and not kept. Exact times can be given as bigint nanoseconds. */
+    /** Exact times can be given as bigint nanoseconds. */
     utimesSync(path: PathLike, atime: TimeLike, mtime: TimeLike): void {
-      nanosecondsOf(atime)
-      describe('utime', path, true, { mtime: nanosecondsOf(mtime) })
+      pathBytes(path)
+      describe('utime', path, true, { atime: nanosecondsOf(atime), mtime: nanosecondsOf(mtime) })
     },
     lutimesSync(path: PathLike, atime: TimeLike, mtime: TimeLike): void {
-      nanosecondsOf(atime)
-      describe('lutime', path, false, { mtime: nanosecondsOf(mtime) })
+      pathBytes(path)
+      describe('lutime', path, false, { atime: nanosecondsOf(atime), mtime: nanosecondsOf(mtime) })
     },
     futimesSync(fd: number, atime: TimeLike, mtime: TimeLike): void {
-      nanosecondsOf(atime)
-      describeOpen('futime', fd, { mtime: nanosecondsOf(mtime) })
+      describeOpen('futime', fd, { atime: nanosecondsOf(atime, 'atime'), mtime: nanosecondsOf(mtime, 'mtime') })
     },
   }
 }
 
-const superuser = new User({ uid: 0, gid: 0 })
+/** `(uid_t)-1`, however it is written, is nobody. */
+function isOwner(id: number): boolean {
+  return id !== -1 && id !== 2 ** 32 - 1
+}
+
+function checkOwners(uid: number, gid: number): void {
+  checkInteger(uid, 'uid', -1, 2 ** 32 - 1)
+  checkInteger(gid, 'gid', -1, 2 ** 32 - 1)
+}

@@ -1,7 +1,21 @@
+import type { FileHandle } from './file-handle.ts'
 import type { OpenFiles } from './open-files.ts'
 import { ReadStream, type ReadStreamOptions, WriteStream, type WriteStreamOptions } from './streams.ts'
 import type { PathLike } from './texts.ts'
-import { bytesToWrite } from './whole-files.ts'
+import {
+  checkFd,
+  checkInt32,
+  checkInteger,
+  checkObject,
+  checkView,
+  checkViews,
+  optionsOf,
+  outOfRange,
+  wrongType,
+  wrongValue,
+} from './validation.ts'
+
+type View = NodeJS.ArrayBufferView
 
 export interface ReadPlace {
   readonly offset?: number | undefined
@@ -9,100 +23,140 @@ export interface ReadPlace {
   readonly position?: number | bigint | null | undefined
 }
 
-/** The part of a buffer that a call means. @throws RangeError outside of it */
-function part(buffer: NodeJS.ArrayBufferView, offset = 0, length = buffer.byteLength - offset): Uint8Array {
-  if (offset < 0 || length < 0 || offset + length > buffer.byteLength) {
-    throw Object.assign(new RangeError('The value of "offset" or "length" is out of range'), {
-      code: 'ERR_OUT_OF_RANGE',
-    })
-  }
-  return new Uint8Array(buffer.buffer, buffer.byteOffset + offset, length)
-}
-
-/** A position as Node takes it: absent, `null` and -1 mean where the last call ended. */
-function placeOf(position: number | bigint | null | undefined): number | null {
-  return position === undefined || position === null || Number(position) < 0 ? null : Number(position)
-}
-
 type Options<Type> = Type | BufferEncoding | null | undefined
+
+/** What of a stream's options is its opening: a stream may be over a handle, or over a number. */
+type StreamOptions<Type> = Options<Omit<Type, 'fd'> & { readonly fd?: number | FileHandle | null }>
 
 /** Calls on descriptors, and streams. */
 export function descriptors(files: OpenFiles) {
-  const verbs = {
-    openSync: (path: PathLike, flags?: string | number, mode?: number | string): number =>
-      files.open(path, flags ?? 'r', mode),
-
-    closeSync: (fd: number): void => files.close(fd),
-
-    readSync(
-      fd: number,
-      buffer: NodeJS.ArrayBufferView,
-      offset?: number | ReadPlace | null,
-      length?: number | null,
-      position?: number | bigint | null,
-    ): number {
-      const place: ReadPlace =
-        typeof offset === 'object' && offset !== null
-          ? offset
-          : { offset: offset ?? undefined, length: length ?? undefined, position }
-      return files.read(fd, part(buffer, place.offset, place.length), placeOf(place.position))
-    },
-
-    /** Of bytes: offset, length, position. Of text: position, encoding. */
-    writeSync(
-      fd: number,
-      data: NodeJS.ArrayBufferView | string,
-      offset?: number | ReadPlace | null,
-      length?: number | BufferEncoding | null,
-      position?: number | null,
-    ): number {
-      if (typeof data === 'string') {
-        const at = typeof offset === 'object' ? offset?.position : offset
-        return files.write(fd, bytesToWrite(data, typeof length === 'string' ? length : 'utf8'), placeOf(at))
-      }
-      const place: ReadPlace =
-        typeof offset === 'object' && offset !== null
-          ? offset
-          : { offset: offset ?? undefined, length: typeof length === 'number' ? length : undefined, position }
-      return files.write(fd, part(data, place.offset, place.length), placeOf(place.position))
-    },
-
-    readvSync(fd: number, buffers: readonly NodeJS.ArrayBufferView[], position?: number | null): number {
-      let total = 0
-      for (const buffer of buffers) {
-        const at = placeOf(position)
-        const count = files.read(fd, part(buffer), at === null ? null : at + total)
-        total += count
-        if (count < buffer.byteLength) break
-      }
-      return total
-    },
-
-    writevSync(fd: number, buffers: readonly NodeJS.ArrayBufferView[], position?: number | null): number {
-      let total = 0
-      for (const buffer of buffers) {
-        const at = placeOf(position)
-        total += files.write(fd, part(buffer), at === null ? null : at + total)
-      }
-      return total
-    },
-
-    ftruncateSync: (fd: number, length = 0): void => files.truncate(fd, length),
-    fsyncSync: (fd: number): void => files.sync(fd),
-    fdatasyncSync: (fd: number): void => files.sync(fd),
-
-    createReadStream: (path: PathLike, options?: Options<ReadStreamOptions>): ReadStream =>
-      new ReadStream(files, path, asOptions(options)),
-
-    createWriteStream: (path: PathLike, options?: Options<WriteStreamOptions>): WriteStream =>
-      new WriteStream(files, path, asOptions(options)),
+  function readSync(
+    fd: number,
+    buffer: View,
+    offset?: number | ReadPlace | null,
+    length?: number | null,
+    position?: number | bigint | null,
+  ): number {
+    checkFd(fd)
+    checkView(buffer)
+    const place = placeOf(buffer, offset, length, position)
+    const start = place.offset === undefined ? 0 : checkInteger(place.offset, 'offset', 0)
+    const count = (place.length ?? 0) | 0
+    if (count === 0) return 0
+    if (buffer.byteLength === 0) wrongValue('buffer', buffer, 'is empty and cannot be written')
+    if (count < 0) outOfRange('length', '>= 0', count)
+    if (start + count > buffer.byteLength) outOfRange('length', `<= ${buffer.byteLength - start}`, count)
+    return files.read(fd, bytesIn(buffer, start, count), readPosition(place.position))
   }
-  return verbs
+
+  /** Of bytes: offset, length, position. Of text: position, encoding. */
+  function writeSync(
+    fd: number,
+    data: View | string,
+    offset?: number | ReadPlace | null,
+    length?: number | BufferEncoding | null,
+    position?: number | null,
+  ): number {
+    checkFd(fd)
+    if (!ArrayBuffer.isView(data)) {
+      if (typeof data !== 'string') wrongType('buffer', ['string', 'Buffer', 'TypedArray', 'DataView'], data)
+      if (length === 'hex' && data.length % 2 !== 0)
+        wrongValue('encoding', length, `is invalid for data of length ${data.length}`)
+      const encoding = typeof length === 'string' && Buffer.isEncoding(length) ? length : 'utf8'
+      return files.write(fd, Buffer.from(data, encoding), writePosition(offset))
+    }
+    const place = typeof offset === 'object' ? (offset ?? {}) : { offset, length, position }
+    const start = place.offset === undefined || place.offset === null ? 0 : checkInteger(place.offset, 'offset', 0)
+    const count = typeof place.length === 'number' ? place.length : data.byteLength - start
+    if (start > data.byteLength) outOfRange('offset', `<= ${data.byteLength}`, start)
+    if (count > data.byteLength - start) outOfRange('length', `<= ${data.byteLength - start}`, count)
+    if (count < 0) outOfRange('length', '>= 0', count)
+    checkInt32(count, 'length', 0)
+    return files.write(fd, bytesIn(data, start, count), writePosition(place.position))
+  }
+
+  function readvSync(fd: number, buffers: readonly View[], position?: number | null): number {
+    checkFd(fd)
+    checkViews(buffers)
+    const start = writePosition(position)
+    let total = 0
+    for (const buffer of buffers) {
+      const count = files.read(fd, bytesIn(buffer), start === null ? null : start + total)
+      total += count
+      if (count < buffer.byteLength) break
+    }
+    return total
+  }
+
+  function writevSync(fd: number, buffers: readonly View[], position?: number | null): number {
+    checkFd(fd)
+    checkViews(buffers)
+    const start = writePosition(position)
+    let total = 0
+    for (const buffer of buffers) total += files.write(fd, bytesIn(buffer), start === null ? null : start + total)
+    return total
+  }
+
+  return {
+    openSync: (path: PathLike, flags?: string | number | null, mode?: number | string | null): number =>
+      files.open(path, flags, mode),
+    closeSync: (fd: number): void => files.close(checkFd(fd)),
+    readSync,
+    writeSync,
+    readvSync,
+    writevSync,
+
+    /** A negative length is taken for 0, as Node takes it. */
+    ftruncateSync: (fd: number, length = 0): void =>
+      files.truncate(checkFd(fd), Math.max(0, checkInteger(length, 'len'))),
+    fsyncSync: (fd: number): void => files.sync(checkFd(fd)),
+    fdatasyncSync: (fd: number): void => files.sync(checkFd(fd), 'fdatasync'),
+
+    createReadStream(path: PathLike, options?: StreamOptions<ReadStreamOptions>): ReadStream {
+      const { fd, ...rest } = { ...optionsOf<Exclude<typeof options, string | null | undefined>>(options) }
+      if (typeof fd === 'object' && fd !== null) return fd.createReadStream(rest as ReadStreamOptions)
+      return new ReadStream(files, path, { ...rest, ...(fd !== undefined && { fd }) } as ReadStreamOptions)
+    },
+
+    createWriteStream(path: PathLike, options?: StreamOptions<WriteStreamOptions>): WriteStream {
+      const { fd, ...rest } = { ...optionsOf<Exclude<typeof options, string | null | undefined>>(options) }
+      if (typeof fd === 'object' && fd !== null) return fd.createWriteStream(rest as WriteStreamOptions)
+      return new WriteStream(files, path, { ...rest, ...(fd !== undefined && { fd }) } as WriteStreamOptions)
+    },
+  }
 }
 
-function asOptions<Type extends object>(
-  options: Options<Type>,
-): Type | { encoding: BufferEncoding } | Record<string, never> {
-  if (typeof options === 'string') return { encoding: options }
-  return options ?? {}
+/** Where a read goes: from an object of options, or from arguments in a row, of which the length must then be there. */
+function placeOf(
+  buffer: View,
+  offset: number | ReadPlace | null | undefined,
+  length: number | null | undefined,
+  position: number | bigint | null | undefined,
+): { readonly offset: number | undefined; readonly length: number | undefined; readonly position: unknown } {
+  if (typeof offset === 'object' || (offset === undefined && length === undefined && position === undefined)) {
+    if (offset !== undefined && offset !== null) checkObject(offset, 'options')
+    const { offset: start = 0, length: count = buffer.byteLength - start, position: at = null } = offset ?? {}
+    return { offset: start, length: count, position: at }
+  }
+  return { offset, length: length ?? undefined, position }
+}
+
+/** Absent, `null` and -1 mean where the last call ended. */
+function readPosition(position: unknown): number | null {
+  if (position === undefined || position === null) return null
+  if (typeof position === 'bigint') {
+    if (position < -(2n ** 63n) || position > 2n ** 63n - 1n)
+      outOfRange('position', `>= ${-(2n ** 63n)} && <= ${2n ** 63n - 1n}`, position)
+  } else if (typeof position !== 'number') wrongType('position', ['integer', 'bigint'], position)
+  else checkInteger(position, 'position', -1)
+  return Number(position) < 0 ? null : Number(position)
+}
+
+/** Of a write, and of several buffers: what is no number means where the last call ended. */
+function writePosition(position: unknown): number | null {
+  return typeof position === 'number' && position >= 0 ? position : null
+}
+
+function bytesIn(buffer: View, offset = 0, length: number = buffer.byteLength - offset): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset + offset, length)
 }

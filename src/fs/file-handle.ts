@@ -1,6 +1,9 @@
+import { EventEmitter } from 'node:events'
 import { createInterface, type Interface } from 'node:readline'
+import { ReadableStream } from 'node:stream/web'
 import type { ReadPlace } from './descriptors.ts'
-import { refusal } from './refusal.ts'
+import { type Writable, writePieces } from './pieces.ts'
+import { misuse } from './refusal.ts'
 import type { StatOptions, StatsFor } from './stats.ts'
 import type { ReadStream, ReadStreamOptions, WriteStream, WriteStreamOptions } from './streams.ts'
 import type { SyncVerbs } from './sync-verbs.ts'
@@ -14,12 +17,16 @@ interface BytesRead<Buffers> {
   readonly buffer: Buffers
 }
 
-/** What `promises.open` answers: an open file. Closing twice is fine; after that every call is an EBADF. */
-export class FileHandle implements AsyncDisposable {
+const webChunk = 1 << 14
+
+/** What `promises.open` answers: an open file. Closing twice is fine; after that every call is an EBADF. Emits `close`. */
+export class FileHandle extends EventEmitter implements AsyncDisposable {
   readonly #fs: SyncVerbs
   #fd: number
+  #locked = false
 
   constructor(fs: SyncVerbs, fd: number) {
+    super()
     this.#fs = fs
     this.#fd = fd
   }
@@ -43,7 +50,11 @@ export class FileHandle implements AsyncDisposable {
     position?: number | bigint | null,
   ): Promise<BytesRead<View>> {
     if (ArrayBuffer.isView(first)) {
-      return { bytesRead: this.#fs.readSync(this.#open('read'), first, offset, length, position), buffer: first }
+      const place =
+        typeof offset === 'object' && offset !== null
+          ? offset
+          : { offset: offset ?? 0, length: length ?? first.byteLength - (offset ?? 0), position }
+      return { bytesRead: this.#fs.readSync(this.#open('read'), first, place), buffer: first }
     }
     const buffer = first?.buffer ?? Buffer.alloc(16384)
     return { bytesRead: this.#fs.readSync(this.#open('read'), buffer, first ?? null), buffer }
@@ -58,27 +69,27 @@ export class FileHandle implements AsyncDisposable {
     return { bytesWritten: this.#fs.writeSync(this.#open('write'), data, offset, length, position), buffer: data }
   }
 
-  async readv(buffers: readonly View[], position?: number | null) {
-    return { bytesRead: this.#fs.readvSync(this.#open('read'), buffers, position), buffers }
+  async readv<Views extends readonly View[]>(buffers: Views, position?: number | null) {
+    return { bytesRead: this.#fs.readvSync(this.#open('readv'), buffers, position), buffers }
   }
 
-  async writev(buffers: readonly View[], position?: number | null) {
-    return { bytesWritten: this.#fs.writevSync(this.#open('write'), buffers, position), buffers }
+  async writev<Views extends readonly View[]>(buffers: Views, position?: number | null) {
+    return { bytesWritten: this.#fs.writevSync(this.#open('writev'), buffers, position), buffers }
   }
 
   /** From where the last call ended to the end. */
   async readFile<Option extends ReadFileOptions | Encoding = undefined>(
     options?: Option,
   ): Promise<FileContent<Option>> {
-    return this.#fs.readFileSync(this.#open('read'), options)
+    return this.#fs.readFileSync(this.#open('readFile'), options)
   }
 
-  async writeFile(data: unknown, options?: WriteFileOptions | Encoding): Promise<void> {
-    this.#fs.writeFileSync(this.#open('write'), data, options)
+  async writeFile(data: Writable, options?: WriteFileOptions | Encoding): Promise<void> {
+    await writePieces(this.#fs, this.#open('writeFile'), data, options)
   }
 
-  async appendFile(data: unknown, options?: WriteFileOptions | Encoding): Promise<void> {
-    this.#fs.appendFileSync(this.#open('write'), data, options)
+  async appendFile(data: Writable, options?: WriteFileOptions | Encoding): Promise<void> {
+    await writePieces(this.#fs, this.#open('writeFile'), data, options)
   }
 
   async stat<Options extends StatOptions | undefined = undefined>(options?: Options): Promise<StatsFor<Options>> {
@@ -98,7 +109,7 @@ export class FileHandle implements AsyncDisposable {
   }
 
   async utimes(atime: TimeLike, mtime: TimeLike): Promise<void> {
-    this.#fs.futimesSync(this.#open('futime'), atime, mtime)
+    this.#fs.futimesSync(this.#open('futimes'), atime, mtime)
   }
 
   async sync(): Promise<void> {
@@ -121,10 +132,38 @@ export class FileHandle implements AsyncDisposable {
     return createInterface({ input: this.createReadStream(options), crlfDelay: Number.POSITIVE_INFINITY })
   }
 
+  /** From where the last call ended to the end, once. The handle stays open and stays the caller's. @throws ERR_INVALID_STATE */
+  readableWebStream({ type }: { readonly type?: 'bytes' | undefined } = {}): ReadableStream<Uint8Array> {
+    if (this.#fd === -1) throw misuse('ERR_INVALID_STATE', 'Invalid state: The FileHandle is closed', Error)
+    if (this.#locked) throw misuse('ERR_INVALID_STATE', 'Invalid state: The FileHandle is locked', Error)
+    this.#locked = true
+    const next = (into: Uint8Array) => (this.#fd === -1 ? 0 : this.#fs.readSync(this.#fd, into))
+    if (type === 'bytes') {
+      return new ReadableStream({
+        type: 'bytes',
+        autoAllocateChunkSize: webChunk,
+        pull(controller) {
+          const request = controller.byobRequest!
+          const count = next(request.view as Uint8Array)
+          if (count === 0) controller.close()
+          request.respond(count)
+        },
+      })
+    }
+    return new ReadableStream({
+      pull(controller) {
+        const piece = new Uint8Array(webChunk)
+        const count = next(piece)
+        if (count === 0) controller.close()
+        else controller.enqueue(piece.subarray(0, count))
+      },
+    })
+  }
+
   async close(): Promise<void> {
     if (this.#fd === -1) return
     const fd = this.#fd
-    this.#fd = -1
+    this.#closed()
     this.#fs.closeSync(fd)
   }
 
@@ -134,14 +173,17 @@ export class FileHandle implements AsyncDisposable {
 
   /** A stream closes the descriptor that it was given. */
   #handedTo<Stream extends ReadStream | WriteStream>(stream: Stream): Stream {
-    stream.once('close', () => {
-      this.#fd = -1
-    })
+    stream.once('close', () => this.#fd !== -1 && this.#closed())
     return stream
   }
 
+  #closed(): void {
+    this.#fd = -1
+    this.emit('close')
+  }
+
   #open(syscall: string): number {
-    if (this.#fd === -1) throw refusal('EBADF', syscall)
+    if (this.#fd === -1) throw Object.assign(new Error('file closed'), { code: 'EBADF', syscall })
     return this.#fd
   }
 }

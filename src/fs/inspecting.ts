@@ -1,14 +1,24 @@
-import { decodeText } from '../model/bytes.ts'
+import { type ByteString, decodeText } from '../model/bytes.ts'
+import type { Kind } from '../model/entry.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
 import { realPath } from '../union/resolve.ts'
+import { Dir } from './dir.ts'
+import { fsConstants } from './flags.ts'
 import type { Namespace } from './namespace.ts'
 import type { OpenFiles } from './open-files.ts'
-import { Dirent, type StatOptions, type StatsFor, statsOf } from './stats.ts'
+import { Dirent, StatFs, type StatOptions, type StatsFor, statsOf } from './stats.ts'
 import { type EncodingOption, encoded, type Named, type PathLike, pathBytes, pathText } from './texts.ts'
+import { checkBoolean, checkFd, checkInteger, checkUint32, optionsOf } from './validation.ts'
 
 export interface ReaddirOptions {
   readonly encoding?: BufferEncoding | 'buffer' | null | undefined
   readonly withFileTypes?: boolean | undefined
+  readonly recursive?: boolean | undefined
+}
+
+export interface OpendirOptions {
+  readonly encoding?: BufferEncoding | 'buffer' | undefined
+  readonly bufferSize?: number | undefined
   readonly recursive?: boolean | undefined
 }
 
@@ -19,13 +29,20 @@ export type Listing<Option> = Option extends { readonly withFileTypes: true }
   ? Dirent<Named<Option>>[]
   : Named<Option>[]
 
+interface Listed {
+  readonly name: ByteString
+  readonly kind: Kind
+  /** Path of its directory from the one that is listed, with a slash; `''` for that one. */
+  readonly prefix: ByteString
+}
+
 /** Calls that change nothing. */
 export function inspecting(namespace: Namespace, files: OpenFiles) {
   function stat<Options extends StatOptions | undefined>(path: PathLike, follow: boolean, options: Options) {
-    const syscall = follow ? 'stat' : 'lstat'
-    return namespace.call(syscall, path, () => {
+    const bytes = pathBytes(path)
+    return namespace.call(follow ? 'stat' : 'lstat', path, () => {
       try {
-        return statsOf(namespace.stat(path, follow), options)
+        return statsOf(namespace.stat(bytes, follow), options)
       } catch (error) {
         const code = codeOf(error)
         if (options?.throwIfNoEntry === false && (code === 'ENOENT' || code === 'ENOTDIR')) {
@@ -36,44 +53,70 @@ export function inspecting(namespace: Namespace, files: OpenFiles) {
     })
   }
 
-  /** Directories in the order in which they were met: level by level, as Node lists them. */
-  function* listed(path: PathLike, recursive: boolean) {
-    const root = namespace.call('scandir', path, () => directoryAt(path))
+  /** Level by level, as Node lists them; a symlink is not followed, so there is an end to it. */
+  function* listed(path: PathLike, root: number, recursive: boolean): Generator<Listed> {
     const pending = [{ ino: root, prefix: '' }]
-    const text = pathText(path)
     for (const { ino, prefix } of pending) {
-      const at = prefix === '' ? path : `${text}/${decodeText(prefix.slice(0, -1))}`
-      for (const entry of namespace.call('scandir', at, () => namespace.tree.list(ino))) {
-        yield { ...entry, prefix }
-        if (recursive && entry.kind === 'directory') pending.push({ ino: entry.ino, prefix: `${prefix}${entry.name}/` })
+      const at = prefix === '' ? path : `${pathText(path)}/${decodeText(prefix.slice(0, -1))}`
+      for (const { name, kind, ino: entry } of namespace.call('scandir', at, () => namespace.tree.list(ino))) {
+        yield { name, kind, prefix }
+        if (recursive && kind === 'directory') pending.push({ ino: entry, prefix: `${prefix}${name}/` })
       }
     }
   }
 
-  function directoryAt(path: PathLike): number {
+  function* dirents(
+    path: PathLike,
+    root: number,
+    recursive: boolean,
+    options: EncodingOption,
+  ): Generator<Dirent<string | Buffer>> {
+    const base = pathText(path).replace(/(?<=.)\/+$/, '')
+    for (const { name, kind, prefix } of listed(path, root, recursive)) {
+      const parent = prefix === '' ? base : `${base === '/' ? '' : base}/${encoded(prefix.slice(0, -1), 'utf8')}`
+      yield new Dirent<string | Buffer>(encoded(name, options), parent, kind)
+    }
+  }
+
+  function directoryAt(path: ByteString): number {
     const ino = namespace.find(path, true)
     if (namespace.tree.stat(ino).kind !== 'directory') throw new PlyError('ENOTDIR')
     return ino
   }
 
-  const realpathSync = <Option extends EncodingOption = undefined>(path: PathLike, options?: Option): Named<Option> =>
-    namespace.call('realpath', path, () => encoded(realPath(namespace.tree, pathBytes(path)), options as Option))
+  const realpathSync = <Option extends EncodingOption = undefined>(path: PathLike, options?: Option): Named<Option> => {
+    const wanted = optionsOf<object>(options) as Option
+    const bytes = pathBytes(path)
+    return namespace.call('realpath', path, () => encoded(realPath(namespace.tree, bytes), wanted))
+  }
 
-  const verbs = {
+  return {
     statSync: <Options extends StatOptions | undefined = undefined>(path: PathLike, options?: Options) =>
       stat(path, true, options as Options),
 
     lstatSync: <Options extends StatOptions | undefined = undefined>(path: PathLike, options?: Options) =>
       stat(path, false, options as Options),
 
-    fstatSync: <Options extends StatOptions | undefined = undefined>(fd: number, options?: Options) =>
-      namespace.call('fstat', undefined, () =>
-        statsOf(namespace.tree.stat(files.ino(fd, 'fstat')), options as Options),
-      ),
+    fstatSync: <Options extends StatOptions | undefined = undefined>(fd: number, options?: Options) => {
+      const { ino } = files.file(checkFd(fd), 'fstat')
+      return namespace.call('fstat', undefined, () => statsOf(namespace.tree.stat(ino), options as Options))
+    },
+
+    statfsSync<Options extends { readonly bigint?: boolean } | undefined = undefined>(
+      path: PathLike,
+      options?: Options,
+    ): Options extends { readonly bigint: true } ? StatFs<bigint> : StatFs {
+      const bytes = pathBytes(path)
+      return namespace.call('statfs', path, () => {
+        namespace.find(bytes, true)
+        const room = namespace.isReadOnly ? undefined : namespace.writable.room()
+        return (options?.bigint ? new StatFs(room, (amount) => amount) : new StatFs(room, Number)) as never
+      })
+    },
 
     existsSync(path: PathLike): boolean {
       try {
-        return namespace.resolve(path, true).ino !== undefined
+        return namespace.resolve(pathBytes(path), true).ino !== undefined
       } catch (error) {
         // Node's promise: whatever is wrong with the path, the answer is no.
         if (error instanceof Error) return false
@@ -81,92 +124,53 @@ export function inspecting(namespace: Namespace, files: OpenFiles) {
       }
     },
 
-    accessSync(path: PathLike, mode = 0): void {
+    accessSync(path: PathLike, mode: number = fsConstants.F_OK): void {
+      const bytes = pathBytes(path)
+      checkInteger(mode, 'mode', 0, 7)
       namespace.call('access', path, () => {
-        const ino = namespace.find(path, true)
-        if (namespace.user) return namespace.user.access(ino, mode & 7)
+        const ino = namespace.find(bytes, true)
+        if (namespace.user) return namespace.user.access(ino, mode)
         const { kind, mode: bits } = namespace.tree.stat(ino)
-        if (mode & 2 && namespace.isReadOnly) throw new PlyError('EROFS')
-        if (mode & 1 && kind !== 'directory' && (bits & 0o111) === 0) throw new PlyError('EACCES')
+        if (mode & fsConstants.W_OK && namespace.isReadOnly) throw new PlyError('EROFS')
+        if (mode & fsConstants.X_OK && kind !== 'directory' && (bits & 0o111) === 0) throw new PlyError('EACCES')
       })
     },
 
-    readlinkSync: <Option extends EncodingOption = undefined>(path: PathLike, options?: Option): Named<Option> =>
-      namespace.call('readlink', path, () => {
-        const ino = namespace.find(path, false)
+    readlinkSync: <Option extends EncodingOption = undefined>(path: PathLike, options?: Option): Named<Option> => {
+      const wanted = optionsOf<object>(options) as Option
+      const bytes = pathBytes(path, 'oldPath')
+      return namespace.call('readlink', path, () => {
+        const ino = namespace.find(bytes, false)
         if (namespace.tree.stat(ino).kind !== 'symlink') throw new PlyError('EINVAL')
-        return encoded(namespace.tree.readlink(ino), options as Option)
-      }),
+        return encoded(namespace.tree.readlink(ino), wanted)
+      })
+    },
 
     realpathSync: Object.assign(realpathSync, { native: realpathSync }),
 
     readdirSync<Option extends ReaddirOption = undefined>(path: PathLike, options?: Option): Listing<Option> {
-      const { withFileTypes = false, recursive = false } =
-        typeof options === 'object' && options !== null ? options : {}
-      const base = withFileTypes ? pathText(path).replace(/(?<=.)\/+$/, '') : ''
+      const given = optionsOf<ReaddirOptions>(options)
+      const bytes = pathBytes(path)
+      const recursive = checkBoolean(given.recursive ?? false, 'options.recursive')
+      const root = namespace.call('scandir', path, () => directoryAt(bytes))
+      if (given.withFileTypes) return [...dirents(path, root, recursive, given)] as Listing<Option>
       const names = []
-      for (const { name, kind, prefix } of listed(path, recursive)) {
-        if (!withFileTypes) names.push(encoded(prefix + name, options as EncodingOption))
-        else {
-          const parent = prefix === '' ? base : `${base === '/' ? '' : base}/${encoded(prefix.slice(0, -1), 'utf8')}`
-          names.push(new Dirent<string | Buffer>(encoded(name, options as EncodingOption), parent, kind))
-        }
-      }
+      for (const { name, prefix } of listed(path, root, recursive)) names.push(encoded(prefix + name, given))
       return names as Listing<Option>
     },
 
-    opendirSync: (
-      path: PathLike,
-      options?: { readonly recursive?: boolean; readonly bufferSize?: number; readonly encoding?: BufferEncoding },
-    ) => {
-      namespace.call('opendir', path, () => directoryAt(path))
-      const text = pathText(path)
-      return new Dir(text, verbs.readdirSync(path, { withFileTypes: true, recursive: options?.recursive ?? false }))
+    opendirSync(path: PathLike, options?: OpendirOptions | BufferEncoding): Dir {
+      const given = optionsOf<OpendirOptions>(options)
+      const bytes = pathBytes(path)
+      checkUint32(given.bufferSize ?? 32, 'options.bufferSize', 1)
+      return namespace.call('opendir', path, () => {
+        const root = directoryAt(bytes)
+        const entries = dirents(path, root, given.recursive ?? false, given) as Iterable<Dirent>
+        // What is asked later is answered as it is now; of a tree below, it is asked when it is come to.
+        const now = given.recursive ? entries : [...entries]
+        const release = namespace.isReadOnly ? undefined : namespace.writable.hold(root)
+        return new Dir(pathText(path), now, () => release?.())
+      })
     },
-  }
-  return verbs
-}
-
-/** An open directory. Its names are those that were there when it was opened. */
-export class Dir {
-  readonly path: string
-  readonly #entries: readonly Dirent[]
-  #next = 0
-  #closed = false
-
-  constructor(path: string, entries: readonly Dirent[]) {
-    this.path = path
-    this.#entries = entries
-  }
-
-  /** The next name; `null` at the end. @throws ERR_DIR_CLOSED */
-  readSync(): Dirent | null {
-    this.#check()
-    return this.#entries[this.#next++] ?? null
-  }
-
-  async read(): Promise<Dirent | null> {
-    return this.readSync()
-  }
-
-  closeSync(): void {
-    this.#check()
-    this.#closed = true
-  }
-
-  async close(): Promise<void> {
-    this.closeSync()
-  }
-
-  async *[Symbol.asyncIterator](): AsyncIterableIterator<Dirent> {
-    try {
-      for (let entry = this.readSync(); entry; entry = this.readSync()) yield entry
-    } finally {
-      this.#closed = true
-    }
-  }
-
-  #check(): void {
-    if (this.#closed) throw Object.assign(new Error('Directory handle was closed'), { code: 'ERR_DIR_CLOSED' })
   }
 }

@@ -7,8 +7,10 @@ import { inherited, type Maker } from '../union/inheritance.ts'
 import type { UserTree } from '../union/permissions.ts'
 import { type Resolved, type ResolvedName, resolveName, resolvePath } from '../union/resolve.ts'
 import type { WritableUnion } from '../union/union.ts'
+import type { Creation } from '../union/upper.ts'
+import { Changes, changesOf } from './changes.ts'
 import { asRefusal } from './refusal.ts'
-import { type PathLike, pathBytes, pathText } from './texts.ts'
+import { type PathLike, pathText } from './texts.ts'
 
 export interface FsOptions {
   /** Owner and group of what is made. Default: 0 and 0. Of `asUser` trees it is the user's, whatever is given here. */
@@ -20,17 +22,25 @@ export interface FsOptions {
   readonly now?: () => bigint
 }
 
+/** What stands at a path, and where. */
+export interface Found extends Resolved {
+  readonly ino: number
+}
+
 /**
- * Paths over a tree or a writable union, and who makes what is made there. Permissions are checked by trees that were made `asUser`;
- * over any other it is as for root.
+ * Paths (byte strings) over a tree or a writable union, and who makes what is made there. Permissions are checked by trees that were
+ * made `asUser`; over any other it is as for root.
  */
 export class Namespace {
   readonly tree: Tree
+  /** Who is told of what this face changes. */
+  readonly changes: Changes
   readonly #maker: Maker
   readonly #now: () => bigint
 
   constructor(tree: Tree | WritableUnion, { uid = 0, gid = 0, umask = 0o022, now = systemClock() }: FsOptions) {
     this.tree = tree
+    this.changes = isWritable(tree) ? changesOf(tree.upper) : new Changes()
     this.#maker = { uid, gid, umask }
     this.#now = now
   }
@@ -45,6 +55,11 @@ export class Namespace {
     return !isWritable(this.tree)
   }
 
+  /** The tree as somebody's, if it is. */
+  get user(): UserTree | undefined {
+    return isUsers(this.tree) ? this.tree : undefined
+  }
+
   now(): bigint {
     return this.#now()
   }
@@ -54,35 +69,54 @@ export class Namespace {
     try {
       return act()
     } catch (error) {
-      throw asRefusal(error, syscall, path && pathText(path), dest && pathText(dest))
+      throw asRefusal(error, syscall, textOf(path), textOf(dest))
     }
   }
 
-  resolve(path: PathLike, follow: boolean): Resolved {
-    return resolvePath(this.tree, pathBytes(path), { follow })
+  resolve(path: ByteString, follow: boolean): Resolved {
+    return resolvePath(this.tree, path, { follow })
   }
 
-  resolveName(path: PathLike): ResolvedName {
-    return resolveName(this.tree, pathBytes(path))
+  resolveName(path: ByteString): ResolvedName {
+    return resolveName(this.tree, path)
+  }
+
+  /** @throws ENOENT */
+  at(path: ByteString, follow: boolean): Found {
+    const found = this.resolve(path, follow)
+    if (!isFound(found)) throw new PlyError('ENOENT')
+    return found
   }
 
   /** The inode at a path. @throws ENOENT */
-  find(path: PathLike, follow: boolean): number {
-    const { ino } = this.resolve(path, follow)
-    if (ino === undefined) throw new PlyError('ENOENT')
-    return ino
+  find(path: ByteString, follow: boolean): number {
+    return this.at(path, follow).ino
   }
 
-  stat(path: PathLike, follow: boolean): Stat {
+  stat(path: ByteString, follow: boolean): Stat {
     return this.tree.stat(this.find(path, follow))
   }
 
   /** The name at which something is to be made. @throws EEXIST, ENOENT for a slash after what is no directory, EROFS */
-  free(path: PathLike, kind: 'directory' | 'other'): { readonly directory: number; readonly name: ByteString } {
+  free(path: ByteString, kind: 'directory' | 'other'): { readonly directory: number; readonly name: ByteString } {
     const { directory, name, ino, trailingSlash } = this.resolveName(path)
     if (ino !== undefined) throw new PlyError('EEXIST')
     if (trailingSlash && kind !== 'directory') throw new PlyError('ENOENT')
     return { directory, name }
+  }
+
+  /** Makes something at a free name, with what its directory hands on. Answers with its number. */
+  make(
+    spot: { readonly directory: number; readonly name: ByteString },
+    { mode, ...creation }: Omit<Creation, keyof Attributes> & { readonly mode: number },
+  ): number {
+    const { directory, name } = spot
+    const ino = this.writable.create(directory, name, {
+      ...creation,
+      ...this.attributesIn(directory, creation.kind, mode),
+    })
+    this.changes.made(spot)
+    return ino
   }
 
   /** Attributes of something new in a directory: those that were asked for, and what the directory hands on. */
@@ -94,9 +128,17 @@ export class Namespace {
     return { ...inherited(parent, kind, mode, this.#maker), mtime }
   }
 
-  /** The tree as somebody's, if it is. */
-  get user(): UserTree | undefined {
-    return isUsers(this.tree) ? this.tree : undefined
+  /** Removes a name that is no directory's. */
+  unlink(spot: { readonly directory: number; readonly name: ByteString }, ino: number): void {
+    const watched = !this.changes.quiet
+    const gone = watched && this.tree.stat(ino).links <= 1
+    this.writable.unlink(spot.directory, spot.name)
+    if (watched) this.changes.removed(spot, ino, gone)
+  }
+
+  rmdir(spot: { readonly directory: number; readonly name: ByteString }, ino: number): void {
+    this.writable.rmdir(spot.directory, spot.name)
+    this.changes.removed(spot, ino, true)
   }
 }
 
@@ -106,4 +148,12 @@ function isWritable(tree: Tree): tree is WritableUnion {
 
 function isUsers(tree: Tree): tree is UserTree {
   return 'user' in tree
+}
+
+function isFound(resolved: Resolved): resolved is Found {
+  return resolved.ino !== undefined
+}
+
+function textOf(path: PathLike | undefined): (() => string) | undefined {
+  return path === undefined ? undefined : () => pathText(path)
 }

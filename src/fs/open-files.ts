@@ -1,12 +1,14 @@
+import type { ByteString } from '../model/bytes.ts'
 import { PlyError } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
 import type { Granted } from '../union/permissions.ts'
 import type { WritableBytes } from '../union/upper.ts'
 import { wants } from '../union/user.ts'
-import { type OpenFlags, parseFlags, parseMode } from './flags.ts'
-import type { Namespace } from './namespace.ts'
+import type { Spot } from './changes.ts'
+import { type OpenFlags, openFlags, parseFlags, parseMode } from './flags.ts'
+import type { Found, Namespace } from './namespace.ts'
 import { refusal } from './refusal.ts'
-import type { PathLike } from './texts.ts'
+import { type PathLike, pathBytes } from './texts.ts'
 
 /** Far from the descriptors of the process: a mix-up ends in EBADF, not in somebody else's file. */
 const firstDescriptor = 0x40000000
@@ -14,10 +16,14 @@ const firstDescriptor = 0x40000000
 /** One opening of a file or directory: where it stands, and how. */
 export interface OpenFile {
   readonly ino: number
+  /** The name it was opened by; a file without a name has none. */
+  readonly spot: Spot | undefined
   readonly flags: OpenFlags
   /** Absent for a directory. */
   readonly content: Bytes | undefined
   readonly writer: WritableBytes | undefined
+  /** Of a directory: to be called when it is closed. */
+  readonly release?: (() => void) | undefined
   position: number
 }
 
@@ -32,10 +38,11 @@ export class OpenFiles {
     this.#namespace = namespace
   }
 
-  open(path: PathLike, flags: string | number = 'r', mode?: number | string): number {
+  open(path: PathLike, flags: string | number | null = 'r', mode?: number | string | null): number {
+    const bytes = pathBytes(path)
     const parsed = parseFlags(flags)
     const wanted = parseMode(mode, 0o666)
-    const file = this.#namespace.call('open', path, () => this.#openPath(path, parsed, wanted))
+    const file = this.#namespace.call('open', path, () => this.#openPath(bytes, parsed, wanted))
     const fd = this.#free.pop() ?? this.#next++
     this.#open.set(fd, file)
     return fd
@@ -49,10 +56,13 @@ export class OpenFiles {
   }
 
   close(fd: number): void {
-    const { content } = this.file(fd, 'close')
+    const { content, release } = this.file(fd, 'close')
     this.#open.delete(fd)
     this.#free.push(fd)
-    this.#namespace.call('close', undefined, () => content?.close())
+    this.#namespace.call('close', undefined, () => {
+      content?.close()
+      release?.()
+    })
   }
 
   /** Without a position: from where the last one ended. @throws EBADF, EISDIR */
@@ -77,71 +87,83 @@ export class OpenFiles {
       let done = 0
       while (done < from.length) done += writer.write(from.subarray(done), start + done)
       if (position === null) file.position = start + done
+      if (done > 0) this.#namespace.changes.changed(file.ino, file.spot)
       return done
     })
   }
 
-  /** A negative size is taken for 0, as Node takes it. */
   truncate(fd: number, size: number): void {
-    const { writer } = this.file(fd, 'ftruncate')
+    const { writer, ino, spot } = this.file(fd, 'ftruncate')
     this.#namespace.call('ftruncate', undefined, () => {
       if (!writer) throw new PlyError('EINVAL')
-      writer.truncate(Math.max(0, size))
+      writer.truncate(size)
+      this.#namespace.changes.changed(ino, spot)
     })
   }
 
-  sync(fd: number): void {
-    const { writer } = this.file(fd, 'fsync')
-    this.#namespace.call('fsync', undefined, () => writer?.sync())
+  sync(fd: number, syscall: 'fsync' | 'fdatasync' = 'fsync'): void {
+    const { writer } = this.file(fd, syscall)
+    this.#namespace.call(syscall, undefined, () => writer?.sync())
   }
 
-  /** The number of the open inode. @throws EBADF */
-  ino(fd: number, syscall: string): number {
-    return this.file(fd, syscall).ino
-  }
-
-  #openPath(path: PathLike, flags: OpenFlags, mode: number): OpenFile {
-    const { create, exclusive, noFollow, directory, read, write, truncate } = flags
+  #openPath(path: ByteString, bits: number, mode: number): OpenFile {
+    const flags = openFlags(bits)
+    if (!flags) throw new PlyError('EINVAL')
+    const { create, exclusive, noFollow } = flags
     const namespace = this.#namespace
+    if (flags.unnamed) return this.#openUnnamed(path, flags, mode)
     if (create) {
-      const { trailingSlash, last } = this.#namespace.resolveName(path)
+      const { trailingSlash, last } = namespace.resolveName(path)
       if (trailingSlash && last === 'name') throw new PlyError('EISDIR')
     }
-    const found = this.#namespace.resolve(path, !(noFollow || (create && exclusive)))
-    if (found.ino === undefined) {
-      if (!create) throw new PlyError('ENOENT')
-      if (found.trailingSlash) throw new PlyError('EISDIR')
-      const attributes = this.#namespace.attributesIn(found.directory, 'file', mode)
-      return this.#opened(
-        this.#namespace.writable.create(found.directory, found.name, { kind: 'file', ...attributes }),
-        // There is nothing to cut off, and nobody's set-id bits to take.
-        { ...flags, truncate: false },
-      )
-    }
-    if (create && exclusive) throw new PlyError('EEXIST')
-    const { kind } = this.#namespace.tree.stat(found.ino)
-    if (kind === 'symlink') throw new PlyError('ELOOP')
-    if (directory && kind !== 'directory') throw new PlyError('ENOTDIR')
-    if (kind === 'directory') {
-      if (write || create || truncate) throw new PlyError('EISDIR')
-      namespace.user?.access(found.ino, wants.read)
-      return { ino: found.ino, flags, content: undefined, writer: undefined, position: 0 }
-    }
-    namespace.user?.access(found.ino, (read ? wants.read : 0) | (write || truncate ? wants.write : 0))
-    // There is nobody behind a device or a pipe in a union.
-    if (kind !== 'file') throw new PlyError('EOPNOTSUPP')
-    return this.#opened(found.ino, flags)
+    const found = namespace.resolve(path, !(noFollow || (create && exclusive)))
+    const { ino, ...spot } = found
+    if (ino !== undefined) return this.#openFound({ ...found, ino }, flags)
+    if (!create) throw new PlyError('ENOENT')
+    if (found.trailingSlash) throw new PlyError('EISDIR')
+    // There is nothing to cut off, and nobody's set-id bits to take.
+    return this.#opened(namespace.make(spot, { kind: 'file', mode }), spot, { ...flags, truncate: false })
   }
 
-  #opened(ino: number, flags: OpenFlags): OpenFile {
+  #openFound({ ino, ...spot }: Found, flags: OpenFlags): OpenFile {
+    const { create, exclusive, directory, read, write, truncate } = flags
+    const { tree, user, isReadOnly } = this.#namespace
+    if (create && exclusive) throw new PlyError('EEXIST')
+    const stat = tree.stat(ino)
+    if (create && stat.kind === 'directory') throw new PlyError('EISDIR')
+    if (directory && stat.kind !== 'directory') throw new PlyError('ENOTDIR')
+    if (stat.kind === 'symlink') throw new PlyError('ELOOP')
+    if (stat.kind === 'directory' && (write || truncate)) throw new PlyError('EISDIR')
+    user?.access(ino, (read ? wants.read : 0) | (write || truncate ? wants.write : 0))
+    if (flags.noAccessTime && user && !user.user.owns(stat)) throw new PlyError('EPERM')
+    if (stat.kind === 'directory') {
+      const release = isReadOnly ? undefined : this.#namespace.writable.hold(ino)
+      return { ino, spot, flags, content: undefined, writer: undefined, release, position: 0 }
+    }
+    // There is nobody behind a device or a pipe in a union.
+    if (stat.kind !== 'file') throw new PlyError('EOPNOTSUPP')
+    return this.#opened(ino, spot, flags)
+  }
+
+  #openUnnamed(path: ByteString, flags: OpenFlags, mode: number): OpenFile {
+    const { writable } = this.#namespace
+    const directory = this.#namespace.find(path, true)
+    if (writable.stat(directory).kind !== 'directory') throw new PlyError('ENOTDIR')
+    const creation = { kind: 'file', ...this.#namespace.attributesIn(directory, 'file', mode) } as const
+    const { ino, content } = writable.unnamed(directory, creation, { exclusive: flags.exclusive })
+    return { ino, spot: undefined, flags, content, writer: content, position: 0 }
+  }
+
+  #opened(ino: number, spot: Spot, flags: OpenFlags): OpenFile {
+    if (flags.truncate) this.#namespace.changes.changed(ino, spot)
     if (!flags.write) {
       if (flags.truncate) this.#writer(ino, true).close()
       const { tree, user } = this.#namespace
       const content = user ? user.open(ino, { granted: true }) : tree.open(ino)
-      return { ino, flags, content, writer: undefined, position: 0 }
+      return { ino, spot, flags, content, writer: undefined, position: 0 }
     }
     const writer = this.#writer(ino, flags.truncate)
-    return { ino, flags, content: writer, writer, position: 0 }
+    return { ino, spot, flags, content: writer, writer, position: 0 }
   }
 
   /** What may be had was asked before, and is granted for what this opening made itself. */

@@ -1,48 +1,43 @@
 import type { MkdirOptions } from './changing.ts'
+import { type AsyncCopyOptions, copied } from './copying.ts'
+import type { Dir } from './dir.ts'
 import { FileHandle } from './file-handle.ts'
 import { fsConstants } from './flags.ts'
-import type { Dir, Listing, ReaddirOptions } from './inspecting.ts'
-import type { StatOptions, StatsFor } from './stats.ts'
-import type { CopyOptions, RmOptions } from './subtrees.ts'
+import type { Listing, OpendirOptions, ReaddirOptions } from './inspecting.ts'
+import { arrivesInPieces, type Writable, writePieces } from './pieces.ts'
+import type { RmOptions } from './removing.ts'
+import type { StatFs, StatOptions, StatsFor } from './stats.ts'
 import type { SyncVerbs } from './sync-verbs.ts'
 import type { EncodingOption, Named, PathLike } from './texts.ts'
 import type { TimeLike } from './times.ts'
+import type { watching } from './watching.ts'
 import {
-  bytesToWrite,
-  checkSignal,
   type Encoding,
   type FileContent,
+  optionsOfWriting,
   type ReadFileOptions,
   type WriteFileOptions,
 } from './whole-files.ts'
 
-type Pieces = AsyncIterable<string | NodeJS.ArrayBufferView> | Iterable<string | NodeJS.ArrayBufferView>
 type File = PathLike | FileHandle
+type Watch = ReturnType<typeof watching>['watchEvents']
 
 /** The calls of `fs.promises`. The work itself is synchronous: what is awaited is only the answer. */
-export function promisedVerbs(fs: SyncVerbs) {
-  const target = (file: File): PathLike | number => (file instanceof FileHandle ? file.fd : file)
-
+export function promisedVerbs(fs: SyncVerbs, watch: Watch) {
   async function write(
     file: File,
     data: unknown,
     options: WriteFileOptions | Encoding | undefined,
-    flag: string,
+    flags: string,
   ): Promise<void> {
-    if (!arrivesInPieces(data)) {
-      fs.writeFileSync(target(file), data, { flag, ...asObject(options) })
-      return
-    }
-    const { encoding, signal, flush, mode, flag: given } = asObject(options)
-    const handle = file instanceof FileHandle ? file : new FileHandle(fs, fs.openSync(file, given ?? flag, mode))
+    if (file instanceof FileHandle) return file.writeFile(data as Writable, options)
+    if (!arrivesInPieces(data)) return fs.writeFileSync(file, data, { ...optionsOfWriting(options, flags) })
+    const given = optionsOfWriting(options, flags)
+    const fd = fs.openSync(file, given.flag, given.mode)
     try {
-      for await (const piece of data) {
-        checkSignal(signal)
-        fs.writeSync(handle.fd, bytesToWrite(piece, encoding))
-      }
-      if (flush) fs.fsyncSync(handle.fd)
+      await writePieces(fs, fd, data, given)
     } finally {
-      if (handle !== file) await handle.close()
+      fs.closeSync(fd)
     }
   }
 
@@ -55,19 +50,14 @@ export function promisedVerbs(fs: SyncVerbs) {
     readFile: async <Option extends ReadFileOptions | Encoding = undefined>(
       file: File,
       options?: Option,
-    ): Promise<FileContent<Option>> => fs.readFileSync(target(file), options),
+    ): Promise<FileContent<Option>> =>
+      file instanceof FileHandle ? file.readFile(options as Option) : fs.readFileSync(file, options),
 
-    writeFile: (
-      file: File,
-      data: string | NodeJS.ArrayBufferView | Pieces,
-      options?: WriteFileOptions | Encoding,
-    ): Promise<void> => write(file, data, options, 'w'),
+    writeFile: (file: File, data: Writable, options?: WriteFileOptions | Encoding): Promise<void> =>
+      write(file, data, options, 'w'),
 
-    appendFile: (
-      file: File,
-      data: string | NodeJS.ArrayBufferView,
-      options?: WriteFileOptions | Encoding,
-    ): Promise<void> => write(file, data, options, 'a'),
+    appendFile: (file: File, data: Writable, options?: WriteFileOptions | Encoding): Promise<void> =>
+      write(file, data, options, 'a'),
 
     stat: async <Options extends StatOptions | undefined = undefined>(
       path: PathLike,
@@ -78,6 +68,11 @@ export function promisedVerbs(fs: SyncVerbs) {
       path: PathLike,
       options?: Options,
     ): Promise<StatsFor<Options>> => fs.lstatSync(path, options),
+
+    statfs: async <Options extends { readonly bigint?: boolean } | undefined = undefined>(
+      path: PathLike,
+      options?: Options,
+    ): Promise<Options extends { readonly bigint: true } ? StatFs<bigint> : StatFs> => fs.statfsSync(path, options),
 
     readdir: async <Option extends ReaddirOptions | BufferEncoding | 'buffer' | null | undefined = undefined>(
       path: PathLike,
@@ -99,16 +94,15 @@ export function promisedVerbs(fs: SyncVerbs) {
       options?: Option,
     ): Promise<Named<Option>> => fs.mkdtempSync(prefix, options),
 
-    opendir: async (path: PathLike, options?: { readonly recursive?: boolean }): Promise<Dir> =>
+    opendir: async (path: PathLike, options?: OpendirOptions | BufferEncoding): Promise<Dir> =>
       fs.opendirSync(path, options),
     access: async (path: PathLike, mode?: number): Promise<void> => fs.accessSync(path, mode),
     mkdir: async (path: PathLike, options?: MkdirOptions | number | string | null): Promise<string | undefined> =>
       fs.mkdirSync(path, options),
     rm: async (path: PathLike, options?: RmOptions): Promise<void> => fs.rmSync(path, options),
-    rmdir: async (path: PathLike, options?: { readonly recursive?: boolean }): Promise<void> =>
-      fs.rmdirSync(path, options),
-    cp: async (source: PathLike, destination: PathLike, options?: CopyOptions): Promise<void> =>
-      fs.cpSync(source, destination, options),
+    rmdir: async (path: PathLike, options?: Omit<RmOptions, 'force'>): Promise<void> => fs.rmdirSync(path, options),
+    cp: async (source: PathLike, destination: PathLike, options?: AsyncCopyOptions): Promise<void> =>
+      copied(fs.copySteps(source, destination, options), options?.filter),
     unlink: async (path: PathLike): Promise<void> => fs.unlinkSync(path),
     rename: async (from: PathLike, to: PathLike): Promise<void> => fs.renameSync(from, to),
     link: async (existing: PathLike, path: PathLike): Promise<void> => fs.linkSync(existing, path),
@@ -124,16 +118,9 @@ export function promisedVerbs(fs: SyncVerbs) {
       fs.utimesSync(path, atime, mtime),
     lutimes: async (path: PathLike, atime: TimeLike, mtime: TimeLike): Promise<void> =>
       fs.lutimesSync(path, atime, mtime),
+
+    watch,
   }
 }
 
 export type PromisedVerbs = ReturnType<typeof promisedVerbs>
-
-function arrivesInPieces(data: unknown): data is Pieces {
-  if (typeof data !== 'object' || data === null || ArrayBuffer.isView(data)) return false
-  return Symbol.asyncIterator in data || Symbol.iterator in data
-}
-
-function asObject(options: WriteFileOptions | Encoding | undefined): WriteFileOptions {
-  return typeof options === 'object' && options !== null ? options : { encoding: options }
-}

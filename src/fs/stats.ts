@@ -1,8 +1,11 @@
 import { type Kind, type Stat, typeBits } from '../model/entry.ts'
+import type { Room } from '../union/upper.ts'
 
 /** One device number for everything in a union. */
 const device = 0x706c79
 const blockSize = 4096
+/** OVERLAYFS_SUPER_MAGIC, which is what a kernel mount of the same would say. */
+const overlayMagic = 0x794c7630n
 
 /** The tests that `Stats` and `Dirent` share. */
 abstract class Typed {
@@ -31,7 +34,10 @@ abstract class Typed {
   }
 }
 
-/** What `stat` answers, as Node shapes it. A union keeps the modify time alone: the other times are the same. */
+/**
+ * What `stat` answers, as Node shapes it. Times that nobody recorded are the modify time; when a file was made is not
+ * recorded, and is said to be its change time, as Node says it of such file systems.
+ */
 export class Stats extends Typed {
   declare protected readonly kind: Kind
   readonly dev = device
@@ -64,13 +70,14 @@ export class Stats extends Typed {
     this.rdev = Number(deviceNumber(stat))
     this.size = sizeOf(stat)
     this.blocks = Math.ceil(this.size / 512)
-    const ms = Number(stat.mtime / 1_000_000n) + Number(stat.mtime % 1_000_000n) / 1e6
-    this.atimeMs = this.mtimeMs = this.ctimeMs = this.birthtimeMs = ms
-    const milliseconds = Math.floor(ms + 0.5)
-    this.atime = new Date(milliseconds)
-    this.mtime = new Date(milliseconds)
-    this.ctime = new Date(milliseconds)
-    this.birthtime = new Date(milliseconds)
+    const { mtime, atime = mtime, ctime = mtime } = stat
+    this.mtimeMs = inMilliseconds(mtime)
+    this.atimeMs = atime === mtime ? this.mtimeMs : inMilliseconds(atime)
+    this.ctimeMs = this.birthtimeMs = ctime === mtime ? this.mtimeMs : inMilliseconds(ctime)
+    this.atime = new Date(Math.round(this.atimeMs))
+    this.mtime = new Date(Math.round(this.mtimeMs))
+    this.ctime = new Date(Math.round(this.ctimeMs))
+    this.birthtime = new Date(Math.round(this.birthtimeMs))
   }
 }
 
@@ -112,12 +119,17 @@ export class BigIntStats extends Typed {
     this.rdev = deviceNumber(stat)
     this.size = BigInt(plain.size)
     this.blocks = BigInt(plain.blocks)
-    this.atimeNs = this.mtimeNs = this.ctimeNs = this.birthtimeNs = stat.mtime
-    this.atimeMs = this.mtimeMs = this.ctimeMs = this.birthtimeMs = stat.mtime / 1_000_000n
-    this.atime = plain.atime
-    this.mtime = plain.mtime
-    this.ctime = plain.ctime
-    this.birthtime = plain.birthtime
+    const { mtime, atime = mtime, ctime = mtime } = stat
+    this.atimeNs = atime
+    this.mtimeNs = mtime
+    this.ctimeNs = this.birthtimeNs = ctime
+    this.atimeMs = atime / 1_000_000n
+    this.mtimeMs = mtime / 1_000_000n
+    this.ctimeMs = this.birthtimeMs = ctime / 1_000_000n
+    this.atime = new Date(Number(this.atimeMs))
+    this.mtime = new Date(Number(this.mtimeMs))
+    this.ctime = new Date(Number(this.ctimeMs))
+    this.birthtime = new Date(Number(this.birthtimeMs))
   }
 }
 
@@ -149,6 +161,50 @@ export class Dirent<Name extends string | Buffer = string> extends Typed {
     this.parentPath = parentPath
     this.path = parentPath
   }
+}
+
+/** What `statfs` answers. A tree without an upper has no room at all. */
+export class StatFs<Amount extends number | bigint = number> {
+  readonly type: Amount
+  readonly bsize: Amount
+  readonly blocks: Amount
+  readonly bfree: Amount
+  readonly bavail: Amount
+  readonly files: Amount
+  readonly ffree: Amount
+
+  constructor(room: Room | undefined, as: (amount: bigint) => Amount) {
+    const block = BigInt(room?.blockSize ?? blockSize)
+    this.type = as(overlayMagic)
+    this.bsize = as(block)
+    this.blocks = as((room?.size ?? 0n) / block)
+    this.bfree = as((room?.free ?? 0n) / block)
+    this.bavail = as((room?.available ?? 0n) / block)
+    this.files = as(room?.inodes ?? 0n)
+    this.ffree = as(room?.freeInodes ?? 0n)
+  }
+}
+
+/** What `watchFile` tells of a file that is not there: zeros. */
+export function noStats(bigint: boolean): Stats | BigIntStats {
+  const nothing = {
+    kind: 'file',
+    ino: 0,
+    mode: 0,
+    uid: 0,
+    gid: 0,
+    size: 0,
+    links: 0,
+    major: 0,
+    minor: 0,
+    mtime: 0n,
+  } as const
+  const zero = bigint ? 0n : 0
+  return Object.assign(bigint ? new BigIntStats(nothing) : new Stats(nothing), { dev: zero, mode: zero, blksize: zero })
+}
+
+function inMilliseconds(nanoseconds: bigint): number {
+  return Number(nanoseconds / 1_000_000n) + Number(nanoseconds % 1_000_000n) / 1e6
 }
 
 /** Printing and comparing shows what Node's objects show. */

@@ -1,11 +1,12 @@
 import { Readable, Writable } from 'node:stream'
 import type { OpenFiles } from './open-files.ts'
-import { type PathLike, pathText } from './texts.ts'
+import { type PathLike, pathBytes, pathText } from './texts.ts'
+import { checkBoolean, checkFd, checkInteger, outOfRange } from './validation.ts'
 
 export interface ReadStreamOptions {
-  readonly flags?: string
+  readonly flags?: string | number
   readonly encoding?: BufferEncoding | null
-  readonly fd?: number
+  readonly fd?: number | null
   readonly mode?: number
   readonly autoClose?: boolean
   readonly emitClose?: boolean
@@ -17,9 +18,9 @@ export interface ReadStreamOptions {
 }
 
 export interface WriteStreamOptions {
-  readonly flags?: string
+  readonly flags?: string | number
   readonly encoding?: BufferEncoding | null
-  readonly fd?: number
+  readonly fd?: number | null
   readonly mode?: number
   readonly autoClose?: boolean
   readonly emitClose?: boolean
@@ -43,12 +44,15 @@ function attempt(done: Done, act: () => void): void {
 
 /** What `createReadStream` answers: `open` and `ready` are emitted, `bytesRead` counts. */
 export class ReadStream extends Readable {
-  readonly path: string
+  /** As it was given; text for a URL. */
+  readonly path: string | Uint8Array
+  readonly flags: string | number
+  readonly mode: number
+  readonly start: number | undefined
+  readonly end: number
   fd: number | null
   bytesRead = 0
   readonly #files: OpenFiles
-  readonly #path: PathLike
-  readonly #options: ReadStreamOptions
   #position: number | null
   #left: number
 
@@ -62,12 +66,16 @@ export class ReadStream extends Readable {
       ...(signal && { signal }),
     })
     this.#files = files
-    this.#options = options
-    this.#path = path
-    this.path = pathText(path)
-    this.fd = fd ?? null
-    this.#position = start ?? (fd === undefined ? 0 : null)
-    this.#left = end === undefined ? Number.POSITIVE_INFINITY : Math.max(0, end - (start ?? 0) + 1)
+    this.path = shownPath(path, fd)
+    this.flags = options.flags ?? 'r'
+    this.mode = options.mode ?? 0o666
+    this.fd = fd === undefined || fd === null ? null : checkFd(fd)
+    this.start = start === undefined ? undefined : checkInteger(start, 'start', 0)
+    this.end =
+      end === undefined || end === Number.POSITIVE_INFINITY ? Number.POSITIVE_INFINITY : checkInteger(end, 'end', 0)
+    if (start !== undefined && start > this.end) outOfRange('start', `<= "end" (here: ${end})`, start)
+    this.#position = start ?? (this.fd === null ? 0 : null)
+    this.#left = this.end - (start ?? 0) + 1
   }
 
   get pending(): boolean {
@@ -77,7 +85,7 @@ export class ReadStream extends Readable {
   override _construct(done: Done): void {
     attempt(done, () => {
       if (this.fd !== null) return
-      this.fd = this.#files.open(this.#path, this.#options.flags ?? 'r', this.#options.mode)
+      this.fd = this.#files.open(this.path, this.flags, this.mode)
       process.nextTick(() => {
         this.emit('open', this.fd)
         this.emit('ready')
@@ -110,12 +118,15 @@ export class ReadStream extends Readable {
 
 /** What `createWriteStream` answers: `open` and `ready` are emitted, `bytesWritten` counts. */
 export class WriteStream extends Writable {
-  readonly path: string
+  /** As it was given; text for a URL. */
+  readonly path: string | Uint8Array
+  readonly flags: string | number
+  readonly mode: number
+  readonly start: number | undefined
   fd: number | null
   bytesWritten = 0
   readonly #files: OpenFiles
-  readonly #path: PathLike
-  readonly #options: WriteStreamOptions
+  readonly #flush: boolean
   #position: number | null
 
   constructor(files: OpenFiles, path: PathLike, options: WriteStreamOptions) {
@@ -129,10 +140,12 @@ export class WriteStream extends Writable {
       ...(signal && { signal }),
     })
     this.#files = files
-    this.#options = options
-    this.#path = path
-    this.path = pathText(path)
-    this.fd = fd ?? null
+    this.path = shownPath(path, fd)
+    this.flags = options.flags ?? 'w'
+    this.mode = options.mode ?? 0o666
+    this.fd = fd === undefined || fd === null ? null : checkFd(fd)
+    this.start = start === undefined ? undefined : checkInteger(start, 'start', 0)
+    this.#flush = checkBoolean(options.flush ?? false, 'options.flush')
     this.#position = start ?? null
   }
 
@@ -143,8 +156,7 @@ export class WriteStream extends Writable {
   override _construct(done: Done): void {
     attempt(done, () => {
       if (this.fd !== null) return
-      const { flags, start, mode } = this.#options
-      this.fd = this.#files.open(this.#path, flags ?? (start === undefined ? 'w' : 'r+'), mode)
+      this.fd = this.#files.open(this.path, this.flags, this.mode)
       process.nextTick(() => {
         this.emit('open', this.fd)
         this.emit('ready')
@@ -162,7 +174,7 @@ export class WriteStream extends Writable {
 
   override _final(done: Done): void {
     attempt(done, () => {
-      if (this.#options.flush) this.#files.sync(this.fd!)
+      if (this.#flush) this.#files.sync(this.fd!)
     })
   }
 
@@ -174,6 +186,13 @@ export class WriteStream extends Writable {
     if (done) this.once('close', done)
     this.end()
   }
+}
+
+/** Where a descriptor is given, the path is not looked at. @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE */
+function shownPath(path: PathLike, fd: number | null | undefined): string | Uint8Array {
+  if (fd !== undefined && fd !== null) return path as string
+  pathBytes(path)
+  return typeof path === 'string' || path instanceof Uint8Array ? path : pathText(path)
 }
 
 function closing(files: OpenFiles, stream: { fd: number | null }, error: Error | null, done: Done): void {

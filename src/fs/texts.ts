@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { type ByteString, byteString, bytesOf, decodeText, encodeText } from '../model/bytes.ts'
-import { misuse } from './refusal.ts'
+import { wrongType, wrongValue } from './validation.ts'
 
 /** A path: text (UTF-8), its very bytes, or a `file:` URL. Relative paths start at the root. */
 export type PathLike = string | Uint8Array | URL
@@ -15,18 +15,18 @@ export type EncodingOption =
 /** What names are in an encoding that was asked for. */
 export type Named<Option> = Option extends 'buffer' | { readonly encoding: 'buffer' } ? Buffer : string
 
-/** The bytes of a path. @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE */
-export function pathBytes(path: PathLike): ByteString {
-  const bytes = rawBytes(path)
-  if (bytes.includes('\0')) {
-    throw misuse('ERR_INVALID_ARG_VALUE', "The argument 'path' must be a string, Uint8Array, or URL without null bytes")
-  }
+/** The bytes of a path; `name` is what the argument is called. @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE */
+export function pathBytes(path: PathLike, name = 'path'): ByteString {
+  const given = isUrl(path) ? fileURLToPath(path) : path
+  const bytes = rawBytes(given)
+  if (bytes === undefined) wrongType(name, ['string', 'Buffer', 'URL'], path)
+  if (bytes.includes('\0')) wrongValue(name, given, 'must be a string, Uint8Array, or URL without null bytes')
   return bytes
 }
 
 /** A path as its user sees it, for messages. */
 export function pathText(path: PathLike): string {
-  return decodeText(rawBytes(path))
+  return typeof path === 'string' ? path : decodeText(pathBytes(path))
 }
 
 /** A name or path in the encoding that the options of a call ask for; UTF-8 by default. */
@@ -42,9 +42,13 @@ export function encoded<Option extends EncodingOption>(bytes: ByteString, option
   return text as Named<Option>
 }
 
-function rawBytes(path: PathLike): ByteString {
+function rawBytes(path: string | Uint8Array): ByteString | undefined {
   if (typeof path === 'string') return encodeText(path)
-  if (path instanceof Uint8Array) return byteString(path)
-  if (path instanceof URL) return encodeText(fileURLToPath(path))
-  throw misuse('ERR_INVALID_ARG_TYPE', 'The "path" argument must be of type string or an instance of Buffer or URL')
+  return path instanceof Uint8Array ? byteString(path) : undefined
+}
+
+function isUrl(path: unknown): path is URL {
+  if (typeof path !== 'object' || path === null) return false
+  const { href, protocol, auth, path: inside } = path as Partial<URL> & { auth?: unknown; path?: unknown }
+  return Boolean(href && protocol && auth === undefined && inside === undefined)
 }

@@ -1,9 +1,13 @@
+import { Blob } from 'node:buffer'
+import type { ByteString } from '../model/bytes.ts'
 import { PlyError } from '../model/errors.ts'
+import { copyRange } from '../union/copy-range.ts'
 import { fsConstants } from './flags.ts'
 import type { Namespace } from './namespace.ts'
 import type { OpenFiles } from './open-files.ts'
-import { misuse } from './refusal.ts'
-import { type PathLike, pathText } from './texts.ts'
+import { aborted, refusedAs } from './refusal.ts'
+import { type PathLike, pathBytes, pathText } from './texts.ts'
+import { checkBoolean, checkInteger, checkObject, checkString, optionsOf, wrongType } from './validation.ts'
 
 export type Encoding = BufferEncoding | null | undefined
 
@@ -31,17 +35,21 @@ export function bytesToWrite(data: unknown, encoding: Encoding = 'utf8'): Uint8A
   if (typeof data === 'string') return Buffer.from(data, encoding ?? 'utf8')
   if (data instanceof Uint8Array) return data
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-  throw misuse(
-    'ERR_INVALID_ARG_TYPE',
-    'The "data" argument must be of type string or an instance of Buffer, TypedArray, or DataView',
-  )
+  return wrongType('data', ['string', 'Buffer', 'TypedArray', 'DataView'], data)
 }
 
 /** @throws ABORT_ERR, as Node's file calls do. */
 export function checkSignal(signal: AbortSignal | undefined): void {
-  if (!signal?.aborted) return
-  const error = new Error('The operation was aborted', { cause: signal.reason })
-  throw Object.assign(error, { name: 'AbortError', code: 'ABORT_ERR' })
+  if (signal?.aborted) throw aborted(signal)
+}
+
+/** Options of a write, with the flags that it has where none are given. */
+export function optionsOfWriting(
+  options: WriteFileOptions | Encoding | undefined,
+  flags: string,
+): WriteFileOptions & { readonly flag: string | number } {
+  const given = optionsOf<WriteFileOptions>(options)
+  return { ...given, encoding: given.encoding as Encoding, flag: given.flag || flags }
 }
 
 /** Calls on the content of a file as a whole. A file is a path or a descriptor. */
@@ -61,7 +69,7 @@ export function wholeFiles(namespace: Namespace, files: OpenFiles) {
     }
   }
 
-  function isSame(path: PathLike, ino: number): boolean {
+  function isSame(path: ByteString, ino: number): boolean {
     return !namespace.resolveName(path).trailingSlash && namespace.resolve(path, true).ino === ino
   }
 
@@ -86,35 +94,53 @@ export function wholeFiles(namespace: Namespace, files: OpenFiles) {
     options: WriteFileOptions | Encoding | undefined,
     flags: string,
   ): void {
-    const {
-      encoding,
-      flag = flags,
-      mode,
-      flush,
-      signal,
-    } = typeof options === 'object' && options !== null ? options : { encoding: options }
-    checkSignal(signal)
-    const bytes = bytesToWrite(data, encoding)
-    using(file, flag, mode, (fd) => {
+    const given = optionsOfWriting(options, flags)
+    const flush = checkBoolean(given.flush ?? false, 'options.flush')
+    checkSignal(given.signal)
+    const bytes = bytesToWrite(data, given.encoding)
+    using(file, given.flag, given.mode, (fd) => {
       files.write(fd, bytes, null)
       if (flush) files.sync(fd)
     })
   }
 
+  function readFileSync<Option extends ReadFileOptions | Encoding = undefined>(
+    file: PathLike | number,
+    options?: Option,
+  ): FileContent<Option> {
+    const { encoding, flag = 'r', signal } = optionsOf<ReadFileOptions>(options)
+    checkSignal(signal)
+    const content = using(file, flag, undefined, contentOf)
+    return (encoding ? content.toString(encoding as BufferEncoding) : content) as FileContent<Option>
+  }
+
+  /** From where both are open: the mode first, as libuv has it, since a write takes set-id bits. */
+  function copyTo(target: ByteString, from: number, to: number, mode: number): void {
+    try {
+      const { ino, writer, spot } = files.file(to, 'write')
+      namespace.writable.setAttributes(ino, { mode })
+      const { content } = files.file(from, 'read')
+      copyRange(content!, 0, writer!, 0, content!.size)
+      namespace.changes.changed(ino, spot)
+      files.close(to)
+    } catch (error) {
+      files.close(to)
+      removeCopy(target)
+      throw error
+    }
+  }
+
+  function removeCopy(target: ByteString): void {
+    try {
+      const { directory, name, ino } = namespace.resolveName(target)
+      if (ino !== undefined) namespace.unlink({ directory, name }, ino)
+    } catch {
+      // What went wrong first is what counts; Node looks no further either.
+    }
+  }
+
   return {
-    readFileSync<Option extends ReadFileOptions | Encoding = undefined>(
-      file: PathLike | number,
-      options?: Option,
-    ): FileContent<Option> {
-      const {
-        encoding,
-        flag = 'r',
-        signal,
-      }: ReadFileOptions = typeof options === 'object' && options !== null ? options : { encoding: options as Encoding }
-      checkSignal(signal)
-      const content = using(file, flag, undefined, contentOf)
-      return (encoding ? content.toString(encoding) : content) as FileContent<Option>
-    },
+    readFileSync,
 
     writeFileSync(file: PathLike | number, data: unknown, options?: WriteFileOptions | Encoding): void {
       write(file, data, options, 'w')
@@ -124,58 +150,51 @@ export function wholeFiles(namespace: Namespace, files: OpenFiles) {
       write(file, data, options, 'a')
     },
 
-    truncateSync(path: PathLike, length = 0): void {
-      using(path, 'r+', undefined, (fd) => files.truncate(fd, length))
+    truncateSync(path: PathLike | number, length = 0): void {
+      using(path, 'r+', undefined, (fd) => files.truncate(fd, Math.max(0, checkInteger(length, 'len'))))
     },
 
-    /** Copies content and mode. What fails once the copy is open removes it again, as Node does. @throws EEXIST with COPYFILE_EXCL */
+    /**
+     * Copies content and mode. What fails once the copy is open removes it again, as Node does.
+     * @throws EEXIST with COPYFILE_EXCL; ENOSYS with COPYFILE_FICLONE_FORCE: nothing here can promise to share blocks
+     */
     copyFileSync(source: PathLike, target: PathLike, mode = 0): void {
+      pathBytes(source, 'src')
+      const to = pathBytes(target, 'dest')
+      checkInteger(mode, 'mode', 0, 7)
       const exclusive = (mode & fsConstants.COPYFILE_EXCL) !== 0
-      const call = () => {
-        const from = files.open(source, 'r')
-        try {
-          const { ino, kind, size, mode: bits } = namespace.tree.stat(files.ino(from, 'fstat'))
-          if (kind === 'directory') throw new PlyError('EISDIR')
-          const isSource = !exclusive && isSame(target, ino)
-          const to = files.open(target, exclusive ? 'wx' : isSource ? 'r+' : 'w', bits)
-          if (!isSource) copyTo(target, from, to, { size, mode: bits })
-        } finally {
-          files.close(from)
-        }
-      }
-      renamed(() => namespace.call('copyfile', source, call, target), pathText(source), pathText(target))
-    },
-  }
-
-  function copyTo(target: PathLike, from: number, to: number, { size, mode }: { size: number; mode: number }): void {
-    try {
-      namespace.writable.setAttributes(files.ino(to, 'fchmod'), { mode })
-      const piece = Buffer.allocUnsafe(Math.max(1, Math.min(size, pieceSize)))
-      for (let count = files.read(from, piece, null); count > 0; count = files.read(from, piece, null)) {
-        files.write(to, piece.subarray(0, count), null)
-      }
-      files.close(to)
-    } catch (error) {
-      files.close(to)
       try {
-        const { directory, name } = namespace.resolveName(target)
-        namespace.writable.unlink(directory, name)
-      } catch {
-        // What went wrong first is what counts; Node looks no further either.
+        namespace.call(
+          'copyfile',
+          source,
+          () => {
+            if ((mode & fsConstants.COPYFILE_FICLONE_FORCE) !== 0) throw new PlyError('ENOSYS')
+            const from = files.open(source, 'r')
+            try {
+              const stat = namespace.tree.stat(files.file(from, 'fstat').ino)
+              if (stat.kind === 'directory') throw new PlyError('EISDIR')
+              const isSource = !exclusive && isSame(to, stat.ino)
+              const copy = files.open(target, exclusive ? 'wx' : isSource ? fsConstants.O_WRONLY : 'w', stat.mode)
+              if (isSource) files.close(copy)
+              else copyTo(to, from, copy, stat.mode)
+            } finally {
+              files.close(from)
+            }
+          },
+          target,
+        )
+      } catch (error) {
+        // The calls inside speak of `open`; to the caller all of it was one `copyfile`.
+        throw refusedAs(error, 'copyfile', pathText(source), pathText(target))
       }
-      throw error
-    }
-  }
-}
+    },
 
-/** The calls inside speak of `open`; to the caller all of it was one `copyfile`. */
-function renamed(act: () => void, path: string, dest: string): void {
-  try {
-    act()
-  } catch (error) {
-    if (!(error instanceof PlyError) || error.syscall === undefined) throw error
-    throw Object.assign(new PlyError(error.code, { syscall: 'copyfile', path, dest }, { cause: error.cause }), {
-      errno: (error as PlyError & { errno?: number }).errno,
-    })
+    /** The content as it is now: what is written later is not in it. */
+    async openAsBlob(path: PathLike, options: { readonly type?: string } = {}): Promise<Blob> {
+      checkObject(options, 'options')
+      const type = checkString(options.type || '', 'options.type')
+      pathBytes(path)
+      return new Blob([readFileSync(path)], { type })
+    },
   }
 }

@@ -394,7 +394,7 @@ describe('streams', () => {
     const pieces = []
     for await (const piece of fs.createReadStream('/a', { start: 2, end: 5, encoding: 'utf8' })) pieces.push(piece)
     expect(pieces.join('')).toBe('2345')
-    const writer = fs.createWriteStream('/a', { start: 8 })
+    const writer = fs.createWriteStream('/a', { start: 8, flags: 'r+' })
     writer.end('XYZ')
     await once(writer, 'close')
     expect(fs.readFileSync('/a', 'utf8')).toBe('01234567XYZ')
