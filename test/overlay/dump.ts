@@ -5,13 +5,31 @@ export function dump(upper: Upper): string[] {
   const lines: string[] = []
   const { root } = upper
   const describe = (path: string, ino: number): void => {
-    const { kind, mode, uid, gid, mtime, size, links, major, minor } = upper.stat(ino)
+    const { kind, mode, uid, gid, mtime, atime = mtime, size, links, major, minor } = upper.stat(ino)
     const xattrs = [...upper.xattrs(ino)].sort().map(([name, value]) => `${name}=${Buffer.from(value).toString('hex')}`)
     const held = kind === 'file' && upper.hasContent(ino) ? contentOf(upper, ino) : ''
     const target = kind === 'symlink' ? upper.readlink(ino) : ''
     const shown = kind === 'directory' ? 0 : links
+    // Listing a directory and reading a symlink move their access times on a disk.
+    const accessed = kind === 'file' ? atime : ''
     lines.push(
-      [path, ino, kind, mode.toString(8), uid, gid, mtime, size, shown, major, minor, xattrs, target, held].join(' '),
+      [
+        path,
+        ino,
+        kind,
+        mode.toString(8),
+        uid,
+        gid,
+        mtime,
+        size,
+        shown,
+        major,
+        minor,
+        xattrs,
+        target,
+        held,
+        accessed,
+      ].join(' '),
     )
   }
   const walk = (path: string, directory: number): void => {

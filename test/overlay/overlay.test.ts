@@ -125,6 +125,21 @@ asRoot("overlayfs's form", () => {
     upper.close()
   })
 
+  test('X-08: a user xattr of a symlink, which no disk takes, is kept under a mark and shown', () => {
+    const at = place()
+    const upper = open(at)
+    const xattrs = new Map([
+      ['user.odd', Buffer.from('1')],
+      ['trusted.fine', Buffer.from('2')],
+    ])
+    upper.copyUp(upper.root.ino, 'l', 5, { ...file, kind: 'symlink', mode: 0o777, target: 'x', xattrs })
+    expect([...upper.xattrs(5).keys()].sort()).toEqual(['trusted.fine', 'user.odd'])
+    expect(listXattrs(join(at.upperDir, 'l'))).toContain('trusted.overlay.plyfs.xattr.user.odd')
+    upper.setXattr(5, 'user.odd', undefined)
+    expect([...upper.xattrs(5).keys()]).toEqual(['trusted.fine'])
+    upper.close()
+  })
+
   test('row 17: copying up leaves the time of the directory, the set-id bits and the capability', () => {
     const at = place()
     const upper = open(at)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { afterEach, describe, expect, test } from 'vitest'
+import { codeOf } from '../../src/model/errors.ts'
 import { openPortableUpper } from '../../src/overlay/portable-upper.ts'
 import { type Bytes, memoryBytes } from '../../src/stream/bytes.ts'
 import type { Disk } from '../../src/sys/disk.ts'
@@ -35,7 +36,8 @@ function story(upper: Upper): string[][] {
     states.push(dump(upper))
   }
   let made = 0
-  step(() => upper.setAttributes(root, { mode: 0o711, uid: 3, gid: 4, mtime: 5n }))
+  // First what makes the log an extended one: it is rewritten then.
+  step(() => upper.setAttributes(root, { mode: 0o711, uid: 3, gid: 4, mtime: 5n, atime: 6n }))
   step(() => {
     made = upper.create(root, 'made', { ...file, xattrs: new Map([['user.a', Buffer.from([0, 255])]]) })
   })
@@ -55,6 +57,9 @@ function story(upper: Upper): string[][] {
   step(() => upper.create(root, 'link', { ...file, kind: 'symlink', target: '/\xff' }))
   step(() => upper.create(root, 'null', { ...file, kind: 'character', major: 1, minor: 3 }))
   step(() => upper.create(root, 'opaque', { ...folder, opaque: true }))
+  step(() => upper.setAttributes(made, { atime: 77n }))
+  step(() => upper.create(root, 'accessed', { ...file, atime: -3n }))
+  step(() => upper.exchange(root, 'opaque', root, 'conf', { first: { redirect: 'etc' }, second: { opaque: true } }))
   return states
 }
 
@@ -248,6 +253,54 @@ for (const [where, disk] of [
       upper.close()
     })
 
+    test('a log is marked as extended only once it says what the first ones could not, and then says it after compaction too', () => {
+      const used = disk()
+      const root = place(used)
+      const feature = () => (used.fs.readFileSync(`${root}/log`) as Buffer).readUInt32LE(20)
+      const upper = openPortableUpper({ disk: used, root })
+      const top = upper.root.ino
+      const ino = upper.create(top, 'a', file)
+      upper.setAttributes(ino, { mtime: 7n, atime: file.mtime })
+      upper.create(top, 'b', { ...folder, atime: folder.mtime })
+      expect(feature()).toBe(0)
+      upper.exchange(top, 'a', top, 'b', { first: {}, second: {} })
+      expect(feature()).toBe(1)
+      upper.setAttributes(ino, { atime: 9n })
+      // Long enough to be rewritten.
+      for (let i = 0; i < 3000; i++) upper.setXattr(ino, 'user.long', Buffer.alloc(1000, i % 256))
+      const said = dump(upper)
+      upper.close()
+      expect((used.fs.readFileSync(`${root}/log`) as Buffer).length).toBeLessThan(2_000_000)
+      expect(feature()).toBe(1)
+      const again = openPortableUpper({ disk: used, root })
+      expect(dump(again)).toEqual(said)
+      expect(again.stat(ino)).toMatchObject({ atime: 9n, mtime: 7n })
+      again.close()
+    })
+
+    test('change times are there when it is opened again, and the modify times where their file is lost', () => {
+      const used = disk()
+      const root = place(used)
+      let time = 100n
+      const open = (readOnly = false) => openPortableUpper({ disk: used, root, readOnly, now: () => time++ })
+      const upper = open()
+      const ino = upper.create(upper.root.ino, 'a', file)
+      upper.setXattr(ino, 'user.a', Buffer.from('b'))
+      expect(upper.stat(ino).ctime).toBe(101n)
+      upper.close()
+      expect(open(true).stat(ino).ctime).toBe(101n)
+      const path = `${root}/changed`
+      const written = Buffer.from(used.fs.readFileSync(path) as Buffer)
+      for (let at = 0; at < written.length; at++) {
+        const damaged = Buffer.from(written)
+        damaged[at]! ^= 1
+        used.fs.writeFileSync(path, damaged)
+        expect(open(true).stat(ino).ctime).toBeUndefined()
+      }
+      used.fs.rmSync(path)
+      expect(open(true).stat(ino)).toMatchObject({ mtime: file.mtime })
+    })
+
     test('a log of a later version, or with unknown features, is refused by its code', () => {
       const used = disk()
       const root = place(used)
@@ -343,9 +396,14 @@ test('a random log, whatever its bytes, opens to a state or is refused, and neve
         Math.min(log.length, 32 + (at % log.length)),
       )
       disk.fs.writeFileSync(`${root}/log`, log)
-      const again = openPortableUpper({ disk, root, readOnly: true })
-      dump(again)
-      again.close()
+      try {
+        const again = openPortableUpper({ disk, root, readOnly: true })
+        dump(again)
+        again.close()
+      } catch (error) {
+        // What was on the disk is gone.
+        expect(codeOf(error)).toBe('PLY_BAD_DOCUMENT')
+      }
     }),
     { numRuns: 60 },
   )
