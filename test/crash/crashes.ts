@@ -25,6 +25,7 @@ export interface Course {
   /** Names on the disk before and after, with their kinds. */
   readonly names: ReadonlySet<string>
   readonly calls: readonly Call[]
+  readonly before: ReadonlyMap<string, number>
 }
 
 /** What came of one point. */
@@ -91,22 +92,23 @@ export class Crashes implements Disposable {
     if (typeof place === 'string') return place
     // Read only: what opening does is part of it.
     const old = seen(place, true)
-    const before = rawNames(join(place.at, 'upper'))
+    const named = rawNames(join(place.at, 'upper'))
     const order: Order = { place, scenario: scenario.name, looks: false }
-    const { calls, end, stdout, stderr } = traced([this.#program, JSON.stringify(order)], this.#traces(place))
+    const { calls, before, end, stdout, stderr } = traced([this.#program, JSON.stringify(order)], this.#traces(place))
     if (end !== '0') throw new Error(`${form}: ${scenario.name}: ${end}: ${stderr}`)
     const { code } = JSON.parse(stdout) as Outcome
     const next = seen(place)
-    const names = new Set([...before, ...rawNames(join(place.at, 'upper'))])
+    const names = new Set([...named, ...rawNames(join(place.at, 'upper'))])
     rmSync(place.at, { recursive: true })
     if (code !== undefined && code !== 'ENOTSUP') throw new Error(`${form}: ${scenario.name}: ${code}`)
-    return code ?? { form, scenario, old, next, names, calls }
+    return code ?? { form, scenario, old, next, names, calls, before }
   }
 
   /** Makes one call of a course fail or be the last, and looks at what is left. */
   point(course: Course, number: number, injection: Injection): Result {
     const { form, scenario } = course
     const call = course.calls[number]!
+    let count = call.count
     for (let aim = 0; aim < aims; aim++) {
       const place = this.#furnished(form, scenario) as Place
       // To look at it opens files, which are counted too.
@@ -115,11 +117,12 @@ export class Crashes implements Disposable {
       const from = BigInt(Date.now() - 20) * 1_000_000n
       const run = traced([this.#program, JSON.stringify(order)], {
         ...this.#traces(place),
-        inject: [call, injection],
+        inject: [{ ...call, count }, injection],
       })
       const period = { from, to: BigInt(Date.now() + 20) * 1_000_000n }
       try {
-        if (!run.met) continue
+        count = call.count - (course.before.get(call.name) ?? 0) + (run.before.get(call.name) ?? 0)
+        if (run.hit !== number) continue
         if (injection === 'kill') return this.#crashed(course, place, period, number % 2 === 1)
         if (run.end !== '0') return { shows: 'neither', wrong: [`it died: ${run.end}: ${run.stderr}`], between: [] }
         return this.#failed(course, {
@@ -186,7 +189,8 @@ export class Crashes implements Disposable {
     // Whoever failed to sync does not know what is on the disk, and says so from then on (docs/upper-format.md).
     const broken = form === 'portable' && call.name.endsWith('sync')
     if (!worked && !broken && call.after !== 'closing') wrong.push(`once more: ${again}`)
-    const left = verdictOn(seen(place), worked ? next : old, worked ? next : old, period)
+    const last = worked ? next : old
+    const left = verdictOn(seen(place), last, last, { ...period, isTwice: outcome.code !== undefined })
     wrong.push(...left.differences.map((each) => `opened again: ${each}`))
     wrong.push(...litterIn(place, names).map((each) => `litter: ${each}`))
     return { shows: wanted, wrong, between: asWanted?.between ?? [] }

@@ -32,10 +32,21 @@ export function litterIn({ form, at }: Place, known: ReadonlySet<string>): strin
   const upper = [...rawNames(join(at, 'upper'))]
     .filter((name) => name.endsWith(' whiteout') && !known.has(name))
     .map((name) => `upper${name}`)
-  const work = [...rawNames(join(at, 'work'))].filter(
-    (name) => !/^\/(?:work|index) directory$|^\/index\/[0-9a-f]+ /.test(name),
-  )
+  const inodes = new Set([...realInodes(join(at, 'upper')), ...realInodes(join(at, 'work/index'))])
+  const work = [...rawNames(join(at, 'work'))].filter((name) => {
+    if (/^\/(?:work|index|facts) directory$|^\/index\/[0-9a-f]+ /.test(name)) return false
+    // What is known of an inode that carries no xattrs itself: its number comes first.
+    const inode = /^\/facts\/([0-9a-f]+)-/.exec(name)?.[1]
+    return inode === undefined || !inodes.has(Number.parseInt(inode, 16))
+  })
   return [...upper, ...work.map((name) => `work${name}`)]
+}
+
+function realInodes(root: string): number[] {
+  if (!existsSync(root)) return []
+  return readdirSync(root, { recursive: true, encoding: 'latin1' }).map(
+    (name) => lstatSync(bytesOf(`${root}/${name}`)).ino,
+  )
 }
 
 function unnamedContents(root: string): string[] {

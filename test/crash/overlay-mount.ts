@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { codeOf } from '../../src/model/errors.ts'
 import { mount, mountFlags, umount } from '../../src/sys/mount.ts'
 import type { Lower } from '../overlay/lower.ts'
 
@@ -23,11 +24,27 @@ export class MountedOver {
   /** Mounts an upper, for as long as `use` runs. `options` begin with a comma, or are empty. */
   with<Result>({ upperDir, workDir }: Directories, options: string, use: (root: string) => Result): Result {
     const data = `lowerdir=${this.#lowerDir},upperdir=${upperDir},workdir=${workDir}${options}`
-    mount('overlay', this.#merged, 'overlay', 0, data)
+    patiently(() => mount('overlay', this.#merged, 'overlay', 0, data))
     try {
       return use(this.#merged)
     } finally {
       umount(this.#merged)
+    }
+  }
+}
+
+/**
+ * An upper is in use (EBUSY) until the last mount of it is gone, and a process that was just started in a mount namespace of its
+ * own may hold a copy of one for a moment.
+ */
+function patiently(mounting: () => void): void {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      mounting()
+      return
+    } catch (error) {
+      if (codeOf(error) !== 'EBUSY' || attempt === 100) throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20)
     }
   }
 }

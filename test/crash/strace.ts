@@ -31,12 +31,14 @@ export type Injection = 'kill' | 'EIO' | 'ENOSPC' | 'EROFS'
 
 export interface Traced {
   readonly calls: readonly Call[]
+  /** How many calls of each name came before the first signpost: Node's own, which are not the same number each time. */
+  readonly before: ReadonlyMap<string, number>
   readonly stdout: string
   readonly stderr: string
   /** How it ended: a signal, or an exit code. */
   readonly end: string
-  /** Whether the call that was asked for was met, between the signposts. */
-  readonly met: boolean
+  /** Which of the calls was the one that was not made; -1 if that was none of them. */
+  readonly hit: number
 }
 
 /**
@@ -63,16 +65,15 @@ export function traced(
     killSignal: 'SIGKILL',
   })
   if (ended.error) throw ended.error
-  const { calls, last, injected } = read(readFileSync(log, 'latin1'), Buffer.from(at).toString('latin1'))
+  const { calls, before, last, injected } = read(readFileSync(log, 'latin1'), Buffer.from(at).toString('latin1'))
   const end = ended.signal ?? String(ended.status)
-  const aimed = inject?.[0]
   const hit = inject?.[1] === 'kill' ? last : injected
-  const met = aimed !== undefined && hit !== undefined && hit.name === aimed.name && hit.after === aimed.after
-  return { calls, stdout: ended.stdout, stderr: ended.stderr, end, met }
+  return { calls, before, stdout: ended.stdout, stderr: ended.stderr, end, hit: hit ? calls.indexOf(hit) : -1 }
 }
 
 interface Read {
   readonly calls: Call[]
+  readonly before: ReadonlyMap<string, number>
   /** The very last call, if it changes something: that of a process that was killed in it. */
   readonly last: Call | undefined
   readonly injected: Call | undefined
@@ -81,6 +82,7 @@ interface Read {
 function read(log: string, at: string): Read {
   const counts = new Map<string, number>()
   const calls: Call[] = []
+  let before = counts
   let after = ''
   let last: Call | undefined
   let injected: Call | undefined
@@ -92,6 +94,7 @@ function read(log: string, at: string): Read {
     last = undefined
     if (asking.includes(name)) {
       const post = line.indexOf(nowhere)
+      if (post >= 0 && after === '') before = new Map(counts)
       if (post >= 0) after = /^[\w-]+/.exec(line.slice(post + nowhere.length))?.[0] ?? ''
       continue
     }
@@ -100,7 +103,7 @@ function read(log: string, at: string): Read {
     if (line.includes('(INJECTED)')) injected = last
     calls.push(last)
   }
-  return { calls, last, injected }
+  return { calls, before, last, injected }
 }
 
 /** Opening changes something only if it may make or empty the file; of ioctls only those that share blocks. */
