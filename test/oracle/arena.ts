@@ -8,6 +8,7 @@ import { writeLayer, writeMerged } from './layer-directories.ts'
 import { indexedLayer } from './layer-index.ts'
 import { type Layer, merged } from './layers.ts'
 import { ModelSystem } from './model-system.ts'
+import type { Operation } from './operations.ts'
 import { sys } from './syscalls.ts'
 import { kernelOverlay, type Lower, memorySystem, overlaySystem, PlainDirectory, portableSystem } from './systems.ts'
 
@@ -19,22 +20,43 @@ export interface Line {
   readonly options: string
   /** Whether the layers may have link groups: without `index=on` overlayfs breaks them. */
   readonly links: boolean
+  /** Whether it needs root. */
+  readonly root: boolean
 }
 
 const shared = ['model', 'memory', 'overlay', 'portable']
 
 export const lines: readonly Line[] = [
-  { name: 'redirect,index', systems: ['overlayfs', ...shared], options: 'redirect_dir=on,index=on', links: true },
-  { name: 'default', systems: ['overlayfs', ...shared], options: '', links: false },
-  { name: 'metacopy', systems: ['overlayfs', ...shared], options: 'redirect_dir=on,index=on,metacopy=on', links: true },
-  { name: 'xino', systems: ['overlayfs', ...shared], options: 'redirect_dir=on,index=on,xino=on', links: true },
+  {
+    name: 'redirect,index',
+    systems: ['overlayfs', ...shared],
+    options: 'redirect_dir=on,index=on',
+    links: true,
+    root: true,
+  },
+  { name: 'default', systems: ['overlayfs', ...shared], options: '', links: false, root: true },
+  {
+    name: 'metacopy',
+    systems: ['overlayfs', ...shared],
+    options: 'redirect_dir=on,index=on,metacopy=on',
+    links: true,
+    root: true,
+  },
+  {
+    name: 'xino',
+    systems: ['overlayfs', ...shared],
+    options: 'redirect_dir=on,index=on,xino=on',
+    links: true,
+    root: true,
+  },
   {
     name: 'plain',
     systems: ['directory', 'model', 'memory', 'overlay', 'portable', 'memfs'],
     options: '',
     links: true,
+    root: true,
   },
-  { name: 'model', systems: ['model', 'memory', 'memfs'], options: '', links: true },
+  { name: 'model', systems: ['model', 'memory', 'portable', 'memfs'], options: '', links: true, root: false },
 ]
 
 /** A place where batches happen. */
@@ -109,6 +131,8 @@ export class Arena {
         return portableSystem(name, `${folder}/ours`, lower)
       case 'memfs':
         return portableSystem(name, '/', lower, await memoryDisk())
+      case 'broken':
+        return new BrokenSystem(sequences)
       default:
         throw new Error(`no system is named ${name}`)
     }
@@ -116,6 +140,21 @@ export class Arena {
 
   close(): void {
     this.disk.close()
+  }
+}
+
+/** What the oracle must find: a model that refuses to take all modes from a file. */
+class BrokenSystem extends ModelSystem {
+  override readonly name = 'broken'
+
+  constructor(sequences: readonly Omit<Sequence, 'operations'>[]) {
+    super('here')
+    for (const { directory, layers } of sequences) this.model.plant(directory, merged(layers))
+  }
+
+  override run(operation: Operation): Answer {
+    if (operation.do !== 'chmod' || operation.mode !== 0 || !('path' in operation.on)) return super.run(operation)
+    return this.statAt(operation.on.path)?.kind === 'file' ? 'EPERM' : super.run(operation)
   }
 }
 

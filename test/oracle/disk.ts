@@ -53,7 +53,7 @@ export function testDisk(name: DiskName): TestDisk {
   const { folder, close } = plainFolder()
   if (name === 'tmpfs') {
     mount('tmpfs', folder, 'tmpfs', noAccessTimes, 'mode=755')
-    return { name, folder, close: () => (umount(folder, unmountFlags.detach), close()) }
+    return { name, folder, close: unmounting(folder, close) }
   }
   const image = join(folder, 'image')
   const target = join(folder, 'disk')
@@ -70,5 +70,12 @@ export function testDisk(name: DiskName): TestDisk {
   } finally {
     execFileSync('losetup', ['--detach', device], { stdio: 'ignore' })
   }
-  return { name, folder: target, close: () => (umount(target, unmountFlags.detach), close()) }
+  return { name, folder: target, close: unmounting(target, close) }
+}
+
+function unmounting(target: string, close: () => void): () => void {
+  return () => {
+    umount(target, unmountFlags.detach)
+    close()
+  }
 }

@@ -6,7 +6,11 @@ import { someValue, xattrNames } from './names.ts'
 const deepest = 3
 
 /** What one sequence has below it: one to four layers, with names replaced, whited out, hidden by opaque directories. */
-export function someLayers(random: Random, pool: readonly ByteString[], links: boolean): Layer[] {
+export function someLayers(
+  random: Random,
+  pool: readonly ByteString[],
+  { links, inRoot }: { readonly links: boolean; readonly inRoot: boolean },
+): Layer[] {
   const layers: LayerEntry[][] = []
   const count = random.pick([1, 1, 2, 2, 3, 4])
   for (let i = 0; i < count; i++) {
@@ -14,7 +18,7 @@ export function someLayers(random: Random, pool: readonly ByteString[], links: b
     const layer = new Draft(below)
     if (i === 0) layer.put({ path: '', kind: 'directory', mode: 0o755, mtime: 1000 })
     for (let actions = i === 0 ? 4 + random.below(14) : 1 + random.below(7); actions > 0; actions--) {
-      act(random, pool, layer, below, links)
+      act(random, pool, layer, below, { links, inRoot })
     }
     layers.push(layer.entries())
   }
@@ -80,7 +84,7 @@ function act(
   pool: readonly ByteString[],
   layer: Draft,
   below: ReadonlyMap<ByteString, { readonly kind: string }>,
-  links: boolean,
+  { links, inRoot }: { readonly links: boolean; readonly inRoot: boolean },
 ): void {
   const known = [...below.keys()].filter((path) => path !== '')
   const replaces = known.length > 0 && random.chance(0.5)
@@ -102,7 +106,7 @@ function act(
       return
     }
   }
-  const entry = someEntry(random, pool, path)
+  const entry = someEntry(random, pool, path, inRoot)
   const opaque = entry.kind === 'directory' && layer.merges(path) && random.chance(0.35)
   layer.put(opaque ? { ...entry, opaque: true } : entry)
 }
@@ -111,7 +115,7 @@ function someDirectory(random: Random, path: ByteString): LayerEntry {
   return { path, kind: 'directory', mode: random.pick([0o755, 0o755, 0o711, 0o2775, 0o700]), ...someOwner(random) }
 }
 
-function someEntry(random: Random, pool: readonly ByteString[], path: ByteString): LayerEntry {
+function someEntry(random: Random, pool: readonly ByteString[], path: ByteString, inRoot: boolean): LayerEntry {
   const common = { path, ...someOwner(random) }
   const choice = random.below(20)
   if (choice < 7) return { ...someDirectory(random, path), ...someXattrs(random, true) }
@@ -129,17 +133,18 @@ function someEntry(random: Random, pool: readonly ByteString[], path: ByteString
       : {}
     return { ...common, kind: 'file', mode, size, seed: random.below(250), ...runs, ...someXattrs(random, true) }
   }
-  if (choice < 18) return { ...common, kind: 'symlink', target: someTarget(random, pool) }
+  if (choice < 18) return { ...common, kind: 'symlink', target: someTarget(random, pool, inRoot) }
   if (choice === 18) return { ...common, kind: random.pick(['fifo', 'socket'] as const), mode: 0o640 }
   const kind = random.pick(['character', 'block'] as const)
   return { ...common, kind, mode: 0o660, major: 1, minor: 3 + random.below(4), ...someXattrs(random, false) }
 }
 
-export function someTarget(random: Random, pool: readonly ByteString[]): ByteString {
+/** In the root itself no target goes up: above a mount is what is above it, above ours is nothing. */
+export function someTarget(random: Random, pool: readonly ByteString[], inRoot: boolean): ByteString {
   const name = () => random.pick(pool)
   switch (random.below(6)) {
     case 0:
-      return `../${name()}`
+      return inRoot ? `./${name()}` : `../${name()}`
     case 1:
       return `${name()}/${name()}`
     case 2:

@@ -43,7 +43,12 @@ export class Generator {
     if (choice < 59) return { do: 'rmdir', path: this.#emptyDirectory() }
     if (choice < 64) return { do: 'mkdir', path: this.#new(), mode: random.pick([0o755, 0o700, 0o2755, 0o1777, 0]) }
     if (choice < 68) return { do: 'link', path: this.#notDirectory(), to: this.#new(), follow: random.chance(0.2) }
-    if (choice < 70) return { do: 'symlink', target: someTarget(random, this.#pool), path: this.#new() }
+    if (choice < 70)
+      return {
+        do: 'symlink',
+        target: someTarget(random, this.#pool, this.#known.directory === this.#known.verbs.root),
+        path: this.#new(),
+      }
     if (choice < 71) return { do: 'readlink', path: this.#some('others') }
     if (choice < 73) return this.#mknod()
     if (choice < 77) return { do: 'chmod', on: this.#on(true), mode: this.#mode() }
@@ -221,7 +226,9 @@ export class Generator {
 
   /** The same place, spelled in another way now and then. */
   #spelled(path: ByteString): ByteString {
-    switch (this.#random.below(50)) {
+    const spelling = this.#random.below(50)
+    if (spelling > 2 && this.#known.directory === this.#known.verbs.root) return path
+    switch (spelling) {
       case 0:
         return `${path}/`
       case 1:

@@ -27,8 +27,11 @@ export class ModelSystem extends VerbsSystem implements Reference {
     const stat = this.#stat(operation)
     if (stat === undefined) return false
     if (operation.do === 'ftruncate') return stat.size === operation.size
-    // Btrfs keeps the time where a hole is beyond the end.
-    if (operation.do === 'fallocate') return this.#disk === 'btrfs' && operation.at >= stat.size
+    if (operation.do === 'fallocate') {
+      // Btrfs keeps the time where a hole is beyond the end; tmpfs has no FALLOC_FL_ZERO_RANGE.
+      if (this.#disk === 'btrfs') return operation.at >= stat.size
+      if (operation.what === 'zero') return this.#disk === 'tmpfs' || this.#disk === 'here'
+    }
     // Where a directory's positions are, and what a removed one answers, is settled above file systems.
     return stat.kind === 'directory' && (stat.links === 0 || operation.do === 'lseek')
   }

@@ -3,7 +3,7 @@ import type { Kind, Stat, Xattrs } from '../../src/model/entry.ts'
 import { PlyError } from '../../src/model/errors.ts'
 import type { TreeEntry } from '../../src/stack/tree.ts'
 import type { Allocation, AttributeChange, Creation, WritableBytes } from '../../src/union/upper.ts'
-import type { MergedNode } from './layers.ts'
+import { layerTime, type MergedNode } from './layers.ts'
 import { now, type Verbs } from './verbs.ts'
 
 interface Inode {
@@ -38,7 +38,7 @@ export class PlainModel implements Verbs {
   #next = 1
 
   constructor() {
-    const root = this.#make({ kind: 'directory', mode: 0o755, uid: 0, gid: 0, mtime: now() })
+    const root = this.#make({ kind: 'directory', mode: 0o755, uid: 0, gid: 0, mtime: layerTime(1000) })
     root.parent = root
   }
 

@@ -36,7 +36,11 @@ export async function runBatch(
   if (random.chance(0.2)) count = 1
   const drafts = Array.from({ length: count }, (_, i) => {
     const pool = somePool(random)
-    return { pool, directory: count === 1 ? '' : `s${i}`, layers: someLayers(random, pool, line.links) }
+    return {
+      pool,
+      directory: count === 1 ? '' : `s${i}`,
+      layers: someLayers(random, pool, { links: line.links, inRoot: count === 1 }),
+    }
   })
   const { bench, model, close } = await arena.bench(line, drafts, tally)
   const done: Sequence[] = []
