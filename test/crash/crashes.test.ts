@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { whyNoOverlay } from '../overlay/able.ts'
 import { Dice, seed } from '../properties/seed.ts'
 import { type Course, Crashes } from './crashes.ts'
+import { cuts } from './cuts.ts'
 import { type Form, forms } from './forms.ts'
 import { type Scenario, scenarios } from './scenarios.ts'
 import type { Injection } from './strace.ts'
@@ -17,7 +18,7 @@ const always: readonly (readonly [Form, string])[] = [
 ]
 const injections: readonly Injection[] = ['kill', 'kill', 'kill', 'EIO', 'ENOSPC', 'EROFS']
 /** All of them: `node scripts/crash-upper.mjs`. */
-const budget = { seconds: 34, pointsOfOne: 6 }
+const budget = { seconds: 30, pointsOfOne: 6, cutsOfOne: 2 }
 
 const unable = whyNotTraced()
 const noOverlay = whyNoOverlay()
@@ -28,7 +29,8 @@ beforeAll(async () => {
   else if (process.env.CI && process.getuid?.() === 0) throw new Error(`no crashes on CI: ${unable}`)
   else console.log(`crashes at system calls: skipped, ${unable}`)
   if (noOverlay !== undefined) console.log(`crashes in overlayfs's form: skipped, ${noOverlay}`)
-  if (crashes?.whyNoKernel) console.log(`what the kernel shows after a crash: skipped, ${crashes.whyNoKernel}`)
+  if (crashes?.ground.whyNoKernel)
+    console.log(`what the kernel shows after a crash: skipped, ${crashes.ground.whyNoKernel}`)
 })
 afterAll(() => crashes?.[Symbol.dispose]())
 
@@ -62,6 +64,15 @@ test('a process that dies, or fails, at any system call leaves the old state or 
   console.log(`${points} crash points: ${shown.old} old, ${shown.new} new, ${shown.neither} neither (seed ${seed})`)
   expect(wrong).toEqual([])
 }, 120_000)
+
+test('a log that was cut off in the middle of a record says what was before it, or all of it', ({ skip }) => {
+  if (!crashes) skip(unable)
+  const dice = new Dice(seed)
+  const choose = (lengths: readonly number[]) => dice.shuffled(lengths).slice(0, budget.cutsOfOne)
+  const results = scenarios.flatMap((scenario) => cuts(crashes!.ground, scenario, choose))
+  console.log(`${results.length} cuts (seed ${seed})`)
+  expect(results.flatMap(({ wrong }) => wrong)).toEqual([])
+})
 
 function whyNotTraced(): string | undefined {
   if (process.platform !== 'linux') return 'strace needs Linux'

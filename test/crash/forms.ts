@@ -9,8 +9,11 @@ import type { Upper } from '../../src/union/upper.ts'
 import { type Lower, lowerAt } from '../overlay/lower.ts'
 import { ticking } from '../overlay/random-steps.ts'
 
-/** The forms of an upper on a disk: overlayfs's with marks in either namespace, and the portable one. */
-export const forms = ['trusted', 'user', 'portable'] as const
+/**
+ * The forms of an upper on a disk: overlayfs's with marks in either namespace, the first also with copies of attributes alone,
+ * and the portable one.
+ */
+export const forms = ['trusted', 'metacopy', 'user', 'portable'] as const
 export type Form = (typeof forms)[number]
 
 /** One upper over one lower tree, by paths: what another process needs to open it. */
@@ -28,7 +31,9 @@ export function makePlace(place: Place): void {
 
 export function openUpper({ form, at, lower: { chainId } }: Place, readOnly = false): Upper {
   if (form === 'portable') return openPortableUpper({ disk: nodeDisk(), root: at, readOnly })
-  return openOverlayUpper({ upperDir: join(at, 'upper'), workDir: join(at, 'work'), xattr: form, chainId, readOnly })
+  const directories = { upperDir: join(at, 'upper'), workDir: join(at, 'work') }
+  const metacopy = form === 'metacopy'
+  return openOverlayUpper({ ...directories, xattr: metacopy ? 'trusted' : form, metacopy, chainId, readOnly })
 }
 
 /** The union, with a clock that gives the same times in every run. */

@@ -36,9 +36,11 @@ export function stateOf(tree: Tree): State {
   return state
 }
 
-/** A name that is listed, and nothing is there (the kernel shows whiteouts like that where a directory is not merged). */
+/** The kind of a name that is listed, and nothing is there: the kernel shows whiteouts so where a directory is not merged. */
+export const absent = 'listed, but not there'
+
 const nowhere: Facts = {
-  kind: 'listed, but not there',
+  kind: absent,
   mode: '',
   owner: '',
   mtime: '',

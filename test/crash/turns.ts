@@ -16,7 +16,7 @@ import { takeOnDisk } from './steps-on-disk.ts'
 
 /** A way to mount an upper. */
 export interface Way extends Limits {
-  readonly form: Form & ('trusted' | 'user')
+  readonly form: Exclude<Form, 'portable'>
   /** With these options the kernel writes. */
   readonly writes: string
   /** With these it shows everything that can be in the upper. */

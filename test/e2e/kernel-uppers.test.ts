@@ -14,7 +14,7 @@ import { seed } from '../properties/seed.ts'
 const ways: Readonly<Record<string, Way>> = {
   'default options': { form: 'trusted', writes: '', shows: ',index=on,redirect_dir=on', except: [] },
   'redirect_dir, index, metacopy and xino on': {
-    form: 'trusted',
+    form: 'metacopy',
     writes: ',redirect_dir=on,index=on,metacopy=on,xino=on',
     shows: ',redirect_dir=on,index=on,metacopy=on,xino=on',
     // With xino=on the kernel adds the number of the layer to that of the inode.
