@@ -30,6 +30,9 @@ export class RealFacts {
     this.marks = marks
   }
 
+  /** Prepares the root of an upper that nobody has used: the rootless tools look there whether its inodes may have overrides. */
+  begin(_root: OverlayNode, _path: ByteString): void {}
+
   /** Makes the real inode of what is neither file nor directory nor symlink, at a free path. */
   makeNode(path: ByteString, creation: Creation): void {
     const { kind, major = 0, minor = 0 } = creation

@@ -3,7 +3,7 @@ import type { ByteString } from '../model/bytes.ts'
 import type { Kind, Stat } from '../model/entry.ts'
 import { kindOf } from '../model/entry.ts'
 import { codeOf } from '../model/errors.ts'
-import type { AttributeChange, Creation } from '../union/upper.ts'
+import { type AttributeChange, type Creation, firstNewInode } from '../union/upper.ts'
 import type { Asides } from './asides.ts'
 import type { Marks } from './marks.ts'
 import type { OverlayNode } from './overlay-node.ts'
@@ -89,6 +89,10 @@ export class RootlessFacts extends RealFacts {
     this.changeTimes(path, mtime, atime)
   }
 
+  override begin(root: OverlayNode, path: ByteString): void {
+    if (!this.#isRoot) this.#overrideBy(root, path, this.stat(root, this.disk.lstatExact(path)))
+  }
+
   override setXattr(node: OverlayNode, path: ByteString, name: ByteString, value: Uint8Array | undefined): void {
     const carrier = value === undefined ? this.carrier(node, path) : this.#carrierFor(node, path)
     if (carrier === undefined) return
@@ -137,16 +141,22 @@ export class RootlessFacts extends RealFacts {
     if (this.#own(path, kind, facts, node)) {
       if (kind !== 'symlink') this.disk.chmod(path, facts.mode)
       const carrier = this.carrier(node, path)
-      if (node.override && carrier !== undefined) this.dropXattr(carrier, this.#name)
-      node.override = undefined
+      if (!node.override || carrier === undefined) return
+      if (node.ino === firstNewInode) this.#overrideBy(node, carrier, facts)
+      else {
+        this.dropXattr(carrier, this.#name)
+        node.override = undefined
+      }
       return
     }
-    const { uid, gid, mode, major, minor } = facts
-    const override: Override & { readonly kind: Kind } = { uid, gid, mode, kind: facts.kind, major, minor }
-    const carrier = this.#carrierFor(node, path)
+    this.#overrideBy(node, this.#carrierFor(node, path), facts)
+    if (kind !== 'symlink') this.disk.chmod(path, withinReach(kind, facts.mode))
+  }
+
+  #overrideBy(node: OverlayNode, carrier: ByteString, { uid, gid, mode, kind, major, minor }: Facts): void {
+    const override: Override & { readonly kind: Kind } = { uid, gid, mode, kind, major, minor }
     storing(() => this.disk.setXattr(carrier, this.#name, encodeOverride(override)))
     node.override = override
-    if (kind !== 'symlink') this.disk.chmod(path, withinReach(kind, mode))
   }
 
   /** Gives the real inode its owner, if it can be what it stands for; answers whether it can. */

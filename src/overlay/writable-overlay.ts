@@ -210,7 +210,10 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
   #open(place: OverlayPlace): Workshop {
     const { files, disk, nodes, marks, facts, asides } = this
     const work = new WorkArea(files, place.workDir, { marks, asides })
-    if (this.fresh) storing(() => files.setXattr(place.upperDir, marks.implied, yes))
+    if (this.fresh) {
+      storing(() => files.setXattr(place.upperDir, marks.implied, yes))
+      facts.begin(nodes.root, place.upperDir)
+    }
     const placeMarks = new PlaceMarks(files, nodes, marks, facts)
     const maker = new InodeMaker({ files, disk, nodes, marks, facts, placeMarks, work, uuid: place.uuid })
     const emptied = (of: OverlayNode) => maker.emptied(of, this.stat(of.ino), this.xattrs(of.ino))

@@ -12,14 +12,18 @@ import { memoryBytes } from '../../src/stream/bytes.ts'
 import { mount, umount } from '../../src/sys/mount.ts'
 import { getXattr, setXattr } from '../../src/sys/xattr.ts'
 import { union } from '../../src/union/union-tree.ts'
-import { becomeNobody, becomeRoot, hasProgram } from '../support/ability.ts'
+import { becomeNobody, becomeRoot, hasProgram, root } from '../support/ability.ts'
 import { plainTree } from '../support/plain-tree.ts'
 import { upperContract } from '../union/upper-contract.ts'
 import { whyNoRootless } from './able.ts'
 import { dump } from './dump.ts'
 import { snapshotOfDirectory, snapshotOfTree } from './snapshots.ts'
 
+/** Started by the test of the namespace below. */
 const inNamespace = process.env.PLYFS_TEST_NAMESPACE !== undefined
+/** Root of a user namespace that has nobody else cannot become somebody else. */
+const alone =
+  root && process.platform === 'linux' && !/^\s*0\s+0\s+4294967295/.test(fs.readFileSync('/proc/self/uid_map', 'utf8'))
 const reason = whyNoRootless()
 if (reason !== undefined) console.log(`the rootless form: skipped, ${reason}`)
 const able = describe.skipIf(reason !== undefined)
@@ -33,7 +37,7 @@ const parent = fs.mkdtempSync(join(tmpdir(), 'plyfs-rootless-'))
 fs.chmodSync(parent, 0o777)
 afterAll(() => execFileSync('rm', ['-rf', parent]))
 afterEach(() => {
-  if (!inNamespace) becomeRoot()
+  if (!alone) becomeRoot()
   vi.restoreAllMocks()
 })
 
@@ -94,8 +98,7 @@ describe('U-06: the override xattr', () => {
   })
 })
 
-// In the namespace this process is root, and nobody is not mapped.
-describe.skipIf(reason !== undefined || inNamespace)('the rootless form, as an ordinary user', () => {
+describe.skipIf(reason !== undefined || alone)('the rootless form, as an ordinary user', () => {
   test('what such a user cannot store is in the override xattr, and the real inode stays open to its owner', () => {
     becomeNobody()
     const at = place()
@@ -191,6 +194,38 @@ describe.skipIf(reason !== undefined || inNamespace)('the rootless form, as an o
     expect(fs.readdirSync(join(at.workDir, 'facts'))).toHaveLength(1)
   })
 })
+
+const fuse = hasProgram('fuse-overlayfs') && fs.existsSync('/dev/fuse') && root && !alone
+
+test.skipIf(!fuse || reason !== undefined)(
+  'fuse-overlayfs shows the owners and modes that an ordinary user could not store',
+  () => {
+    becomeNobody()
+    const at = place()
+    const upper = open(at)
+    const sub = upper.create(upper.root.ino, 'd', { ...folder, uid: 12, mode: 0o1711 })
+    upper.create(sub, 'f', { ...file, uid: 1000, gid: 50, mode: 0o4400 })
+    upper.close()
+    becomeRoot()
+    const [merged, empty, work] = ['fuse-merged', 'fuse-upper', 'fuse-work'].map((name) => join(parent, name)) as [
+      string,
+      string,
+      string,
+    ]
+    for (const each of [merged, empty, work]) fs.mkdirSync(each)
+    execFileSync('fuse-overlayfs', ['-o', `lowerdir=${at.upperDir},upperdir=${empty},workdir=${work}`, merged])
+    try {
+      const facts = (name: string) => {
+        const { uid, gid, mode } = fs.lstatSync(join(merged, name))
+        return [uid, gid, mode & 0o7777]
+      }
+      expect(facts('d')).toEqual([12, 2, 0o1711])
+      expect(facts('d/f')).toEqual([1000, 50, 0o4400])
+    } finally {
+      umount(merged)
+    }
+  },
+)
 
 /** A disk, or a process, that makes no devices 0:0. */
 function withoutDevices(): void {
