@@ -1,9 +1,12 @@
+//   bundle.mjs [DIRECTORY]      default: this project
+//
 // Bundles what tsc made in .modules/ into dist/: Node needs 180 ms to load 370 modules, and 35 ms for the same in a few files.
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
 
-const project = fileURLToPath(new URL('..', import.meta.url))
+const project = process.argv[2] ?? fileURLToPath(new URL('..', import.meta.url))
 const { dependencies } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
 const external = Object.keys(dependencies)
 
@@ -18,8 +21,10 @@ const bundle = await rolldown({
   },
   external: (name) => external.some((one) => name === one || name.startsWith(`${one}/`)),
 })
-for (const name of readdirSync(`${project}dist`)) {
-  if (name !== 'types') rmSync(`${project}dist/${name}`, { recursive: true })
+const built = join(project, 'dist')
+mkdirSync(built, { recursive: true })
+for (const name of readdirSync(built)) {
+  if (name !== 'types') rmSync(join(built, name), { recursive: true })
 }
-await bundle.write({ dir: `${project}dist`, format: 'esm', chunkFileNames: 'part-[name].js' })
+await bundle.write({ dir: built, format: 'esm', chunkFileNames: 'part-[name].js' })
 await bundle.close()

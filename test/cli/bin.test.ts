@@ -16,7 +16,9 @@ const many = Object.fromEntries(Array.from({ length: 20_000 }, (_, index) => [`d
 beforeAll(async () => {
   mkdirSync(installed)
   const tsc = join(repository, 'node_modules', '.bin', 'tsc')
-  spawnSync(tsc, ['-p', join(repository, 'tsconfig.json'), '--outDir', join(installed, 'dist')])
+  const places = ['--outDir', join(installed, '.modules'), '--declarationDir', join(installed, 'dist/types')]
+  spawnSync(tsc, ['-p', join(repository, 'tsconfig.json'), ...places])
+  execFileSync(process.execPath, [join(repository, 'scripts/bundle.mjs'), installed])
   cpSync(join(repository, 'bin'), join(installed, 'bin'), { recursive: true })
   cpSync(join(repository, 'package.json'), join(installed, 'package.json'))
   symlinkSync(join(repository, 'node_modules'), join(installed, 'node_modules'))

@@ -24,7 +24,7 @@ export function build(): Built {
   symlinkSync(join(repository, 'node_modules'), join(root, 'node_modules'))
   execFileSync(join(repository, 'node_modules/.bin/tsc'), [
     ...['-p', join(repository, 'tsconfig.json')],
-    ...['--outDir', join(root, 'dist')],
+    ...['--outDir', join(root, 'dist'), '--declarationDir', join(root, 'types')],
   ])
   return {
     run(program, ...args) {
