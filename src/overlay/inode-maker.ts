@@ -31,7 +31,7 @@ export class InodeMaker {
 
   /** Makes an inode and puts it in its place, over nothing or a whiteout: the rename is the moment of the change. */
   put(names: NameChanges, place: Place, ino: number, inode: Creation & Standing, content?: Bytes): void {
-    const { files, work, placeMarks, marks } = this.#around
+    const { work, placeMarks, marks } = this.#around
     const { kind, opaque = false, redirect, links = 1 } = inode
     const origin = ino < firstNewInode
     const isDirectory = kind === 'directory'
@@ -55,8 +55,8 @@ export class InodeMaker {
       index = grouped ? this.#indexed(temp, identity) : undefined
       names.install(temp, place, isDirectory)
     } catch (error) {
-      if (index !== undefined) files.unlink(index)
-      work.discard(temp)
+      if (index !== undefined) work.clear(index)
+      work.clear(temp)
       throw error
     }
     const standing = isDirectory ? { opaque, redirect } : metacopy ? { redirect } : {}
@@ -71,7 +71,7 @@ export class InodeMaker {
     try {
       buildInode(this.#around, temp, { creation: { ...creation, xattrs }, content: undefined, marks: own })
     } catch (error) {
-      work.discard(temp)
+      work.clear(temp)
       throw error
     }
     return temp

@@ -45,7 +45,7 @@ export class NameChanges {
     if (isDirectory && this.#nodes.entries(to.directory).has(to.name)) {
       // A directory does not go over a device: they change places.
       this.#files.exchange(temp, path)
-      this.#files.unlink(temp)
+      this.#work.clear(temp)
     } else this.#files.rename(temp, path)
   }
 
@@ -57,7 +57,7 @@ export class NameChanges {
     if (this.#nodes.entries(to.directory).has(to.name)) {
       const temp = this.#work.fresh()
       this.#files.link(path, temp)
-      this.#files.rename(temp, newPath)
+      this.#orClear([temp], () => this.#files.rename(temp, newPath))
     } else this.#files.link(path, newPath)
     this.#nodes.place(to.directory, to.name, node)
   }
@@ -75,18 +75,17 @@ export class NameChanges {
     const path = this.#nodes.paths.at(directory, name)
     const held = this.#hold(node, path)
     const temp = this.#work.fresh()
-    if (!leaveWhiteout) {
-      if (isDirectory) this.#files.rename(path, temp)
-      else this.#files.unlink(path)
-      this.#nodes.remove(directory, name)
-    } else {
-      this.#makeWhiteout(temp, directory)
-      if (isDirectory) this.#files.exchange(temp, path)
-      else this.#files.rename(temp, path)
-      this.#nodes.place(directory, name, undefined)
-    }
-    if (isDirectory) this.#work.discard(temp)
-    if (held !== undefined) this.#work.discard(held)
+    this.#orClear([temp, held], () => {
+      if (leaveWhiteout) this.#makeWhiteout(temp, directory)
+      if (!leaveWhiteout && !isDirectory) this.#files.unlink(path)
+      else if (leaveWhiteout && isDirectory) this.#files.exchange(temp, path)
+      else if (leaveWhiteout) this.#files.rename(temp, path)
+      else this.#files.rename(path, temp)
+    })
+    if (leaveWhiteout) this.#nodes.place(directory, name, undefined)
+    else this.#nodes.remove(directory, name)
+    if (isDirectory) this.#work.clear(temp)
+    if (held !== undefined) this.#work.clear(held)
   }
 
   rename(from: Place, to: Place, move: Move): void {
@@ -108,16 +107,19 @@ export class NameChanges {
     this.#placeMarks.moved(node, path, to.directory, move)
     const held = this.#hold(target, newPath)
     const leaveWhiteout = move.leave === 'whiteout'
-    if (isDirectory && !target && targets.has(to.name)) {
-      this.#files.exchange(path, newPath)
-      // What stood there is a whiteout, in whichever form.
-      if (!leaveWhiteout) this.#files.unlink(path)
-      else if (to.directory.holdsMarked) this.#placeMarks.admitMarked(from.directory)
-    } else if (leaveWhiteout) this.#moveLeavingWhiteout(from.directory, path, newPath)
-    else this.#files.rename(path, newPath)
-    this.#placeMarks.settled(node, newPath, move)
+    const ontoWhiteout = isDirectory && !target && targets.has(to.name)
+    this.#orClear([held], () => {
+      if (ontoWhiteout) {
+        if (leaveWhiteout && to.directory.holdsMarked) this.#placeMarks.admitMarked(from.directory)
+        this.#files.exchange(path, newPath)
+      } else if (leaveWhiteout) this.#moveLeavingWhiteout(from.directory, path, newPath)
+      else this.#files.rename(path, newPath)
+    })
     this.#nodes.move(node, from, to, leaveWhiteout)
-    if (held !== undefined) this.#work.discard(held)
+    // What is left at the old name is a whiteout then, in whichever form, that hides nothing.
+    if (ontoWhiteout && !leaveWhiteout) this.#work.clear(path)
+    this.#placeMarks.settled(node, newPath, move)
+    if (held !== undefined) this.#work.clear(held)
   }
 
   /** `first` is where what then stands at the first name has its lower part. @throws ENOENT, EINVAL */
@@ -133,9 +135,9 @@ export class NameChanges {
     this.#placeMarks.moved(node, path, other.directory, second)
     this.#placeMarks.moved(otherNode, otherPath, one.directory, first)
     this.#files.exchange(path, otherPath)
+    this.#nodes.exchange(one, other)
     this.#placeMarks.settled(node, otherPath, second)
     this.#placeMarks.settled(otherNode, path, first)
-    this.#nodes.exchange(one, other)
   }
 
   /** In one step where the disk can; without devices 0:0 in two, between which the new name has a whiteout or what moves already. */
@@ -151,9 +153,21 @@ export class NameChanges {
     }
     const temp = this.#work.fresh()
     this.#makeWhiteout(temp, directory)
-    if (!this.#files.exists(newPath)) this.#files.rename(temp, newPath)
-    this.#files.exchange(path, newPath)
+    this.#orClear([temp], () => {
+      if (!this.#files.exists(newPath)) this.#files.rename(temp, newPath)
+      this.#files.exchange(path, newPath)
+    })
     if (this.#files.exists(temp)) this.#files.rename(temp, path)
+  }
+
+  /** Makes a change; where it fails, takes away what was made for it. */
+  #orClear(made: readonly (ByteString | undefined)[], change: () => void): void {
+    try {
+      change()
+    } catch (error) {
+      for (const path of made) if (path !== undefined) this.#work.clear(path)
+      throw error
+    }
   }
 
   #makeWhiteout(path: ByteString, directory: OverlayNode): void {
@@ -182,10 +196,10 @@ export class NameChanges {
     const entries = this.#nodes.entries(directory)
     if (entries.size === 0) return
     const temp = this.#emptied(directory)
-    this.#files.exchange(temp, path)
-    this.#work.discard(temp)
+    this.#orClear([temp], () => this.#files.exchange(temp, path))
     entries.clear()
     directory.opaque = true
+    this.#work.clear(temp)
   }
 
   #onlyWhiteouts(directory: OverlayNode): void {

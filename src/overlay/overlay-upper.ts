@@ -31,6 +31,11 @@ export interface OverlayUpperOptions {
    * are EPERM. Default: false; what others wrote so is read all the same.
    */
   readonly metacopy?: boolean
+  /**
+   * Directories that move keep their lower part by `overlay.redirect`. Without it everything in them is copied up first, since a mount
+   * with `userxattr` follows no redirects. Default: true in `trusted`, false in `user`; what others redirected is read all the same.
+   */
+  readonly redirects?: boolean
 }
 
 /**
@@ -46,7 +51,7 @@ export interface OverlayUpperOptions {
  */
 export function openOverlayUpper(options: OverlayUpperOptions): StoredUpper {
   const { upperDir, workDir, xattr, chainId, lowerUuid } = options
-  const { readOnly = false, numbersFrom = 0, metacopy = false } = options
+  const { readOnly = false, numbersFrom = 0, metacopy = false, redirects = xattr === 'trusted' } = options
   const place: OverlayPlace = {
     upperDir: encodeText(resolve(upperDir)),
     workDir: encodeText(resolve(workDir)),
@@ -54,5 +59,5 @@ export function openOverlayUpper(options: OverlayUpperOptions): StoredUpper {
     uuid: lowerUuid ?? (chainId ? indexUuid(chainId) : new Uint8Array(16)),
     disk: options.disk ?? nodeDisk(),
   }
-  return new OverlayUpper(place, { readOnly, numbersFrom, metacopy })
+  return new OverlayUpper(place, { readOnly, numbersFrom, metacopy, redirects })
 }

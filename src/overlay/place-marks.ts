@@ -1,4 +1,5 @@
 import { type ByteString, bytesOf } from '../model/bytes.ts'
+import { codeOf } from '../model/errors.ts'
 import type { Standing } from '../union/upper.ts'
 import { type Marks, yes } from './marks.ts'
 import type { OverlayNode } from './overlay-node.ts'
@@ -60,10 +61,14 @@ export class PlaceMarks {
     node.redirect = to
   }
 
-  /** After it: until here the redirect named the place that the directory has now. */
+  /** After it: until here the redirect named the place that the directory has now. Where it cannot be removed, it still does. */
   settled(node: OverlayNode, path: ByteString, { redirect }: Standing): void {
     if (node.kind !== 'directory' || redirect !== undefined || node.redirect === undefined) return
-    this.#files.removeXattr(path, this.#marks.redirect)
-    node.redirect = undefined
+    try {
+      this.#files.removeXattr(path, this.#marks.redirect)
+      node.redirect = undefined
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error
+    }
   }
 }

@@ -83,6 +83,18 @@ export class WorkArea {
     this.#disk.removeDirectory(path)
   }
 
+  /**
+   * As `discard`, after a change, or after one that failed: what cannot be removed now says nothing, and goes at the next opening. The
+   * answer to the change must not depend on it.
+   */
+  clear(path: ByteString): void {
+    try {
+      this.discard(path)
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error
+    }
+  }
+
   close(): void {
     if (this.#shared !== undefined) this.#disk.unlink(this.#shared)
     this.#shared = undefined

@@ -29,6 +29,7 @@ export interface OverlaySettings {
   readonly readOnly: boolean
   readonly numbersFrom: number
   readonly metacopy: boolean
+  readonly redirects: boolean
 }
 
 /** What can only be done to an upper that may be changed. */
@@ -43,16 +44,18 @@ interface Workshop {
 /** An upper in overlayfs's form, opened by `openOverlayUpper`. */
 export class OverlayUpper extends OverlayView implements StoredUpper {
   readonly metadataOnly: boolean
+  readonly redirects: boolean
   readonly findsContentByName = true
   readonly #place: OverlayPlace
   readonly #numbers: Numbers
   /** Absent: read only. */
   readonly #shop: Workshop | undefined
 
-  constructor(place: OverlayPlace, { readOnly, numbersFrom, metacopy }: OverlaySettings) {
+  constructor(place: OverlayPlace, { readOnly, numbersFrom, metacopy, redirects }: OverlaySettings) {
     super(place)
     this.#place = place
     this.metadataOnly = metacopy
+    this.redirects = redirects
     this.#numbers = new Numbers(this.files, { root: place.upperDir, mark: this.marks.next, from: numbersFrom })
     if (!readOnly) this.#shop = this.#open(place)
   }
@@ -219,7 +222,7 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
     const emptied = (of: OverlayNode) => maker.emptied(of, this.stat(of.ino), this.xattrs(of.ino))
     const names = new NameChanges({ files, nodes, placeMarks, work, emptied })
     nodes.onRelease = ({ index }) => {
-      if (index !== undefined) files.unlink(index)
+      if (index !== undefined) work.clear(index)
     }
     nodes.onClosed = (node, path) => facts.reach(node, path)
     if (asides) nodes.onAll = (all) => asides.sweep(all)

@@ -27,6 +27,7 @@ export interface PortableParts {
 /** An upper in the portable form, opened by `openPortableUpper`. */
 export class PortableUpper extends PortableView implements StoredUpper {
   readonly metadataOnly = true
+  readonly redirects = true
   readonly findsContentByName = false
   readonly #readOnly: boolean
   readonly #now: Clock
