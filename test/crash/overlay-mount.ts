@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { codeOf } from '../../src/model/errors.ts'
+import { lastErrno, libc, systemError } from '../../src/sys/libc.ts'
 import { mount, mountFlags, umount } from '../../src/sys/mount.ts'
 import type { Lower } from '../overlay/lower.ts'
 
@@ -24,7 +24,7 @@ export class MountedOver {
   /** Mounts an upper, for as long as `use` runs. `options` begin with a comma, or are empty. */
   with<Result>({ upperDir, workDir }: Directories, options: string, use: (root: string) => Result): Result {
     const data = `lowerdir=${this.#lowerDir},upperdir=${upperDir},workdir=${workDir}${options}`
-    patiently(() => mount('overlay', this.#merged, 'overlay', 0, data))
+    mount('overlay', this.#merged, 'overlay', 0, data)
     try {
       return use(this.#merged)
     } finally {
@@ -33,20 +33,19 @@ export class MountedOver {
   }
 }
 
+const newMounts = 0x00020000
+const unshare = libc('int unshare(int)')
+let isAlone = false
+
 /**
- * An upper is in use (EBUSY) until the last mount of it is gone, and a process that was just started in a mount namespace of its
- * own may hold a copy of one for a moment.
+ * From here on this thread sees mounts of its own, and nobody else does. A process that is started in a mount namespace of its own
+ * would get a copy of each, and an upper is in use (EBUSY) until the last copy is gone.
  */
-function patiently(mounting: () => void): void {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      mounting()
-      return
-    } catch (error) {
-      if (codeOf(error) !== 'EBUSY' || attempt === 100) throw error
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20)
-    }
-  }
+function mountAlone(): void {
+  if (isAlone) return
+  if (unshare(newMounts) !== 0) throw systemError('unshare', lastErrno())
+  mount('none', '/', '', mountFlags.recursive | mountFlags.private)
+  isAlone = true
 }
 
 /** An index that the kernel has mounted, for mounts of overlayfs over it. @throws what `mount` throws */
@@ -59,6 +58,7 @@ export class MountedLower extends MountedOver implements Disposable {
     super(path, folder)
     this.path = path
     mkdirSync(path, { recursive: true })
+    mountAlone()
     mount(lower.index, path, 'erofs', mountFlags.readOnly, `device=${lower.tar}`)
   }
 
