@@ -24,7 +24,7 @@ export interface System {
   /** The number of the inode that the last answer was about; 0 if it was about none. */
   readonly seen: number
   /** From now on paths are relative to this directory of the batch (`''`: its root). No handle is open. */
-  enter(directory: ByteString): void
+  enter(directory: ByteString, umask: number): void
   run(operation: Operation): Answer
   /** Closes every handle. */
   leave(): void
@@ -55,11 +55,14 @@ export interface Facts {
   readonly major: number
   readonly minor: number
   readonly mtime: bigint
+  /** Where it is absent it is the modify time. */
+  readonly atime?: bigint | undefined
 }
 
 /** Size and links of directories are everybody's own affair. */
-export function factsText({ kind, mode, uid, gid, size, links, major, minor, mtime }: Facts): string {
-  const common = `${kind} ${mode.toString(8)} ${uid}:${gid} mtime=${timeText(mtime)}`
+export function factsText(facts: Facts): string {
+  const { kind, mode, uid, gid, size, links, major, minor, mtime, atime = mtime } = facts
+  const common = `${kind} ${mode.toString(8)} ${uid}:${gid} mtime=${timeText(mtime)} atime=${timeText(atime)}`
   if (kind === 'directory') return common
   if (kind === 'character' || kind === 'block') return `${common} links=${links} device=${major}:${minor}`
   return `${common} links=${links} size=${size}`

@@ -5,7 +5,7 @@ import type { Answer, System } from './answers.ts'
 import type { TestDisk } from './disk.ts'
 import { Bench, type Sequence, type Tally } from './engine.ts'
 import { writeLayer, writeMerged } from './layer-directories.ts'
-import { indexedLayer } from './layer-index.ts'
+import { foldedLayers, indexedLayer } from './layer-index.ts'
 import { type Layer, merged } from './layers.ts'
 import { ModelSystem } from './model-system.ts'
 import type { Operation } from './operations.ts'
@@ -24,7 +24,8 @@ export interface Line {
   readonly root: boolean
 }
 
-const shared = ['model', 'memory', 'overlay', 'portable']
+/** Ours: in memory over stacked layers and over a folded tree, overlayfs's form in three manners, the portable one. */
+const shared = ['model', 'memory', 'folded', 'overlay', 'rootless', 'portable']
 
 export const lines: readonly Line[] = [
   {
@@ -37,7 +38,7 @@ export const lines: readonly Line[] = [
   { name: 'default', systems: ['overlayfs', ...shared], options: '', links: false, root: true },
   {
     name: 'metacopy',
-    systems: ['overlayfs', ...shared],
+    systems: ['overlayfs', 'model', 'memory', 'metacopy', 'portable'],
     options: 'redirect_dir=on,index=on,metacopy=on',
     links: true,
     root: true,
@@ -51,12 +52,12 @@ export const lines: readonly Line[] = [
   },
   {
     name: 'plain',
-    systems: ['directory', 'model', 'memory', 'overlay', 'portable', 'memfs'],
+    systems: ['directory', ...shared, 'metacopy', 'memfs'],
     options: '',
     links: true,
     root: true,
   },
-  { name: 'model', systems: ['model', 'memory', 'portable', 'memfs'], options: '', links: true, root: false },
+  { name: 'model', systems: ['model', 'memory', 'folded', 'portable', 'memfs'], options: '', links: true, root: false },
 ]
 
 /** A place where batches happen. */
@@ -84,8 +85,12 @@ export class Arena {
       }
       return directory
     })
-    const opens = await Promise.all(layers.map(indexedLayer))
-    const lower: Lower = { directories, views: () => opens.map((open) => open()) }
+    const indexed = await Promise.all(layers.map(indexedLayer))
+    const lower: Lower = {
+      directories,
+      views: () => indexed.map((layer) => layer.view()),
+      folded: await foldedLayers(indexed),
+    }
     const model = new ModelSystem(this.disk.name)
     for (const { directory, layers: own } of sequences) model.model.plant(directory, merged(own))
     const systems: System[] = []
@@ -124,9 +129,15 @@ export class Arena {
       case 'model':
         return model
       case 'memory':
-        return memorySystem(lower)
+        return memorySystem(name, lower)
+      case 'folded':
+        return memorySystem(name, { ...lower, views: lower.folded })
       case 'overlay':
-        return overlaySystem(name, `${folder}/ours`, lower)
+        return overlaySystem(name, `${folder}/ours`, lower, { xattr: 'trusted' })
+      case 'metacopy':
+        return overlaySystem(name, `${folder}/metacopy`, lower, { xattr: 'trusted', metacopy: true })
+      case 'rootless':
+        return overlaySystem(name, `${folder}/rootless`, lower, { xattr: 'user' })
       case 'portable':
         return portableSystem(name, `${folder}/ours`, lower)
       case 'memfs':

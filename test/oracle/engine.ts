@@ -8,6 +8,7 @@ import { kindOf, type Operation } from './operations.ts'
 export interface Sequence {
   /** The directory of the batch that it happens in; `''`: the root. */
   readonly directory: ByteString
+  readonly umask: number
   readonly layers: readonly Layer[]
   readonly operations: readonly Operation[]
 }
@@ -77,17 +78,18 @@ export interface Reference extends System {
 export class Bench {
   readonly #systems: readonly System[]
   readonly #model: Reference
-  readonly #where: Pick<Disagreement, 'options' | 'disk'>
+  readonly #where: { readonly options: string; readonly disk: string }
+  readonly #refusedRenames = new Set<ByteString>()
   readonly #tally: Tally
   /** By system: the number that goes with a number of the model. */
   readonly #numbers: ReadonlyMap<System, Map<number, number>>
-  #directory: ByteString = ''
+  #within: Pick<Sequence, 'directory' | 'umask'> = { directory: '', umask: 0 }
   difference: Difference | undefined
 
   constructor(
     systems: readonly System[],
     model: Reference,
-    where: Pick<Disagreement, 'options' | 'disk'>,
+    where: { readonly options: string; readonly disk: string },
     tally: Tally,
   ) {
     this.#where = where
@@ -97,9 +99,9 @@ export class Bench {
     this.#numbers = new Map(systems.map((system) => [system, new Map()]))
   }
 
-  enter(directory: ByteString): void {
-    this.#directory = directory
-    for (const system of this.#systems) system.enter(directory)
+  enter({ directory, umask }: Pick<Sequence, 'directory' | 'umask'>): void {
+    this.#within = { directory, umask }
+    for (const system of this.#systems) system.enter(directory, umask)
   }
 
   /** One operation on all systems; `false` when they differ. */
@@ -109,7 +111,7 @@ export class Bench {
       this.leave()
       for (const system of this.#systems) {
         system.reopen()
-        system.enter(this.#directory)
+        system.enter(this.#within.directory, this.#within.umask)
       }
       return true
     }
@@ -118,6 +120,7 @@ export class Bench {
     const unlinked = this.#model.isUnlinked(operation)
     const expected = oracle!.run(operation)
     this.#tally.count(operation, expected)
+    if (operation.do === 'rename' && expected === 'ENOTEMPTY') this.#refusedRenames.add(this.#within.directory)
     for (const refusal of refusals) {
       if (!refusal.skips(operation, expected, unlinked)) continue
       this.#tally.forgive(refusal.name)
@@ -125,7 +128,7 @@ export class Bench {
     }
     for (const system of others) {
       const got = system.run(operation)
-      if (got !== expected && !this.#forgiven({ operation, expected, got, ...this.#where })) {
+      if (got !== expected && !this.#forgiven({ operation, expected, got, ...this.#where, refusedRename: false })) {
         this.difference ??= { system: system.name, sequence, at, what: 'answer', expected, got }
       }
     }
@@ -144,7 +147,8 @@ export class Bench {
     const model = this.#model.tree(directory)
     for (const system of this.#systems) {
       const tree = system === oracle ? expected : system === this.#model ? model : system.tree(directory)
-      if (others.includes(system)) this.#compareTrees(system.name, expected, tree, sequence, at)
+      if (others.includes(system))
+        this.#compareTrees(system.name, expected, tree, sequence, at, this.#refusedRenames.has(directory))
       if (system !== oracle) this.#compareNumbers(system, model, tree, sequence, at)
     }
     return this.difference === undefined
@@ -158,10 +162,17 @@ export class Bench {
     for (const system of this.#systems) system.close()
   }
 
-  #compareTrees(system: string, expected: Tree, got: Tree, sequence: number, at: Difference['at']): void {
+  #compareTrees(
+    system: string,
+    expected: Tree,
+    got: Tree,
+    sequence: number,
+    at: Difference['at'],
+    refusedRename: boolean,
+  ): void {
     for (const path of new Set([...expected.keys(), ...got.keys()])) {
       const [a, b] = [expected.get(path)?.text ?? 'nothing', got.get(path)?.text ?? 'nothing']
-      if (a === b || this.#forgiven({ expected: a, got: b, ...this.#where })) continue
+      if (a === b || this.#forgiven({ expected: a, got: b, ...this.#where, refusedRename })) continue
       this.difference ??= { system, sequence, at, what: `path ${JSON.stringify(path)}`, expected: a, got: b }
     }
   }
@@ -191,7 +202,9 @@ export class Bench {
   }
 
   #forgiven(disagreement: Disagreement): boolean {
-    const leeway = leeways.find((each) => each.disk === disagreement.disk && each.forgives(disagreement))
+    const leeway = leeways.find(
+      (each) => (each.disk === 'any' || each.disk === disagreement.disk) && each.forgives(disagreement),
+    )
     const found = improvements.find((improvement) => improvement.forgives(disagreement)) ?? leeway
     if (found) this.#tally.forgive(found.name)
     return found !== undefined

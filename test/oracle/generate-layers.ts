@@ -4,6 +4,7 @@ import { type Layer, type LayerEntry, merged } from './layers.ts'
 import { someValue, xattrNames } from './names.ts'
 
 const deepest = 3
+const layerXattrs = xattrNames.filter((name) => !/^(?:trusted\.overlay|system|security\.cap)/.test(name))
 
 /** What one sequence has below it: one to four layers, with names replaced, whited out, hidden by opaque directories. */
 export function someLayers(
@@ -163,8 +164,8 @@ function someOwner(random: Random) {
 
 function someXattrs(random: Random, user: boolean) {
   if (!random.chance(0.2)) return {}
-  const name = user ? random.pick(xattrNames.filter((each) => !each.startsWith('trusted.overlay.'))) : 'trusted.t'
-  return { xattrs: { [name]: someValue(random) } }
+  const name = user ? random.pick(layerXattrs) : 'trusted.t'
+  return { xattrs: { [name]: someValue(random, name) } }
 }
 
 /** Of a link group, every name shows: how hidden names are counted is overlayfs's own affair. */

@@ -151,7 +151,8 @@ export class Generator {
     if (choice < 5) {
       const only = random.below(6)
       const flag = only === 0 ? ({ only: 'create' } as const) : only === 1 ? ({ only: 'replace' } as const) : {}
-      return { do: 'setxattr', on, name: random.pick(xattrNames), value: someValue(random), ...flag }
+      const name = random.pick(xattrNames)
+      return { do: 'setxattr', on, name, value: someValue(random, name), ...flag }
     }
     if (choice < 6) return { do: 'listxattr', on }
     const name = this.#setName(on) ?? random.pick(xattrNames)

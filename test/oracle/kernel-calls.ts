@@ -190,9 +190,9 @@ export class KernelCalls {
 }
 
 export function statText(stat: RawStat): string {
-  const { uid, gid, size, links, major, minor, mtime } = stat
+  const { uid, gid, size, links, major, minor, mtime, atime } = stat
   const kind = kindOfMode(stat.mode)!
-  return factsText({ kind, mode: stat.mode & 0o7777, uid, gid, size, links, major, minor, mtime })
+  return factsText({ kind, mode: stat.mode & 0o7777, uid, gid, size, links, major, minor, mtime, atime })
 }
 
 function isSpecial(mode: number): boolean {

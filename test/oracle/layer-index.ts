@@ -1,64 +1,118 @@
-import { Index, IndexBuilder } from '../../src/erofs/index.ts'
-import { type LayerView, layerView } from '../../src/layer/index.ts'
+import { type Device, Index, IndexBuilder } from '../../src/erofs/index.ts'
+import { defaultLimits, type IndexedView, layerView, spillBytes } from '../../src/layer/index.ts'
+import { PageSums } from '../../src/layer/page-sums.ts'
+import { Spill } from '../../src/layer/spill.ts'
 import type { ByteString } from '../../src/model/bytes.ts'
-import { digestOf } from '../../src/model/digest.ts'
-import { memoryBytes } from '../../src/stream/bytes.ts'
-import { type Layer, nodeOf } from './layers.ts'
+import { type Digest, digestOf } from '../../src/model/digest.ts'
+import { writeTree } from '../../src/stack/fold.ts'
+import { type FoldedTree, foldedTree } from '../../src/stack/folded-tree.ts'
+import { type Bytes, memoryBytes } from '../../src/stream/bytes.ts'
+import { type Layer, type LayerEntry, nodeOf } from './layers.ts'
 
-/** Builds a layer as the index and the tar that the product reads; what is answered opens a view of it. */
-export async function indexedLayer(layer: Layer): Promise<() => LayerView> {
-  const builder = new IndexBuilder()
-  const inodes = new Map<ByteString, number>()
-  const tar: Buffer[] = []
-  let offset = 0
-  for (const entry of layer) {
-    const { path, kind } = entry
-    const slash = path.lastIndexOf('/')
-    const parent = slash < 0 ? builder.root : inodes.get(path.slice(0, slash))!
-    if (kind === 'link') {
-      const inode = inodes.get(entry.of!)!
-      inodes.set(path, inode)
-      builder.enter(parent, path.slice(slash + 1), inode)
-      continue
-    }
-    if (kind === 'whiteout') {
-      const inode = builder.inode({ kind: 'character', mode: 0, uid: 0, gid: 0, mtime: 0n, facts: { whiteout: true } })
-      builder.enter(parent, path.slice(slash + 1), inode)
-      continue
-    }
-    const { content, ...node } = nodeOf(entry)
-    const { target, major, minor, xattrs, ...common } = node
+/** A layer as the product keeps it: an index, and the tar that it points into. */
+export interface IndexedLayer {
+  readonly diffId: Digest
+  /** A new view: who takes it closes it. */
+  view(): IndexedView
+  /** What the index of a folded tree points into: the tar, or the spill of the sparse files. */
+  device(device: Device): Bytes
+}
+
+/** The bytes of a layer's files, and where they lie. */
+class Contents {
+  readonly spill = new Spill(defaultLimits)
+  readonly #parts: Buffer[] = []
+  #size = 0
+
+  add({ path, runs }: LayerEntry, content: Buffer) {
     const size = content.length
-    const fresh = {
-      ...common,
-      ...(xattrs.size > 0 && { xattrs }),
-      ...(kind === 'symlink' && { target }),
-      ...((kind === 'character' || kind === 'block') && { major, minor }),
-      ...(kind === 'file' && { size, ...(size > 0 && { extent: { device: 0, offset } }) }),
-      facts: { implied: false, ...(entry.opaque && { opaque: true }) },
+    if (size === 0) return undefined
+    if (runs === undefined) return { device: 0, offset: this.#append(content) }
+    const stored = runs.map(([start, end]) => this.#append(content.subarray(start, end)))
+    const map = {
+      size,
+      count: runs.length,
+      logical: Float64Array.from(runs, ([start]) => start),
+      length: Float64Array.from(runs, ([start, end]) => end - start),
+      stored: Float64Array.from(stored),
     }
-    if (size > 0) {
-      const padded = Buffer.alloc(Math.ceil(size / 512) * 512)
-      content.copy(padded)
-      tar.push(padded)
-      offset += padded.length
-    }
-    if (path === '') {
-      builder.setInode(builder.root, fresh)
-      inodes.set('', builder.root)
-      continue
-    }
-    const inode = builder.inode(fresh)
-    inodes.set(path, inode)
-    builder.enter(parent, path.slice(slash + 1), inode)
+    return this.spill.place(path, size, map)
   }
-  const bytes = Buffer.concat(tar)
-  const diffId = digestOf(bytes)
+
+  tar(): Buffer {
+    return Buffer.concat(this.#parts)
+  }
+
+  #append(bytes: Buffer): number {
+    const offset = this.#size
+    const padded = Buffer.alloc(Math.ceil(bytes.length / 512) * 512)
+    bytes.copy(padded)
+    this.#parts.push(padded)
+    this.#size += padded.length
+    return offset
+  }
+}
+
+export async function indexedLayer(layer: Layer): Promise<IndexedLayer> {
+  const builder = new IndexBuilder()
+  const contents = new Contents()
+  const inodes = new Map<ByteString, number>()
+  for (const entry of layer) {
+    const { path, kind, of } = entry
+    const inode = kind === 'link' ? inodes.get(of!)! : added(builder, entry, contents)
+    inodes.set(path, inode)
+    if (path === '') continue
+    const slash = path.lastIndexOf('/')
+    builder.enter(slash < 0 ? builder.root : inodes.get(path.slice(0, slash))!, path.slice(slash + 1), inode)
+  }
+  const tar = contents.tar()
+  const diffId = digestOf(tar)
+  const sums = new PageSums()
+  sums.push(tar)
+  const { spill } = contents
+  const spilled = spill.count > 0
+  const devices: Device[] = [{ diffId, size: tar.length }]
+  if (spilled) devices.push({ diffId, size: spill.size, spill: true })
+  const options = { uuidSeed: diffId, devices, tarPages: sums.finish(), ...(spilled && { segments: spill }) }
   const image: Buffer[] = []
-  await builder.write(
-    { write: (chunk) => void image.push(Buffer.from(chunk)) },
-    { uuidSeed: diffId, devices: [{ diffId, size: bytes.length }] },
-  )
+  await builder.write({ write: (chunk) => void image.push(Buffer.from(chunk)) }, options)
   const index = Buffer.concat(image)
-  return () => layerView(Index.open(memoryBytes(index)), () => memoryBytes(bytes))
+  const open = () => Index.open(memoryBytes(index))
+  return {
+    diffId,
+    view: () => layerView(open(), () => memoryBytes(tar)),
+    device: (device) => (device.spill ? spillBytes(open(), () => memoryBytes(tar))! : memoryBytes(tar)),
+  }
+}
+
+function added(builder: IndexBuilder, entry: LayerEntry, contents: Contents): number {
+  const { path, kind, opaque } = entry
+  if (kind === 'whiteout') {
+    return builder.inode({ kind: 'character', mode: 0, uid: 0, gid: 0, mtime: 0n, facts: { whiteout: true } })
+  }
+  const { content, target, major, minor, xattrs, ...common } = nodeOf(entry)
+  const extent = kind === 'file' ? contents.add(entry, content) : undefined
+  const fresh = {
+    ...common,
+    ...(xattrs.size > 0 && { xattrs }),
+    ...(kind === 'symlink' && { target }),
+    ...((kind === 'character' || kind === 'block') && { major, minor }),
+    ...(kind === 'file' && { size: content.length, ...(extent && { extent }) }),
+    facts: { implied: false, ...(opaque && { opaque }) },
+  }
+  if (path !== '') return builder.inode(fresh)
+  builder.setInode(builder.root, fresh)
+  return builder.root
+}
+
+/** Layers folded into one index, as an image's are; what is answered opens a tree of it. */
+export async function foldedLayers(layers: readonly IndexedLayer[]): Promise<() => FoldedTree> {
+  const views = layers.map((layer) => layer.view())
+  const chainId = digestOf(Buffer.from(layers.map(({ diffId }) => diffId).join(' ')))
+  const image: Buffer[] = []
+  await writeTree({ write: (chunk) => void image.push(Buffer.from(chunk)) }, { chainId, views })
+  for (const view of views) view.close()
+  const index = Buffer.concat(image)
+  const byId = new Map(layers.map((layer) => [layer.diffId, layer]))
+  return () => foldedTree(Index.open(memoryBytes(index)), (device) => byId.get(device.diffId)!.device(device))
 }

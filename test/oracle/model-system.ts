@@ -32,8 +32,8 @@ export class ModelSystem extends VerbsSystem implements Reference {
       if (this.#disk === 'btrfs') return operation.at >= stat.size
       if (operation.what === 'zero') return this.#disk === 'tmpfs' || this.#disk === 'here'
     }
-    // Where a directory's positions are, and what a removed one answers, is settled above file systems.
-    return stat.kind === 'directory' && (stat.links === 0 || operation.do === 'lseek')
+    // Where a directory's positions are is settled above file systems.
+    return stat.kind === 'directory' && operation.do === 'lseek'
   }
 
   isUnlinked(operation: Operation): boolean {

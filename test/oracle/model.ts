@@ -4,6 +4,7 @@ import { PlyError } from '../../src/model/errors.ts'
 import type { TreeEntry } from '../../src/stack/tree.ts'
 import type { Allocation, AttributeChange, Creation, WritableBytes } from '../../src/union/upper.ts'
 import { layerTime, type MergedNode } from './layers.ts'
+import { accessName, check, defaultName, isPlain, modeOf, parseLines, valueOf, withMode } from './model-acl.ts'
 import { now, type Verbs } from './verbs.ts'
 
 interface Inode {
@@ -40,6 +41,7 @@ export class PlainModel implements Verbs {
   constructor() {
     const root = this.#make({ kind: 'directory', mode: 0o755, uid: 0, gid: 0, mtime: layerTime(1000) })
     root.parent = root
+    root.links = 1
   }
 
   /** Puts a merged tree of layers below a directory of the root, or into the root itself. */
@@ -54,6 +56,7 @@ export class PlainModel implements Verbs {
           uid: node.uid,
           gid: node.gid,
           mtime: node.mtime,
+          atime: node.mtime,
         })
         for (const [name, value] of node.xattrs) this.#inodes.get(this.root)!.xattrs.set(name, value)
         continue
@@ -193,12 +196,14 @@ export class PlainModel implements Verbs {
     if (uid !== undefined || gid !== undefined) {
       inode.uid = uid ?? inode.uid
       inode.gid = gid ?? inode.gid
-      inode.xattrs.delete('security.capability')
+      if (!inode.children) inode.xattrs.delete('security.capability')
       if (!inode.children) inode.mode &= inode.mode & 0o010 ? ~0o6000 : ~0o4000
     }
     if (mode !== undefined) {
       if (inode.kind === 'symlink') throw new PlyError('EOPNOTSUPP')
       inode.mode = mode
+      const acl = inode.xattrs.get(accessName)
+      if (acl) inode.xattrs.set(accessName, valueOf(withMode(parseLines(acl)!, mode, false)))
     }
     if (mtime !== undefined) inode.mtime = mtime
     if (atime !== undefined) inode.atime = atime
@@ -206,14 +211,58 @@ export class PlainModel implements Verbs {
 
   setXattr(ino: number, name: ByteString, value: Uint8Array | undefined): void {
     const inode = this.#inode(ino)
+    if (name === accessName || name === defaultName) {
+      this.#setAcl(inode, name, value)
+      return
+    }
     if (name.startsWith('user.') && inode.kind !== 'file' && inode.kind !== 'directory') throw new PlyError('EPERM')
     if (value !== undefined) inode.xattrs.set(name, Uint8Array.from(value))
     else if (!inode.xattrs.delete(name)) throw new PlyError('ENODATA')
   }
 
+  hold(ino: number): () => void {
+    this.#inode(ino)
+    return () => {}
+  }
+
   sync(): void {}
 
   close(): void {}
+
+  /** What is made in a directory gets its default ACL, and else loses what the umask says. */
+  inherit(
+    directory: number,
+    kind: Kind,
+    mode: number,
+    umask: number,
+  ): Pick<Creation, 'mode' | 'uid' | 'gid' | 'xattrs'> {
+    const parent = this.#directory(directory)
+    const handsOn = (parent.mode & 0o2000) !== 0
+    const owner = { uid: 0, gid: handsOn ? parent.gid : 0 }
+    if (kind === 'symlink') return { ...owner, mode: 0o777 }
+    const bit = handsOn && kind === 'directory' ? 0o2000 : 0
+    const handed = parent.xattrs.get(defaultName)
+    if (!handed) return { ...owner, mode: (mode & ~umask) | bit }
+    const lines = withMode(parseLines(handed)!, mode, true)
+    const xattrs = new Map<ByteString, Uint8Array>()
+    if (!isPlain(lines)) xattrs.set(accessName, valueOf(lines))
+    if (kind === 'directory') xattrs.set(defaultName, handed)
+    return { ...owner, mode: (mode & ~0o777) | modeOf(lines) | bit, xattrs }
+  }
+
+  #setAcl(inode: Inode, name: ByteString, value: Uint8Array | undefined): void {
+    const lines = value && parseLines(value)
+    if (inode.kind === 'symlink') throw new PlyError('EOPNOTSUPP')
+    if (!lines) {
+      inode.xattrs.delete(name)
+      return
+    }
+    if (name === defaultName && inode.kind !== 'directory') throw new PlyError('EACCES')
+    check(lines)
+    if (name === accessName) inode.mode = (inode.mode & ~0o777) | modeOf(lines)
+    if (name === accessName && isPlain(lines)) inode.xattrs.delete(name)
+    else inode.xattrs.set(name, valueOf(lines))
+  }
 
   #make(creation: Creation | MergedNode): Inode {
     const { kind, mode, uid, gid, mtime, xattrs, target = '', major = 0, minor = 0 } = creation
@@ -293,7 +342,6 @@ function holds(inode: Inode, directory: Inode): boolean {
 
 class ModelHandle implements WritableBytes {
   readonly #inode: Inode
-  #changed = false
 
   constructor(inode: Inode) {
     this.#inode = inode
@@ -333,8 +381,7 @@ class ModelHandle implements WritableBytes {
 
   #change(size: number): void {
     const inode = this.#inode
-    if (!this.#changed) inode.xattrs.delete('security.capability')
-    this.#changed = true
+    inode.xattrs.delete('security.capability')
     inode.mtime = now()
     if (size === inode.content.length) return
     const content = Buffer.alloc(size)

@@ -38,6 +38,7 @@ export async function runBatch(
     const pool = somePool(random)
     return {
       pool,
+      umask: random.pick([0, 0, 0o022, 0o077]),
       directory: count === 1 ? '' : `s${i}`,
       layers: someLayers(random, pool, { links: line.links, inRoot: count === 1 }),
     }
@@ -46,10 +47,10 @@ export async function runBatch(
   const done: Sequence[] = []
   const failed = () => ({ line, difference: bench.difference!, sequences: done })
   try {
-    for (const [number, { pool, directory, layers }] of drafts.entries()) {
+    for (const [number, { pool, directory, layers, umask }] of drafts.entries()) {
       const operations: Operation[] = []
-      done.push({ directory, layers, operations })
-      bench.enter(directory)
+      done.push({ directory, umask, layers, operations })
+      bench.enter({ directory, umask })
       const known = {
         verbs: model.model,
         directory: model.find(directory),
@@ -84,8 +85,8 @@ export async function replay(
 ): Promise<Difference | undefined> {
   const { bench, close } = await arena.bench(line, sequences, tally)
   try {
-    for (const [number, { directory, operations }] of sequences.entries()) {
-      bench.enter(directory)
+    for (const [number, { directory, umask, operations }] of sequences.entries()) {
+      bench.enter({ directory, umask })
       for (const [at, operation] of operations.entries())
         if (!bench.step(number, at, operation)) return bench.difference
       bench.leave()

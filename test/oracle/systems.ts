@@ -2,8 +2,9 @@ import { mkdirSync, rmSync } from 'node:fs'
 import type { LayerView } from '../../src/layer/index.ts'
 import type { ByteString } from '../../src/model/bytes.ts'
 import type { Stat } from '../../src/model/entry.ts'
-import { openOverlayUpper } from '../../src/overlay/overlay-upper.ts'
+import { type OverlayUpperOptions, openOverlayUpper } from '../../src/overlay/overlay-upper.ts'
 import { openPortableUpper } from '../../src/overlay/portable-upper.ts'
+import type { Tree as LibraryTree } from '../../src/stack/tree.ts'
 import type { Disk } from '../../src/sys/disk.ts'
 import { mount, umount } from '../../src/sys/mount.ts'
 import { nodeDisk } from '../../src/sys/node-disk.ts'
@@ -19,12 +20,17 @@ import { UnionCalls } from './union-calls.ts'
 import type { OpenHandle } from './union-open.ts'
 import type { Verbs } from './verbs.ts'
 
+/** `MS_NOATIME`: what is read here changes no time that is compared. */
+const noAccessTimes = 1024
+
 /** The lower layers of a batch, in every form that a system takes them in. */
 export interface Lower {
   /** Directories in overlayfs's form, base first. */
   readonly directories: readonly string[]
   /** New views, base first: who takes them closes them. */
   views(): LayerView[]
+  /** The same folded into one tree. */
+  folded(): LibraryTree
 }
 
 /** A directory of this machine: a mount of overlayfs, or plain. */
@@ -46,7 +52,8 @@ export class KernelSystem implements System {
     return this.#calls.seen
   }
 
-  enter(directory: ByteString): void {
+  enter(directory: ByteString, umask: number): void {
+    sys.setMask(umask)
     this.#calls.enter(directory === '' ? `${this.#root}/` : `${this.#root}/${directory}/`)
   }
 
@@ -97,7 +104,7 @@ export function kernelOverlay(name: string, folder: string, lower: Lower, option
   const data = `lowerdir=${below},upperdir=${upper},workdir=${work}${options === '' ? '' : `,${options}`}`
   return new KernelSystem(name, target!, {
     mount() {
-      mount('overlay', target!, 'overlay', 0, data)
+      mount('overlay', target!, 'overlay', noAccessTimes, data)
       mounted = true
     },
     unmount() {
@@ -142,8 +149,8 @@ export class VerbsSystem implements System {
     return this.#calls.openHandle(slot)
   }
 
-  enter(directory: ByteString): void {
-    this.#calls.enter(directory)
+  enter(directory: ByteString, umask: number): void {
+    this.#calls.enter(directory, umask)
   }
 
   run(operation: Operation): Answer {
@@ -172,21 +179,30 @@ export class VerbsSystem implements System {
 }
 
 /** Ours, with an upper that `open` opens: again after each closing. */
-export function unionSystem(name: string, lower: Lower, open: () => Upper): VerbsSystem {
+export function unionSystem(
+  name: string,
+  lower: { views(): LayerView[] | LibraryTree },
+  open: () => Upper,
+): VerbsSystem {
   return new VerbsSystem(name, () => union(lower.views(), open()))
 }
 
 /** Ours in memory. Its upper outlives the union, which is all that there is to open again. */
-export function memorySystem(lower: Lower): VerbsSystem {
+export function memorySystem(name: string, lower: { views(): LayerView[] | LibraryTree }): VerbsSystem {
   const upper = memoryUpper()
-  return unionSystem('memory', lower, () => upper)
+  return unionSystem(name, lower, () => upper)
 }
 
-export function overlaySystem(name: string, folder: string, lower: Lower): VerbsSystem {
+export function overlaySystem(
+  name: string,
+  folder: string,
+  lower: Lower,
+  form: Pick<OverlayUpperOptions, 'xattr' | 'metacopy'>,
+): VerbsSystem {
   const [upperDir, workDir] = [`${folder}/upper`, `${folder}/work`]
   for (const each of [upperDir, workDir]) mkdirSync(each, { recursive: true })
   const lowerUuid = Buffer.from('plyfs-oracle-low')
-  return unionSystem(name, lower, () => openOverlayUpper({ upperDir, workDir, xattr: 'trusted', lowerUuid }))
+  return unionSystem(name, lower, () => openOverlayUpper({ upperDir, workDir, ...form, lowerUuid }))
 }
 
 export function portableSystem(name: string, folder: string, lower: Lower, disk: Disk = nodeDisk()): VerbsSystem {

@@ -1,12 +1,20 @@
 import type { ByteString } from '../../src/model/bytes.ts'
 import type { Kind, Stat } from '../../src/model/entry.ts'
 import { codeOf, PlyError } from '../../src/model/errors.ts'
-import { resolveName, resolvePath } from '../../src/union/resolve.ts'
+import { copyRange } from '../../src/union/copy-range.ts'
+import { openDirectory } from '../../src/union/directory-handle.ts'
+import {
+  lookupResolved,
+  type ResolvedParent,
+  resolveName,
+  resolveParent,
+  resolvePath,
+} from '../../src/union/resolve.ts'
 import type { Creation } from '../../src/union/upper.ts'
 import { type Answer, bytesText, factsText, seekText, valueText } from './answers.ts'
 import { type Operation, pattern, type Target, type Time } from './operations.ts'
 import { type OpenHandle, openFile } from './union-open.ts'
-import { now, type Verbs } from './verbs.ts'
+import { creationIn, now, type Verbs } from './verbs.ts'
 
 /**
  * Operations as verbs of a union: what the kernel does above a file system (paths, flags, positions, the checks of `fs/namei.c`)
@@ -15,6 +23,7 @@ import { now, type Verbs } from './verbs.ts'
 export class UnionCalls {
   seen = 0
   #from = 0
+  #umask = 0
   readonly #verbs: Verbs
   readonly #handles = new Map<number, OpenHandle>()
 
@@ -23,13 +32,14 @@ export class UnionCalls {
     this.#from = verbs.root
   }
 
-  enter(directory: ByteString): void {
+  enter(directory: ByteString, umask: number): void {
+    this.#umask = umask
     this.#from = this.#verbs.root
     for (const name of directory.split('/')) if (name !== '') this.#from = this.#verbs.lookup(this.#from, name)!
   }
 
   leave(): void {
-    for (const { content } of this.#handles.values()) content?.close()
+    for (const handle of this.#handles.values()) handle.close()
     this.#handles.clear()
   }
 
@@ -68,16 +78,16 @@ export class UnionCalls {
         const { fd, path, flags, mode } = operation
         const old = this.#handles.get(fd)
         this.#handles.delete(fd)
-        old?.content?.close()
-        const handle = openFile(verbs, this.#from, path, new Set(flags), mode)
+        old?.close()
+        const handle = openFile(verbs, this.#from, path, new Set(flags), mode, this.#umask)
         if (handle === 'special') return 'special'
         this.#handles.set(fd, handle)
         return 'ok'
       }
       case 'close':
-        return this.#with(operation.fd, ({ content }) => {
+        return this.#with(operation.fd, (handle) => {
           this.#handles.delete(operation.fd)
-          content?.close()
+          handle.close()
           return 'ok'
         })
       case 'read':
@@ -129,7 +139,7 @@ export class UnionCalls {
         return this.#with(operation.fd, (handle) => seek(handle, operation.to, operation.at))
       case 'copy':
         return this.#with(operation.fd, (handle) =>
-          this.#with(operation.from, (source) => copy(source, operation.fromAt, handle, operation.at, operation.size)),
+          this.#with(operation.from, (source) => copy(source, handle, operation, verbs.inherit !== undefined)),
         )
       case 'fsync':
         return this.#with(operation.fd, ({ writer }) => {
@@ -204,7 +214,7 @@ export class UnionCalls {
           // The kernel looks at the kind before it looks for the attribute.
           const { kind } = verbs.stat(ino)
           const refusesUser = name.startsWith('user.') && kind !== 'file' && kind !== 'directory'
-          if (only !== undefined && !refusesUser) {
+          if (only !== undefined && !refusesUser && !name.startsWith('system.')) {
             const there = verbs.xattrs(ino).has(name)
             if (there && only === 'create') throw new PlyError('EEXIST')
             if (!there && only === 'replace') throw new PlyError('ENODATA')
@@ -214,6 +224,7 @@ export class UnionCalls {
         })
       case 'getxattr':
         return this.#on(operation.on, (ino) => {
+          if (operation.name.startsWith('system.') && verbs.stat(ino).kind === 'symlink') throw new PlyError('ENOTSUP')
           const value = verbs.xattrs(ino).get(operation.name)
           if (value === undefined) throw new PlyError('ENODATA')
           return `=${valueText(value)}`
@@ -247,17 +258,21 @@ export class UnionCalls {
   #rename({ path, to, flag }: Operation & { do: 'rename' }): Answer {
     const verbs = this.#verbs
     if (flag === 'both') throw new PlyError('EINVAL')
-    const [from, target] = [this.#name(path), this.#name(to)]
+    const parent = (of: ByteString): ResolvedParent => resolveParent(verbs, of, { from: this.#from })
+    const [from, target] = [parent(path), parent(to)]
     if (from.last !== 'name') throw new PlyError('EBUSY')
     if (target.last !== 'name') throw new PlyError(flag === 'noreplace' ? 'EEXIST' : 'EBUSY')
-    if (from.ino !== undefined && (from.trailingSlash || target.trailingSlash)) {
-      if (flag === 'noreplace' && target.ino !== undefined) throw new PlyError('EEXIST')
+    const ino = lookupResolved(verbs, from)
+    if (ino === undefined) throw new PlyError('ENOENT')
+    const there = lookupResolved(verbs, target)
+    if (from.trailingSlash || target.trailingSlash) {
+      if (flag === 'noreplace' && there !== undefined) throw new PlyError('EEXIST')
       if (flag === 'exchange') {
-        if (target.ino === undefined) throw new PlyError('ENOENT')
-        if (target.trailingSlash && verbs.stat(target.ino).kind !== 'directory') throw new PlyError('ENOTDIR')
+        if (there === undefined) throw new PlyError('ENOENT')
+        if (target.trailingSlash && verbs.stat(there).kind !== 'directory') throw new PlyError('ENOTDIR')
       }
       const slash = from.trailingSlash || (flag !== 'exchange' && target.trailingSlash)
-      if (slash && verbs.stat(from.ino).kind !== 'directory') throw new PlyError('ENOTDIR')
+      if (slash && verbs.stat(ino).kind !== 'directory') throw new PlyError('ENOTDIR')
     }
     verbs.rename(from.directory, from.name, target.directory, target.name, {
       ...(flag === 'noreplace' && { noReplace: true }),
@@ -271,27 +286,23 @@ export class UnionCalls {
     const ino = this.#find(path, true)
     if (verbs.stat(ino).kind !== 'directory') throw new PlyError('ENOTDIR')
     const entries: string[] = []
-    for (const entry of verbs.list(ino)) {
+    const listing = openDirectory(verbs, ino)
+    for (let offset = 2; ; offset++) {
+      const entry = listing.at(offset)
+      if (entry === undefined) break
       const { kind } = verbs.stat(entry.ino)
       const looked = verbs.lookup(ino, entry.name)
       if (looked !== entry.ino) entries.push(`${entry.name} listed as ${entry.ino}, is ${looked}`)
       else entries.push(kind === entry.kind ? `${entry.name}:${kind}` : `${entry.name} listed as ${entry.kind}`)
     }
+    listing.close()
     return entries.sort().join(' ')
   }
 
   #create(path: ByteString, kind: Kind, mode: number, more: Partial<Creation> = {}): void {
     const { directory, name } = this.#free(path, kind === 'directory')
-    const parent = this.#verbs.stat(directory)
-    const inherits = (parent.mode & 0o2000) !== 0
-    this.#verbs.create(directory, name, {
-      kind,
-      mode: inherits && kind === 'directory' ? mode | 0o2000 : mode,
-      uid: 0,
-      gid: inherits ? parent.gid : 0,
-      mtime: now(),
-      ...more,
-    })
+    const attributes = creationIn(this.#verbs, directory, kind, mode, this.#umask)
+    this.#verbs.create(directory, name, { kind, ...attributes, ...more })
   }
 
   /** A name to be made (`filename_create`). */
@@ -368,12 +379,17 @@ function seekIn({ content }: OpenHandle, to: 'data' | 'hole', at: number): numbe
   }
 }
 
-function copy(source: OpenHandle, fromAt: number, handle: OpenHandle, at: number, size: number): Answer {
+/** What the library checks of ranges it checks of its own handles: for the plain model that is done here. */
+function copy(
+  source: OpenHandle,
+  handle: OpenHandle,
+  { fromAt, at, size }: Operation & { do: 'copy' },
+  checked: boolean,
+): Answer {
   if (source.content === undefined || handle.content === undefined) throw new PlyError('EISDIR')
   if (!source.readable || handle.writer === undefined || handle.append) throw new PlyError('EBADF')
   const length = Math.min(size, Math.max(0, source.content.size - fromAt))
-  if (source.ino === handle.ino && fromAt < at + length && at < fromAt + length) throw new PlyError('EINVAL')
-  const bytes = Buffer.alloc(length)
-  const got = length === 0 ? 0 : source.content.read(bytes, fromAt)
-  return String(got === 0 ? 0 : handle.writer.write(bytes.subarray(0, got), at))
+  const overlaps = source.ino === handle.ino && fromAt < at + length && at < fromAt + length
+  if (checked && overlaps) throw new PlyError('EINVAL')
+  return String(copyRange(source.content, fromAt, handle.writer, at, size))
 }

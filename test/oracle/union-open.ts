@@ -4,7 +4,7 @@ import type { Bytes } from '../../src/stream/bytes.ts'
 import { resolveName, resolvePath } from '../../src/union/resolve.ts'
 import type { WritableBytes } from '../../src/union/upper.ts'
 import type { OpenFlag } from './operations.ts'
-import { isSpecial, now, type Verbs } from './verbs.ts'
+import { creationIn, isSpecial, type Verbs } from './verbs.ts'
 
 export interface OpenHandle {
   readonly ino: number
@@ -14,6 +14,7 @@ export interface OpenHandle {
   readonly content: Bytes | undefined
   readonly writer: WritableBytes | undefined
   position: number
+  close(): void
 }
 
 /** `open(2)` in the order in which Linux checks (`build_open_flags`, `lookup_open`, `do_open`, `may_open`). */
@@ -23,12 +24,13 @@ export function openFile(
   path: ByteString,
   flags: ReadonlySet<OpenFlag>,
   mode: number,
+  umask: number,
 ): OpenHandle | 'special' {
   const writes = flags.has('WRONLY') || flags.has('RDWR')
   const create = flags.has('CREAT')
   const exclusive = create && flags.has('EXCL')
   if (create && (flags.has('DIRECTORY') || flags.has('TMPFILE'))) throw new PlyError('EINVAL')
-  if (flags.has('TMPFILE')) return unnamed(verbs, from, path, flags, mode)
+  if (flags.has('TMPFILE')) return unnamed(verbs, from, path, flags, mode, umask)
   if (create) {
     const { trailingSlash, last } = resolveName(verbs, path, { from })
     if (last !== 'name') throw new PlyError(exclusive ? 'EEXIST' : 'EISDIR')
@@ -38,9 +40,7 @@ export function openFile(
   if (found.ino === undefined) {
     if (!create) throw new PlyError('ENOENT')
     if (found.trailingSlash) throw new PlyError('EISDIR')
-    const parent = verbs.stat(found.directory)
-    const gid = parent.mode & 0o2000 ? parent.gid : 0
-    const creation = { kind: 'file', mode, uid: 0, gid, mtime: now() } as const
+    const creation = { kind: 'file', ...creationIn(verbs, found.directory, 'file', mode, umask) } as const
     return opened(verbs, verbs.create(found.directory, found.name, creation), flags, false)
   }
   const { kind } = verbs.stat(found.ino)
@@ -51,7 +51,8 @@ export function openFile(
   if (kind === 'symlink') throw new PlyError('ELOOP')
   if (kind === 'directory') {
     if (writes || flags.has('TRUNC')) throw new PlyError('EISDIR')
-    return { ino: found.ino, readable: true, append: false, content: undefined, writer: undefined, position: 0 }
+    const close = verbs.hold(found.ino)
+    return { ino: found.ino, readable: true, append: false, content: undefined, writer: undefined, position: 0, close }
   }
   return opened(verbs, found.ino, flags, flags.has('TRUNC'))
 }
@@ -61,21 +62,32 @@ function opened(verbs: Verbs, ino: number, flags: ReadonlySet<OpenFlag>, truncat
   if (!writes && truncate) verbs.writer(ino, { truncate }).close()
   const writer = writes ? verbs.writer(ino, { truncate }) : undefined
   const content = writer ?? verbs.open(ino)
-  return { ino, readable: !flags.has('WRONLY'), append: flags.has('APPEND'), content, writer, position: 0 }
+  return {
+    ino,
+    readable: !flags.has('WRONLY'),
+    append: flags.has('APPEND'),
+    content,
+    writer,
+    position: 0,
+    close: () => content.close(),
+  }
 }
 
-function unnamed(verbs: Verbs, from: number, path: ByteString, flags: ReadonlySet<OpenFlag>, mode: number): OpenHandle {
+function unnamed(
+  verbs: Verbs,
+  from: number,
+  path: ByteString,
+  flags: ReadonlySet<OpenFlag>,
+  mode: number,
+  umask: number,
+): OpenHandle {
   if (!flags.has('WRONLY') && !flags.has('RDWR')) throw new PlyError('EINVAL')
   const { ino: directory } = resolvePath(verbs, path, { follow: !flags.has('NOFOLLOW'), from })
   if (directory === undefined) throw new PlyError('ENOENT')
   const parent = verbs.stat(directory)
   if (parent.kind !== 'directory') throw new PlyError('ENOTDIR')
-  const gid = parent.mode & 0o2000 ? parent.gid : 0
-  const { ino, content } = verbs.unnamed(
-    directory,
-    { kind: 'file', mode, uid: 0, gid, mtime: now() },
-    { exclusive: flags.has('EXCL') },
-  )
+  const creation = { kind: 'file', ...creationIn(verbs, directory, 'file', mode, umask) } as const
+  const { ino, content } = verbs.unnamed(directory, creation, { exclusive: flags.has('EXCL') })
   const [readable, append] = [!flags.has('WRONLY'), flags.has('APPEND')]
-  return { ino, readable, append, content, writer: content, position: 0 }
+  return { ino, readable, append, content, writer: content, position: 0, close: () => content.close() }
 }
