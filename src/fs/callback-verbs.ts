@@ -1,6 +1,7 @@
 import { promisify } from 'node:util'
+import { codeOf } from '../model/errors.ts'
 import { type AsyncCopyOptions, copied } from './copying.ts'
-import type { PromisedVerbs } from './promised-verbs.ts'
+import { bigintOf, type PromisedVerbs } from './promised-verbs.ts'
 import type { SyncVerbs } from './sync-verbs.ts'
 import type { PathLike } from './texts.ts'
 import { checkFunction } from './validation.ts'
@@ -24,7 +25,7 @@ type CallbackForm<Verb> = Verb extends (...given: infer Given) => infer Result
   : never
 
 /** Verbs whose callbacks are not simply given what the synchronous form answers. */
-type Special = 'exists' | 'read' | 'write' | 'readv' | 'writev' | 'cp'
+type Special = 'exists' | 'realpath' | 'read' | 'write' | 'readv' | 'writev' | 'cp'
 type Plain = Exclude<
   { [Name in keyof SyncVerbs]: Name extends `${infer Short}Sync` ? Short : never }[keyof SyncVerbs],
   Special
@@ -32,6 +33,9 @@ type Plain = Exclude<
 
 export type CallbackVerbs = { readonly [Name in Plain]: CallbackForm<SyncVerbs[`${Name}Sync` & keyof SyncVerbs]> } & {
   readonly cp: CallbackForm<PromisedVerbs['cp']>
+  readonly realpath: CallbackForm<PromisedVerbs['realpath']> & {
+    readonly native: CallbackForm<PromisedVerbs['realpath']>
+  }
   /** Old and odd: no error, only the answer. */
   exists(path: PathLike, callback: (exists: boolean) => void): void
   read(fd: number, ...rest: readonly unknown[]): void
@@ -53,6 +57,11 @@ export function callbackVerbs(fs: SyncVerbs): CallbackVerbs {
     const short = /^(\w+)Sync$/.exec(name)?.[1]
     if (short !== undefined) verbs[short] = (...given) => answer(given, (rest) => (verb as Verb)(...rest))
   }
+  verbs.stat = (path, ...given) => answer(given, ([options]) => fs.statSync(path as PathLike, bigintOf(options)))
+  verbs.lstat = (path, ...given) => answer(given, ([options]) => fs.lstatSync(path as PathLike, bigintOf(options)))
+  verbs.realpath = Object.assign(verbs.realpath!, {
+    native: (...given: unknown[]) => answer(given, (rest) => fs.realpathSync.native(...(rest as [PathLike]))),
+  })
   verbs.exists = withPromise(
     (path, done) => {
       checkFunction(done, 'cb')
@@ -149,6 +158,7 @@ function answer(given: unknown[], act: (rest: unknown[]) => unknown): void {
 /** What is the caller's own mistake is thrown at once. */
 function refusedByFiles(error: unknown): unknown {
   if (error instanceof TypeError || error instanceof RangeError) throw error
+  if (codeOf(error) === 'ERR_FS_INVALID_SYMLINK_TYPE') throw error
   return error
 }
 

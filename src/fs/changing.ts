@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { type ByteString, decodeText } from '../model/bytes.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
+import { lookupResolved, resolveParent } from '../union/resolve.ts'
 import type { AttributeChange } from '../union/upper.ts'
 import { User } from '../union/user.ts'
 import type { Spot } from './changes.ts'
@@ -91,7 +92,7 @@ export function changing(namespace: Namespace, files: OpenFiles) {
       const given: MkdirOptions =
         typeof options === 'object' && options !== null ? options : { mode: options ?? undefined }
       const bytes = pathBytes(path)
-      const recursive = checkBoolean(given.recursive ?? false, 'options.recursive')
+      const recursive = checkBoolean(given.recursive === undefined ? false : given.recursive, 'options.recursive')
       const mode = parseMode(given.mode, 0o777)
       return namespace.call('mkdir', path, () =>
         recursive ? makeDirectories(bytes, mode) : makeDirectory(bytes, mode),
@@ -144,16 +145,17 @@ export function changing(namespace: Namespace, files: OpenFiles) {
     renameSync(from: PathLike, to: PathLike): void {
       const [old, wanted] = [pathBytes(from, 'oldPath'), pathBytes(to, 'newPath')]
       const call = () => {
-        const source = namespace.resolveName(old)
-        const target = namespace.resolveName(wanted)
+        const source = resolveParent(namespace.tree, old)
+        const target = resolveParent(namespace.tree, wanted)
         if (source.last !== 'name' || target.last !== 'name') throw new PlyError('EBUSY')
-        if (source.ino === undefined) throw new PlyError('ENOENT')
+        const ino = lookupResolved(namespace.tree, source)
+        if (ino === undefined) throw new PlyError('ENOENT')
+        const there = lookupResolved(namespace.tree, target)
         if (source.trailingSlash || target.trailingSlash) {
-          if (namespace.tree.stat(source.ino).kind !== 'directory') throw new PlyError('ENOTDIR')
+          if (namespace.tree.stat(ino).kind !== 'directory') throw new PlyError('ENOTDIR')
         }
         namespace.writable.rename(source.directory, source.name, target.directory, target.name)
-        if (source.ino === target.ino) return
-        namespace.changes.moved(source.ino, source, target)
+        if (ino !== there) namespace.changes.moved(ino, source, target)
       }
       namespace.call('rename', from, call, to)
     },

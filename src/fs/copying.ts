@@ -53,10 +53,14 @@ const prefixes = {
 
 /** Copies of files, symlinks and (with `recursive`) directories inside the union, as `fs.cp` makes them. */
 export function copying(verbs: Verbs) {
-  /** Paths inside are byte strings: names that are no text are copied as they are. */
-  function* copySteps(given: PathLike, destination: PathLike, options?: AsyncCopyOptions): CopySteps {
+  /** Wrong arguments are thrown at once. */
+  function copySteps(source: PathLike, destination: PathLike, options?: AsyncCopyOptions): CopySteps {
     const wanted = checked(options)
-    const [source, target] = [pathBytes(given, 'src'), pathBytes(destination, 'dest')]
+    return copy(pathBytes(source, 'src'), pathBytes(destination, 'dest'), wanted)
+  }
+
+  /** Paths inside are byte strings: names that are no text are copied as they are. */
+  function* copy(source: ByteString, target: ByteString, wanted: Options): CopySteps {
     const start = yield* compared(source, target, wanted)
     if (!start) return
     checkParents(source, start.from, target)
@@ -105,10 +109,12 @@ export function copying(verbs: Verbs) {
   /** No directory on the way to the copy may be what is copied, whatever the paths look like. */
   function checkParents(source: ByteString, from: Stats, target: ByteString): void {
     const top = absolute(posix.dirname(source))
+    let below = target
     for (let at = absolute(posix.dirname(target)); at !== top && at !== '/'; at = posix.dirname(at)) {
       const there = verbs.statSync(bytesOf(at), { throwIfNoEntry: false }) as Stats | undefined
-      if (!there) return
-      if (there.ino === from.ino) refuseIntoItself(source, target)
+      // What is not there yet will be made, in a directory that is: Node stops here, and copies into what it copies.
+      if (there?.ino === from.ino) refuseIntoItself(source, below)
+      below = at
     }
   }
 

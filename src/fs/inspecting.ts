@@ -1,4 +1,5 @@
-import { type ByteString, decodeText } from '../model/bytes.ts'
+import { posix } from 'node:path'
+import { type ByteString, bytesOf, decodeText } from '../model/bytes.ts'
 import type { Kind } from '../model/entry.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
 import { realPath } from '../union/resolve.ts'
@@ -44,11 +45,8 @@ export function inspecting(namespace: Namespace, files: OpenFiles) {
       try {
         return statsOf(namespace.stat(bytes, follow), options)
       } catch (error) {
-        const code = codeOf(error)
-        if (options?.throwIfNoEntry === false && (code === 'ENOENT' || code === 'ENOTDIR')) {
-          return undefined as StatsFor<Options>
-        }
-        throw error
+        if (options?.throwIfNoEntry !== false || codeOf(error) !== 'ENOENT') throw error
+        return undefined as StatsFor<Options>
       }
     })
   }
@@ -71,9 +69,9 @@ export function inspecting(namespace: Namespace, files: OpenFiles) {
     recursive: boolean,
     options: EncodingOption,
   ): Generator<Dirent<string | Buffer>> {
-    const base = pathText(path).replace(/(?<=.)\/+$/, '')
+    const base = pathText(path)
     for (const { name, kind, prefix } of listed(path, root, recursive)) {
-      const parent = prefix === '' ? base : `${base === '/' ? '' : base}/${encoded(prefix.slice(0, -1), 'utf8')}`
+      const parent = prefix === '' ? base : posix.join(base, decodeText(prefix.slice(0, -1)))
       yield new Dirent<string | Buffer>(encoded(name, options), parent, kind)
     }
   }
@@ -84,7 +82,28 @@ export function inspecting(namespace: Namespace, files: OpenFiles) {
     return ino
   }
 
-  const realpathSync = <Option extends EncodingOption = undefined>(path: PathLike, options?: Option): Named<Option> => {
+  /** Cuts `..` off by the names, and follows symlinks one by one: Node's own way, which is not that of `native`. */
+  function realPathByNames(path: ByteString): ByteString {
+    let rest = posix.resolve('/', path)
+    for (let end = 0; end < rest.length; ) {
+      const next = rest.indexOf('/', end + 1)
+      const here = next === -1 ? rest : rest.slice(0, next)
+      if (here === '/') break
+      const { kind } = namespace.call('lstat', bytesOf(here), () => namespace.stat(here, false))
+      if (kind === 'symlink') {
+        namespace.call('stat', bytesOf(here), () => namespace.stat(here, true))
+        const target = namespace.tree.readlink(namespace.find(here, false))
+        rest = posix.resolve(posix.resolve(posix.dirname(here), target), `.${rest.slice(here.length)}`)
+        end = 0
+      } else end = here.length
+    }
+    return rest
+  }
+
+  const realpathSync = <Option extends EncodingOption = undefined>(path: PathLike, options?: Option): Named<Option> =>
+    encoded(realPathByNames(pathBytes(path)), optionsOf<object>(options) as Option)
+
+  const native = <Option extends EncodingOption = undefined>(path: PathLike, options?: Option): Named<Option> => {
     const wanted = optionsOf<object>(options) as Option
     const bytes = pathBytes(path)
     return namespace.call('realpath', path, () => encoded(realPath(namespace.tree, bytes), wanted))
@@ -124,9 +143,9 @@ export function inspecting(namespace: Namespace, files: OpenFiles) {
       }
     },
 
-    accessSync(path: PathLike, mode: number = fsConstants.F_OK): void {
+    accessSync(path: PathLike, wanted?: number | null): void {
       const bytes = pathBytes(path)
-      checkInteger(mode, 'mode', 0, 7)
+      const mode = checkInteger(wanted ?? fsConstants.F_OK, 'mode', 0, 7)
       namespace.call('access', path, () => {
         const ino = namespace.find(bytes, true)
         if (namespace.user) return namespace.user.access(ino, mode)
@@ -146,7 +165,7 @@ export function inspecting(namespace: Namespace, files: OpenFiles) {
       })
     },
 
-    realpathSync: Object.assign(realpathSync, { native: realpathSync }),
+    realpathSync: Object.assign(realpathSync, { native }),
 
     readdirSync<Option extends ReaddirOption = undefined>(path: PathLike, options?: Option): Listing<Option> {
       const given = optionsOf<ReaddirOptions>(options)
@@ -162,7 +181,7 @@ export function inspecting(namespace: Namespace, files: OpenFiles) {
     opendirSync(path: PathLike, options?: OpendirOptions | BufferEncoding): Dir {
       const given = optionsOf<OpendirOptions>(options)
       const bytes = pathBytes(path)
-      checkUint32(given.bufferSize ?? 32, 'options.bufferSize', 1)
+      checkUint32(given.bufferSize === undefined ? 32 : given.bufferSize, 'options.bufferSize', 1)
       return namespace.call('opendir', path, () => {
         const root = directoryAt(bytes)
         const entries = dirents(path, root, given.recursive ?? false, given) as Iterable<Dirent>

@@ -20,6 +20,7 @@ import {
 } from './whole-files.ts'
 
 type File = PathLike | FileHandle
+type BigintOption = Pick<StatOptions, 'bigint'> | undefined
 type Watch = ReturnType<typeof watching>['watchEvents']
 
 /** The calls of `fs.promises`. The work itself is synchronous: what is awaited is only the answer. */
@@ -59,15 +60,15 @@ export function promisedVerbs(fs: SyncVerbs, watch: Watch) {
     appendFile: (file: File, data: Writable, options?: WriteFileOptions | Encoding): Promise<void> =>
       write(file, data, options, 'a'),
 
-    stat: async <Options extends StatOptions | undefined = undefined>(
+    stat: async <Options extends BigintOption = undefined>(
       path: PathLike,
       options?: Options,
-    ): Promise<StatsFor<Options>> => fs.statSync(path, options),
+    ): Promise<StatsFor<Options>> => fs.statSync(path, bigintOf(options) as Options),
 
-    lstat: async <Options extends StatOptions | undefined = undefined>(
+    lstat: async <Options extends BigintOption = undefined>(
       path: PathLike,
       options?: Options,
-    ): Promise<StatsFor<Options>> => fs.lstatSync(path, options),
+    ): Promise<StatsFor<Options>> => fs.lstatSync(path, bigintOf(options) as Options),
 
     statfs: async <Options extends { readonly bigint?: boolean } | undefined = undefined>(
       path: PathLike,
@@ -87,7 +88,7 @@ export function promisedVerbs(fs: SyncVerbs, watch: Watch) {
     realpath: async <Option extends EncodingOption = undefined>(
       path: PathLike,
       options?: Option,
-    ): Promise<Named<Option>> => fs.realpathSync(path, options),
+    ): Promise<Named<Option>> => fs.realpathSync.native(path, options),
 
     mkdtemp: async <Option extends EncodingOption = undefined>(
       prefix: PathLike,
@@ -121,6 +122,11 @@ export function promisedVerbs(fs: SyncVerbs, watch: Watch) {
 
     watch,
   }
+}
+
+/** That nothing is there is always told where the answer comes later. */
+export function bigintOf(options: unknown): Pick<StatOptions, 'bigint'> {
+  return { bigint: Boolean((options as StatOptions | undefined)?.bigint) }
 }
 
 export type PromisedVerbs = ReturnType<typeof promisedVerbs>

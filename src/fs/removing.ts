@@ -46,7 +46,8 @@ export function removing(namespace: Namespace) {
     rmSync(path: PathLike, options?: RmOptions): void {
       const bytes = pathBytes(path)
       const { recursive, force } = checked(options)
-      const found = namespace.call('lstat', path, () => {
+      // The system calls that Node makes of it, which are what its refusals name.
+      const found = namespace.call(recursive && force ? 'unlink' : 'lstat', path, () => {
         try {
           const named = namespace.resolveName(bytes)
           const there = namespace.resolve(bytes, false).ino !== undefined
@@ -59,9 +60,10 @@ export function removing(namespace: Namespace) {
       })
       if (!found) return
       const { ino, last, trailingSlash, ...spot } = found
-      namespace.call('rm', path, () => {
+      const looksLikeDirectory = namespace.stat(bytes, false).kind === 'directory'
+      namespace.call(looksLikeDirectory ? 'rmdir' : 'unlink', path, () => {
         const isDirectory = namespace.tree.stat(ino).kind === 'directory'
-        if (!recursive && namespace.stat(bytes, false).kind === 'directory') {
+        if (!recursive && looksLikeDirectory) {
           const info = { code: 'EISDIR', message: 'is a directory', path: pathText(path), syscall: 'rm' }
           throw nodeRefusal('ERR_FS_EISDIR', 'Path is a directory', info)
         }

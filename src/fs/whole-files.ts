@@ -158,10 +158,10 @@ export function wholeFiles(namespace: Namespace, files: OpenFiles) {
      * Copies content and mode. What fails once the copy is open removes it again, as Node does.
      * @throws EEXIST with COPYFILE_EXCL; ENOSYS with COPYFILE_FICLONE_FORCE: nothing here can promise to share blocks
      */
-    copyFileSync(source: PathLike, target: PathLike, mode = 0): void {
+    copyFileSync(source: PathLike, target: PathLike, wanted?: number | null): void {
       pathBytes(source, 'src')
       const to = pathBytes(target, 'dest')
-      checkInteger(mode, 'mode', 0, 7)
+      const mode = checkInteger(wanted ?? 0, 'mode', 0, 7)
       const exclusive = (mode & fsConstants.COPYFILE_EXCL) !== 0
       try {
         namespace.call(
@@ -172,7 +172,9 @@ export function wholeFiles(namespace: Namespace, files: OpenFiles) {
             const from = files.open(source, 'r')
             try {
               const stat = namespace.tree.stat(files.file(from, 'fstat').ino)
-              if (stat.kind === 'directory') throw new PlyError('EISDIR')
+              if (stat.kind === 'directory') {
+                throw new PlyError(exclusive && namespace.resolveName(to).ino !== undefined ? 'EEXIST' : 'EISDIR')
+              }
               const isSource = !exclusive && isSame(to, stat.ino)
               const copy = files.open(target, exclusive ? 'wx' : isSource ? fsConstants.O_WRONLY : 'w', stat.mode)
               if (isSource) files.close(copy)

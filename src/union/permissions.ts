@@ -1,3 +1,4 @@
+import { kindIn } from '../layer/view.ts'
 import type { ByteString } from '../model/bytes.ts'
 import type { Kind, Stat, Xattrs } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
@@ -93,6 +94,10 @@ class CheckedTree<Seen extends Tree = Tree> implements UserTree {
 
   stat(ino: number): Stat {
     return this.tree.stat(ino)
+  }
+
+  kind(ino: number): Kind {
+    return kindIn(this.tree, ino)
   }
 
   readlink(ino: number): ByteString {

@@ -162,14 +162,13 @@ export function snapshot(side: Side): Record<string, unknown> {
       return
     }
     if (!firstNames.has(stats.ino)) firstNames.set(stats.ino, path)
+    // An absolute link leads to the root of the side that it is on.
+    const target = stats.isSymbolicLink() ? fs.readlinkSync(root + path).replace(root, '') : undefined
+    const { size: _, ...linked } = facts(stats) as Record<string, unknown>
     entries[path] = [
-      facts(stats),
+      target === undefined ? facts(stats) : linked,
       firstNames.get(stats.ino),
-      stats.isSymbolicLink()
-        ? fs.readlinkSync(root + path)
-        : stats.isFile()
-          ? fs.readFileSync(root + path, 'latin1')
-          : '',
+      target ?? (stats.isFile() ? fs.readFileSync(root + path, 'latin1') : ''),
     ]
   }
   visit('')
