@@ -54,7 +54,13 @@ export class CopyUp {
     }
   }
 
-  /** Sees to it that the upper has an inode at this very name, which shows it. */
+  /** Whatever can be given another name: not a directory. */
+  movable(ino: number): void {
+    if (this.#sides.inUpper(ino)) this.#complete(ino)
+    else this.#file(ino, this.#place(ino), this.#whatMoves)
+  }
+
+  /** Sees to it that the upper has an inode at this very name, which shows it, and can be given another one. */
   at(directory: number, name: ByteString, ino: number): void {
     const { upper } = this.#sides
     if (this.#sides.isDirectory(ino)) {
@@ -62,10 +68,40 @@ export class CopyUp {
       return
     }
     this.directory(directory)
-    if (!this.#sides.inUpper(ino)) this.#file(ino, { directory, name }, 'attributes')
-    else if (this.#sides.verdict(directory, name).says === 'nothing') {
-      this.#groups.cover(directory, name)
-      upper.link(this.#sides.up(directory), name, ino)
+    if (!this.#sides.inUpper(ino)) {
+      this.#file(ino, { directory, name }, this.#whatMoves)
+      return
+    }
+    this.#complete(ino)
+    if (this.#sides.verdict(directory, name).says !== 'nothing') return
+    upper.link(this.#sides.up(directory), name, ino)
+    this.#groups.cover(directory, name)
+  }
+
+  /**
+   * A directory with all that it holds, at any depth, so that nothing below is left to show in it. A directory is made opaque when
+   * everything in it is up, the deepest one first, and then its whiteouts hide nothing: no step can be seen.
+   */
+  everything(ino: number): void {
+    const sides = this.#sides
+    const directories: { readonly ino: number; readonly mtime: bigint }[] = []
+    const waiting = [ino]
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      this.directory(next)
+      if (sides.directory(next).lower === undefined) continue
+      directories.push({ ino: next, mtime: sides.attributes(next).mtime })
+      for (const entry of [...sides.list(next)]) {
+        if (entry.kind === 'directory') waiting.push(entry.ino)
+        else this.at(next, entry.name, entry.ino)
+      }
+    }
+    for (let last = directories.pop(); last !== undefined; last = directories.pop()) {
+      const { upper } = sides
+      upper.setOpaque(last.ino)
+      sides.part(last.ino)
+      for (const { name, verdict } of [...upper.list(last.ino)])
+        if (verdict.says === 'whiteout') upper.forget(last.ino, name)
+      upper.setAttributes(last.ino, { mtime: last.mtime })
     }
   }
 
@@ -84,6 +120,21 @@ export class CopyUp {
     upper.setAttributes(this.#sides.up(place.directory), { mtime })
   }
 
+  /** Where the content of a copy of attributes alone would be found no more under another name, it comes along. */
+  get #whatMoves(): 'attributes' | 'content' {
+    return this.#sides.upper.redirects ? 'attributes' : 'content'
+  }
+
+  /**
+   * Gives a copy of attributes alone its content if another name would be a name of nothing: also where the upper has no name of it
+   * that says where the content is (the kernel keeps link groups so of which it removed a name).
+   */
+  #complete(ino: number): void {
+    const { upper } = this.#sides
+    if (this.#sides.kind(ino) !== 'file' || upper.hasContent(ino)) return
+    if (!upper.redirects || !upper.metadataOnly || upper.stat(ino).links === 0) this.content(ino, false)
+  }
+
   #place(ino: number): VisiblePlace {
     const place = this.#visible.of(ino)
     if (!place) throw new PlyError('ENOENT', { syscall: 'open' })
@@ -93,7 +144,6 @@ export class CopyUp {
   #file(ino: number, place: VisiblePlace, what: 'attributes' | 'content' | 'empty'): void {
     const { upper, lower } = this.#sides
     this.directory(place.directory)
-    this.#groups.cover(place.directory, place.name)
     const { kind, links, size } = lower.stat(ino)
     const creation = links > 1 ? { ...this.#creationOf(ino), links } : this.#creationOf(ino)
     const parent = this.#sides.up(place.directory)
@@ -101,9 +151,10 @@ export class CopyUp {
       upper.copyUp(parent, place.name, ino, kind === 'file' ? { ...creation, size } : creation)
     } else {
       this.#reading(ino, what === 'empty', (content) => upper.copyUp(parent, place.name, ino, creation, content))
-      this.#moved(ino)
     }
+    this.#groups.cover(place.directory, place.name)
     if (links > 1) this.#groups.spread(ino)
+    if (upper.hasContent(ino)) this.#moved(ino)
   }
 
   #reading(ino: number, empty: boolean, copy: (content: Bytes) => void): void {

@@ -58,7 +58,7 @@ export class Creating {
       return
     }
     if (sides.isDirectory(ino)) throw new PlyError('EPERM', { syscall: 'link' })
-    this.#copyUp.attributes(ino)
+    this.#copyUp.movable(ino)
     this.#copyUp.directory(directory)
     sides.upper.link(sides.up(directory), name, ino)
   }

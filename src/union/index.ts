@@ -17,7 +17,16 @@ export {
   type RangeLock,
 } from './locks.ts'
 export { type MemoryUpperOptions, memoryUpper } from './memory-upper.ts'
-export { type Resolved, type ResolvedName, realPath, resolveName, resolvePath } from './resolve.ts'
+export {
+  lookupResolved,
+  type Resolved,
+  type ResolvedName,
+  type ResolvedParent,
+  realPath,
+  resolveName,
+  resolveParent,
+  resolvePath,
+} from './resolve.ts'
 export type { OnBehalf, WritableUnion } from './union.ts'
 export { type UnionOptions, union } from './union-tree.ts'
 export {

@@ -1,6 +1,6 @@
 import type { ByteString } from '../model/bytes.ts'
 import type { Stat, Xattrs } from '../model/entry.ts'
-import { PlyError } from '../model/errors.ts'
+import { codeOf, PlyError } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
 import { accessAcl, aclAfterChmod, defaultAcl, isAcl, readAcl, settingAcl } from './acl.ts'
 import { withClearedSetId, withoutSetId } from './attribute-rules.ts'
@@ -67,7 +67,7 @@ export class InodeChanges implements Writing {
       this.#sides.upper.setAttributes(this.#sides.up(ino), wanted)
     }
     if (acl) this.#storeXattr(ino, accessAcl, acl)
-    if (uid !== undefined || gid !== undefined) this.#dropCapabilities(ino)
+    if ((uid !== undefined || gid !== undefined) && current.kind !== 'directory') this.#dropCapabilities(ino)
   }
 
   setXattr(ino: number, name: ByteString, value: Uint8Array | undefined): void {
@@ -116,9 +116,16 @@ export class InodeChanges implements Writing {
     for (const ino of [...this.#times.keys()]) this.settle(ino)
   }
 
-  /** Gives a directory that got or lost a name its new time. */
+  /**
+   * Gives a directory that got or lost a name its new time, as far as the upper can: what changed the name has happened, and whoever
+   * asked for it must not be told that it has not.
+   */
   touch(directory: number): void {
-    this.#sides.upper.setAttributes(this.#sides.up(directory), { mtime: this.#now() })
+    try {
+      this.#sides.upper.setAttributes(this.#sides.up(directory), { mtime: this.#now() })
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error
+    }
   }
 
   /** A change of owner or content takes file capabilities away, as Linux does. */

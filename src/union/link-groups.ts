@@ -26,7 +26,7 @@ export class LinkGroups {
     return links - (this.#counts().get(ino) ?? 0)
   }
 
-  /** To be called before the upper says something at a name where it said nothing. */
+  /** To be called once the upper says something at a name where it said nothing. */
   cover(directory: number, name: ByteString): void {
     if (!this.#covered) return
     const below = this.#sides.below(directory, name)

@@ -31,6 +31,7 @@ export function memoryUpper({ now = systemClock(), room }: MemoryUpperOptions = 
 
 class MemoryUpper extends MemoryView implements Upper {
   readonly metadataOnly = true
+  readonly redirects = true
   readonly #now: Clock
   readonly #room: MemoryRoom
   readonly #unnamed = new Map<number, MemoryContent>()

@@ -83,11 +83,14 @@ export class Removal {
     const sides = this.#sides
     this.#copyUp.directory(directory)
     this.losing(directory, name, ino, () => {
-      if (sides.below(directory, name) === undefined) sides.upper.forget(sides.up(directory), name)
-      else {
-        if (sides.verdict(directory, name).says === 'nothing') this.#groups.cover(directory, name)
-        sides.upper.whiteout(sides.up(directory), name)
+      const parent = sides.up(directory)
+      if (sides.below(directory, name) === undefined) {
+        sides.upper.forget(parent, name)
+        return
       }
+      const covers = sides.verdict(directory, name).says === 'nothing'
+      sides.upper.whiteout(parent, name)
+      if (covers) this.#groups.cover(directory, name)
     })
   }
 }

@@ -36,12 +36,12 @@ export class Renaming {
   /** Answers whether anything changed: two names of one inode stay as they are. */
   rename(from: Name, to: Name, { noReplace = false, exchange = false }: RenameFlags): boolean {
     const sides = this.#sides
-    checkName(from.name, syscall)
-    checkName(to.name, syscall)
     if (noReplace && exchange) throw new PlyError('EINVAL', { syscall })
+    checkName(from.name, syscall)
     const ino = sides.lookup(from.directory, from.name)
-    const target = sides.lookup(to.directory, to.name)
     if (ino === undefined) throw new PlyError('ENOENT', { syscall })
+    checkName(to.name, syscall)
+    const target = sides.lookup(to.directory, to.name)
     if (noReplace && target !== undefined) throw new PlyError('EEXIST', { syscall })
     if (exchange && target === undefined) throw new PlyError('ENOENT', { syscall })
     const isDirectory = sides.isDirectory(ino)
@@ -59,7 +59,7 @@ export class Renaming {
       if (!isDirectory && ontoDirectory) throw new PlyError('EISDIR', { syscall })
       if (ontoDirectory && !sides.isEmpty(target)) throw new PlyError('ENOTEMPTY', { syscall })
       // The source first: it may be the target's group that has to be copied up for it.
-      this.#copyUp.at(from.directory, from.name, ino)
+      this.#bring(ino, from, to)
       this.#copyUp.directory(to.directory)
       this.#removal.losing(to.directory, to.name, target, () => this.#move(ino, from, to))
     }
@@ -68,8 +68,8 @@ export class Renaming {
 
   #exchange(ino: number, from: Name, target: number, to: Name): void {
     const sides = this.#sides
-    this.#copyUp.at(from.directory, from.name, ino)
-    this.#copyUp.at(to.directory, to.name, target)
+    this.#bring(ino, from, to)
+    this.#bring(target, to, from)
     this.#copyUp.directory(from.directory)
     this.#copyUp.directory(to.directory)
     sides.upper.exchange(sides.up(from.directory), from.name, sides.up(to.directory), to.name, {
@@ -82,16 +82,25 @@ export class Renaming {
 
   #move(ino: number, from: Name, to: Name): void {
     const sides = this.#sides
-    this.#copyUp.at(from.directory, from.name, ino)
+    this.#bring(ino, from, to)
     this.#copyUp.directory(from.directory)
     this.#copyUp.directory(to.directory)
-    if (sides.verdict(to.directory, to.name).says === 'nothing') this.#groups.cover(to.directory, to.name)
+    const covers = sides.verdict(to.directory, to.name).says === 'nothing'
     const leave = sides.below(from.directory, from.name) === undefined ? 'nothing' : 'whiteout'
     sides.upper.rename(sides.up(from.directory), from.name, sides.up(to.directory), to.name, {
       leave,
       ...this.#standing(ino, to),
     })
+    if (covers) this.#groups.cover(to.directory, to.name)
     this.#moved(ino, from, to)
+  }
+
+  /** Sees to it that the upper has what moves at its old name, and can have it at the new one. */
+  #bring(ino: number, from: Name, to: Name): void {
+    const sides = this.#sides
+    this.#copyUp.at(from.directory, from.name, ino)
+    if (sides.upper.redirects || this.#standing(ino, to).redirect === undefined) return
+    this.#copyUp.everything(ino)
   }
 
   /** What an inode of the upper has to say at a name that it gets, if it is a directory: what it merges with stays the same. */

@@ -28,6 +28,9 @@ export interface ResolvedName extends Resolved {
   readonly last: 'name' | '.' | '..' | '/'
 }
 
+/** The same before the name itself was looked up. */
+export type ResolvedParent = Omit<ResolvedName, 'ino'>
+
 /**
  * Walks a path as Linux does, inside a tree: `..` at the root stays there and an absolute symlink starts at the root, so
  * nothing outside can be reached. The path is a byte string, absolute or from `from` (default: the root). With `follow`
@@ -55,6 +58,20 @@ export function resolveName(
   path: ByteString,
   { from = tree.root }: { readonly from?: number } = {},
 ): ResolvedName {
+  const found = resolveParent(tree, path, { from })
+  return { ...found, ino: lookupResolved(tree, found) }
+}
+
+/**
+ * Walks to the directory of a name and no further, for calls with two of them: a rename walks to both directories before it looks
+ * up the old name, and then the new one.
+ * @throws like `resolvePath`, for the way
+ */
+export function resolveParent(
+  tree: Tree,
+  path: ByteString,
+  { from = tree.root }: { readonly from?: number } = {},
+): ResolvedParent {
   if (path === '') throw new PlyError('ENOENT')
   let end = path.length
   while (end > 0 && path[end - 1] === '/') end--
@@ -63,11 +80,18 @@ export function resolveName(
   const trailingSlash = end < path.length
   if (name === '' || name === '.' || name === '..') {
     const { directory } = walk(tree, path, true, from)
-    return { directory, name: '', ino: directory, trailingSlash, last: name === '' ? '/' : name }
+    return { directory, name: '', trailingSlash, last: name === '' ? '/' : name }
   }
-  if (path.length > longestPath || name.length > longestName) throw new PlyError('ENAMETOOLONG')
+  if (path.length > longestPath) throw new PlyError('ENAMETOOLONG')
   const directory = start === 0 ? from : walk(tree, `${path.slice(0, start)}.`, true, from).directory
-  return { directory, name, ino: tree.lookup(directory, name), trailingSlash, last: 'name' }
+  return { directory, name, trailingSlash, last: 'name' }
+}
+
+/** What stands at a name that `resolveParent` walked to. @throws ENOTDIR, ENAMETOOLONG */
+export function lookupResolved(tree: Tree, { directory, name, last }: ResolvedParent): number | undefined {
+  if (last !== 'name') return directory
+  if (name.length > longestName) throw new PlyError('ENAMETOOLONG')
+  return tree.lookup(directory, name)
 }
 
 /** The path of what a path leads to, from the root: without symlinks, `.` and `..`. @throws ENOENT, and like `resolvePath` */

@@ -204,6 +204,11 @@ export class Sides {
     if (lower !== undefined && lower !== ino && ino !== this.root) this.#renumbered.set(lower, ino)
   }
 
+  /** Parts a directory from the lower one that it merged with: the upper has it opaque now. */
+  part(ino: number): void {
+    this.directory(ino).lower = undefined
+  }
+
   /** Forgets a directory that lost its name. */
   leave(ino: number): void {
     const part = this.#directories.get(ino)

@@ -133,6 +133,12 @@ export interface Upper extends LayerView {
   copyUpContent(ino: number, content: Bytes): void
   /** Whether `copyUp` of a file without content is possible in this form. */
   readonly metadataOnly: boolean
+  /**
+   * Whether the lower part of an inode may be elsewhere than at its name: a directory that `rename` or `exchange` gives a `redirect`,
+   * a copy of attributes alone under another name. Where it may not, the union gives neither: what moves has first got everything,
+   * is opaque, and has no whiteouts, which would hide nothing. What others redirected is read all the same.
+   */
+  readonly redirects: boolean
 
   /** One more name for an inode of this upper (not a directory); a whiteout there is replaced. */
   link(directory: number, name: ByteString, ino: number): void
@@ -165,6 +171,7 @@ export interface Upper extends LayerView {
   forget(directory: number, name: ByteString): void
   /** Puts a whiteout at a name, in place of whatever the upper has there (of a directory: only with nothing but whiteouts in it). */
   whiteout(directory: number, name: ByteString): void
+  /** Nothing from below shows in a directory any more, wherever its lower part was. */
   setOpaque(directory: number): void
 
   setAttributes(ino: number, change: AttributeChange): void

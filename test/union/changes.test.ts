@@ -56,6 +56,12 @@ describe('set-id bits', () => {
     expect(mode(tree, 'a')).toBe(0o755)
   })
 
+  test('a change of owner leaves the capability of a directory, as Linux does', () => {
+    const tree = make({ 'd/': { xattrs: { 'security.capability': 'c' } } })
+    tree.setAttributes(ino(tree, 'd'), { uid: 7 })
+    expect(tree.xattrs(ino(tree, 'd')).has('security.capability')).toBe(true)
+  })
+
   test('capabilities go with any change of content, also when they were given to a file that is open', () => {
     const tree = make({ a: { content: 'x', xattrs: { 'security.capability': 'c' } } })
     const number = ino(tree, 'a')

@@ -3,6 +3,7 @@ import type { ByteString } from '../../src/model/bytes.ts'
 import { codeOf } from '../../src/model/errors.ts'
 import { memoryBytes } from '../../src/stream/bytes.ts'
 import { memoryUpper } from '../../src/union/memory-upper.ts'
+import { resolveName } from '../../src/union/resolve.ts'
 import type { WritableUnion } from '../../src/union/union.ts'
 import { union } from '../../src/union/union-tree.ts'
 import { firstNewInode } from '../../src/union/upper.ts'
@@ -326,6 +327,10 @@ describe('refusals are those of Linux', () => {
     ['link over something', 'EEXIST', (t) => t.link(t.root, 'f', ino(t, 'd/x'))],
     ['link a directory', 'EPERM', (t) => t.link(t.root, 'n', ino(t, 'd'))],
     ['rename nothing', 'ENOENT', (t) => t.rename(t.root, 'n', t.root, 'm')],
+    ['rename nothing to 256 bytes', 'ENOENT', (t) => t.rename(t.root, 'n', t.root, 'x'.repeat(256))],
+    ['rename to 256 bytes', 'ENAMETOOLONG', (t) => t.rename(t.root, 'f', t.root, 'x'.repeat(256))],
+    ['walk to 256 bytes in nothing', 'ENOENT', (t) => resolveName(t, `n/${'x'.repeat(256)}`)],
+    ['walk to 256 bytes', 'ENAMETOOLONG', (t) => resolveName(t, `d/${'x'.repeat(256)}`)],
     ['rename a directory over a file', 'ENOTDIR', (t) => t.rename(t.root, 'e', t.root, 'f')],
     ['rename a file over a directory', 'EISDIR', (t) => t.rename(t.root, 'f', t.root, 'e')],
     ['rename over a full directory', 'ENOTEMPTY', (t) => t.rename(t.root, 'e', t.root, 'd')],
