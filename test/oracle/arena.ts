@@ -95,7 +95,12 @@ export class Arena {
     for (const { directory, layers: own } of sequences) model.model.plant(directory, merged(own))
     const systems: System[] = []
     for (const name of line.systems) systems.push(await this.#system(name, folder, lower, line, model, sequences))
-    const bench = new Bench(systems, model, { options: line.options, disk: this.disk.name }, tally)
+    const bench = new Bench(
+      systems,
+      model,
+      { overlayfs: line.systems[0] === 'overlayfs', options: line.options, disk: this.disk.name },
+      tally,
+    )
     return {
       bench,
       model,
@@ -186,5 +191,3 @@ function layersOf(sequences: readonly Omit<Sequence, 'operations'>[]): Layer[] {
     return batch
   })
 }
-
-export type { Answer }

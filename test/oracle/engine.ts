@@ -1,6 +1,7 @@
 import type { ByteString } from '../../src/model/bytes.ts'
+import type { Stat } from '../../src/model/entry.ts'
 import type { Answer, System, Tree } from './answers.ts'
-import { type Disagreement, improvements, leeways, refusals } from './improvements.ts'
+import { type Disagreement, hazards, improvements, leeways, refusals, type Where } from './improvements.ts'
 import type { Layer } from './layers.ts'
 import { kindOf, type Operation } from './operations.ts'
 
@@ -70,15 +71,15 @@ export class Tally {
 export interface Reference extends System {
   /** Whether an operation asks what no file system answers for: where a directory's positions are, what a removed directory is. */
   isOut(operation: Operation): boolean
-  /** Whether it goes through a handle on a file that has no name. */
-  isUnlinked(operation: Operation): boolean
+  /** What the handle is on that it goes through, if it goes through one. */
+  handleOf(operation: Operation): Stat | undefined
 }
 
 /** The systems of one batch: `systems[0]` is the oracle, `model` says which inode is which. */
 export class Bench {
   readonly #systems: readonly System[]
   readonly #model: Reference
-  readonly #where: { readonly options: string; readonly disk: string }
+  readonly #where: Where
   readonly #refusedRenames = new Set<ByteString>()
   readonly #tally: Tally
   /** By system: the number that goes with a number of the model. */
@@ -86,12 +87,7 @@ export class Bench {
   #within: Pick<Sequence, 'directory' | 'umask'> = { directory: '', umask: 0 }
   difference: Difference | undefined
 
-  constructor(
-    systems: readonly System[],
-    model: Reference,
-    where: { readonly options: string; readonly disk: string },
-    tally: Tally,
-  ) {
+  constructor(systems: readonly System[], model: Reference, where: Where, tally: Tally) {
     this.#where = where
     this.#systems = systems
     this.#model = model
@@ -117,12 +113,17 @@ export class Bench {
     }
     if (this.#model.isOut(operation)) return true
     const [oracle, ...others] = this.#systems
-    const unlinked = this.#model.isUnlinked(operation)
+    const handle = this.#model.handleOf(operation)
+    const hazard = hazards.find(({ avoids }) => avoids(operation, handle, this.#where))
+    if (hazard !== undefined) {
+      this.#tally.forgive(hazard.name)
+      return true
+    }
     const expected = oracle!.run(operation)
     this.#tally.count(operation, expected)
     if (operation.do === 'rename' && expected === 'ENOTEMPTY') this.#refusedRenames.add(this.#within.directory)
     for (const refusal of refusals) {
-      if (!refusal.skips(operation, expected, unlinked)) continue
+      if (!refusal.skips(operation, expected, handle?.links === 0)) continue
       this.#tally.forgive(refusal.name)
       return true
     }

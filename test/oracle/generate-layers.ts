@@ -170,33 +170,23 @@ function someXattrs(random: Random, user: boolean) {
 
 /** Of a link group, every name shows: how hidden names are counted is overlayfs's own affair. */
 function withVisibleGroups(layers: readonly Layer[]): Layer[] {
-  const shown = merged(layers)
   return layers.map((layer, i) => {
-    const own = merged([layer.filter(({ kind }) => kind !== 'whiteout')])
+    const above = layers.slice(i + 1).flat()
     const hidden = new Set<ByteString>()
-    const upTo = merged(layers.slice(0, i + 1))
     for (const { path, kind, of } of layer) {
-      if (kind !== 'link') continue
-      for (const name of [path, of!]) {
-        if (shown.get(name) === undefined || shown.get(name)?.content.equals(own.get(name)!.content) !== true)
-          hidden.add(of!)
-        if (layers.slice(i + 1).some((above) => above.some((entry) => entry.path === name))) hidden.add(of!)
-        for (let at = name; at !== ''; ) {
-          at = at.slice(0, Math.max(0, at.lastIndexOf('/')))
-          if (
-            layers
-              .slice(i + 1)
-              .some((above) => above.some((entry) => entry.path === at && (entry.opaque || entry.kind !== 'directory')))
-          )
-            hidden.add(of!)
-        }
-      }
+      if (kind === 'link' && [path, of!].some((name) => isHidden(name, above))) hidden.add(of!)
     }
-    void upTo
     return layer.map((entry) => {
       if (entry.kind !== 'link' || !hidden.has(entry.of!)) return entry
-      const target = layer.find(({ path }) => path === entry.of)!
-      return { ...target, path: entry.path }
+      return { ...layer.find(({ path }) => path === entry.of)!, path: entry.path }
     })
+  })
+}
+
+/** Whether layers above say anything of a name, or hide a directory that it is in. */
+function isHidden(name: ByteString, above: Layer): boolean {
+  return above.some(({ path, kind, opaque }) => {
+    if (path === name) return true
+    return (path === '' || name.startsWith(`${path}/`)) && (kind !== 'directory' || opaque === true)
   })
 }

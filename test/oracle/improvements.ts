@@ -1,16 +1,22 @@
+import type { Stat } from '../../src/model/entry.ts'
 import type { Answer } from './answers.ts'
 import type { Operation } from './operations.ts'
 
-/** Two systems that disagree: the oracle and one of ours. */
-export interface Disagreement {
-  /** Absent where trees are compared. */
-  readonly operation?: Operation
-  readonly expected: Answer
-  readonly got: Answer
+/** What the oracle is, and what it stands on. */
+export interface Where {
+  readonly overlayfs: boolean
   /** Mount options of overlayfs, where that is the oracle. */
   readonly options: string
   /** The disk that everything lies on. */
   readonly disk: string
+}
+
+/** Two systems that disagree: the oracle and one of ours. */
+export interface Disagreement extends Where {
+  /** Absent where trees are compared. */
+  readonly operation?: Operation
+  readonly expected: Answer
+  readonly got: Answer
   /** A rename in this sequence was refused because the directory at the new name is not empty. */
   readonly refusedRename: boolean
 }
@@ -129,6 +135,29 @@ export interface Refusal {
 
 const lost: ReadonlySet<Answer> = new Set(['EEXIST', 'ENOENT', 'ENOTDIR'])
 const changes: ReadonlySet<Operation['do']> = new Set(['chmod', 'chown', 'utimens', 'setxattr', 'removexattr'])
+
+/** What overlayfs does harm with: then nobody is asked. */
+export interface Hazard {
+  readonly name: string
+  readonly row: number
+  readonly says: string
+  /** `handle`: what the operation goes through, if it goes through a handle. */
+  avoids(operation: Operation, handle: Stat | undefined, where: Where): boolean
+}
+
+export const hazards: readonly Hazard[] = [
+  {
+    name: 'unlinked-directory',
+    row: 8,
+    says: 'attributes of a lower directory that was removed while it was open: without index=on overlayfs may copy it up over what has its name by now; ours changes the one that is open',
+    avoids: ({ do: verb }, handle, { options, overlayfs }) =>
+      overlayfs &&
+      !options.includes('index=on') &&
+      handle?.kind === 'directory' &&
+      handle.links === 0 &&
+      changes.has(verb),
+  },
+]
 
 export const refusals: readonly Refusal[] = [
   {

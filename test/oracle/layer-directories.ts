@@ -1,6 +1,6 @@
 import type { ByteString } from '../../src/model/bytes.ts'
 import { typeBits } from '../../src/model/entry.ts'
-import { contentOf, type Layer, type LayerEntry, layerTime, type MergedNode } from './layers.ts'
+import { type Layer, type LayerEntry, layerTime, type MergedNode } from './layers.ts'
 import { pattern } from './operations.ts'
 import { refused, sys } from './syscalls.ts'
 
@@ -81,5 +81,3 @@ function setXattr(path: ByteString, name: ByteString, value: Buffer): void {
 function setTime(path: ByteString, time: bigint): void {
   must(sys.utimens({ path, follow: false }, time, time), path)
 }
-
-export { contentOf }

@@ -29,7 +29,7 @@ export function parseLines(value: Uint8Array): Line[] | undefined {
   return lines.length === 0 ? undefined : lines
 }
 
-export function valueOf(lines: readonly Line[]): Buffer {
+export function aclValue(lines: readonly Line[]): Buffer {
   const bytes = Buffer.alloc(4 + 8 * lines.length)
   bytes.writeUInt32LE(2, 0)
   for (const [i, { tag, permissions, id }] of lines.entries()) {

@@ -24,7 +24,7 @@ export class ModelSystem extends VerbsSystem implements Reference {
   isOut(operation: Operation): boolean {
     // POSIX leaves the time open where the size stays; tmpfs and XFS keep it, ext4 and Btrfs do not.
     if (operation.do === 'truncate') return this.statAt(operation.path)?.size === operation.size
-    const stat = this.#stat(operation)
+    const stat = this.handleOf(operation)
     if (stat === undefined) return false
     if (operation.do === 'ftruncate') return stat.size === operation.size
     if (operation.do === 'fallocate') {
@@ -36,10 +36,6 @@ export class ModelSystem extends VerbsSystem implements Reference {
     return stat.kind === 'directory' && operation.do === 'lseek'
   }
 
-  isUnlinked(operation: Operation): boolean {
-    return this.#stat(operation)?.links === 0
-  }
-
   /** What a slot holds open. */
   handle(slot: number) {
     const handle = this.openHandle(slot)
@@ -48,7 +44,7 @@ export class ModelSystem extends VerbsSystem implements Reference {
     return { readable, writable: writer !== undefined, stat: this.model.stat(ino) }
   }
 
-  #stat(operation: Operation): Stat | undefined {
+  handleOf(operation: Operation): Stat | undefined {
     if (operation.do === 'open' || operation.do === 'close') return undefined
     const slot = 'fd' in operation ? operation.fd : 'on' in operation && 'fd' in operation.on ? operation.on.fd : -1
     return this.handle(slot)?.stat

@@ -2,30 +2,11 @@ import type { ByteString } from '../../src/model/bytes.ts'
 import type { Kind, Stat, Xattrs } from '../../src/model/entry.ts'
 import { PlyError } from '../../src/model/errors.ts'
 import type { TreeEntry } from '../../src/stack/tree.ts'
-import type { Allocation, AttributeChange, Creation, WritableBytes } from '../../src/union/upper.ts'
+import type { AttributeChange, Creation, WritableBytes } from '../../src/union/upper.ts'
 import { layerTime, type MergedNode } from './layers.ts'
-import { accessName, check, defaultName, isPlain, modeOf, parseLines, valueOf, withMode } from './model-acl.ts'
+import { accessName, aclValue, check, defaultName, isPlain, modeOf, parseLines, withMode } from './model-acl.ts'
+import { type Inode, ModelHandle } from './model-handle.ts'
 import { now, type Verbs } from './verbs.ts'
-
-interface Inode {
-  readonly ino: number
-  readonly kind: Kind
-  mode: number
-  uid: number
-  gid: number
-  mtime: bigint
-  atime: bigint
-  readonly xattrs: Map<ByteString, Uint8Array>
-  content: Buffer
-  readonly target: ByteString
-  readonly major: number
-  readonly minor: number
-  links: number
-  /** Directories. */
-  readonly children: Map<ByteString, Inode> | undefined
-  parent: Inode | undefined
-  linkable: boolean
-}
 
 type Directory = Inode & { readonly children: Map<ByteString, Inode> }
 
@@ -203,7 +184,7 @@ export class PlainModel implements Verbs {
       if (inode.kind === 'symlink') throw new PlyError('EOPNOTSUPP')
       inode.mode = mode
       const acl = inode.xattrs.get(accessName)
-      if (acl) inode.xattrs.set(accessName, valueOf(withMode(parseLines(acl)!, mode, false)))
+      if (acl) inode.xattrs.set(accessName, aclValue(withMode(parseLines(acl)!, mode, false)))
     }
     if (mtime !== undefined) inode.mtime = mtime
     if (atime !== undefined) inode.atime = atime
@@ -245,7 +226,7 @@ export class PlainModel implements Verbs {
     if (!handed) return { ...owner, mode: (mode & ~umask) | bit }
     const lines = withMode(parseLines(handed)!, mode, true)
     const xattrs = new Map<ByteString, Uint8Array>()
-    if (!isPlain(lines)) xattrs.set(accessName, valueOf(lines))
+    if (!isPlain(lines)) xattrs.set(accessName, aclValue(lines))
     if (kind === 'directory') xattrs.set(defaultName, handed)
     return { ...owner, mode: (mode & ~0o777) | modeOf(lines) | bit, xattrs }
   }
@@ -261,7 +242,7 @@ export class PlainModel implements Verbs {
     check(lines)
     if (name === accessName) inode.mode = (inode.mode & ~0o777) | modeOf(lines)
     if (name === accessName && isPlain(lines)) inode.xattrs.delete(name)
-    else inode.xattrs.set(name, valueOf(lines))
+    else inode.xattrs.set(name, aclValue(lines))
   }
 
   #make(creation: Creation | MergedNode): Inode {
@@ -337,55 +318,5 @@ function holds(inode: Inode, directory: Inode): boolean {
   for (let at = directory; ; at = at.parent!) {
     if (at === inode) return true
     if (at.parent === at) return false
-  }
-}
-
-class ModelHandle implements WritableBytes {
-  readonly #inode: Inode
-
-  constructor(inode: Inode) {
-    this.#inode = inode
-  }
-
-  get size(): number {
-    return this.#inode.content.length
-  }
-
-  read(into: Uint8Array, position: number): number {
-    return position >= this.size ? 0 : this.#inode.content.copy(into, 0, position)
-  }
-
-  write(from: Uint8Array, position: number): number {
-    if (from.length === 0) return 0
-    this.#change(Math.max(this.size, position + from.length))
-    this.#inode.content.set(from, position)
-    return from.length
-  }
-
-  truncate(size: number): void {
-    this.#change(size)
-  }
-
-  allocate(what: Allocation, position: number, length: number): void {
-    if (length <= 0 || position < 0) throw new PlyError('EINVAL')
-    this.#change(what === 'extend' ? Math.max(this.size, position + length) : this.size)
-    if (what === 'punch' || what === 'zero') {
-      const { content } = this.#inode
-      if (position < content.length) content.fill(0, position, Math.min(content.length, position + length))
-    }
-  }
-
-  sync(): void {}
-
-  close(): void {}
-
-  #change(size: number): void {
-    const inode = this.#inode
-    inode.xattrs.delete('security.capability')
-    inode.mtime = now()
-    if (size === inode.content.length) return
-    const content = Buffer.alloc(size)
-    inode.content.copy(content)
-    inode.content = content
   }
 }

@@ -1,6 +1,6 @@
 import type { ByteString } from '../../src/model/bytes.ts'
 import type { Random } from '../fuzz/random.ts'
-import { type Line, tags, valueOf } from './model-acl.ts'
+import { aclValue, type Line, tags } from './model-acl.ts'
 
 const plain = ['a', 'b', 'c', 'd', 'e', 'f']
 
@@ -74,7 +74,7 @@ function someAcl(random: Random): Buffer {
   if ((users + groups > 0 || random.chance(0.3)) && !random.chance(0.03)) lines.push(of(tags.mask))
   lines.push(of(tags.other))
   if (random.chance(0.03)) lines.reverse()
-  const value = valueOf(lines)
+  const value = aclValue(lines)
   if (random.chance(0.03)) return value.subarray(0, 4)
   return random.chance(0.03) ? value.subarray(0, 4 + random.below(value.length - 4)) : value
 }

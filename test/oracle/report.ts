@@ -1,6 +1,6 @@
 import { displayName } from '../../src/model/bytes.ts'
 import type { Outcomes, Sequence } from './engine.ts'
-import { improvements, leeways, refusals } from './improvements.ts'
+import { hazards, improvements, leeways, refusals } from './improvements.ts'
 import type { LayerEntry } from './layers.ts'
 import { operationText } from './operations.ts'
 import type { Failure } from './run.ts'
@@ -47,7 +47,7 @@ export interface Summary {
 export function reportOf(summary: Summary, seed: string, jobs: number, clock: number): string {
   const { operations, kinds, errors, forgiven, systems, disks, cpu, failures } = summary
   const uses = new Map(forgiven)
-  const known = [...improvements, ...refusals, ...leeways]
+  const known = [...improvements, ...refusals, ...hazards, ...leeways]
   const used = known.filter(({ name }) => uses.has(name))
   const unused = known.filter(({ name }) => !uses.has(name)).map(({ name }) => name)
   const tried = new Map(systems)

@@ -1,4 +1,3 @@
-import type { ByteString } from '../../src/model/bytes.ts'
 import type { Arena, Line } from './arena.ts'
 import { type Difference, type Sequence, Tally } from './engine.ts'
 import type { Layer } from './layers.ts'
@@ -108,5 +107,3 @@ class Shrinking {
     return { line: this.#line, difference: this.#difference, sequences: this.#sequences }
   }
 }
-
-export type { ByteString }
