@@ -1,4 +1,4 @@
-import type { BigIntStats } from 'node:fs'
+import type { BigIntStats, Stats } from 'node:fs'
 import type { ByteString } from '../model/bytes.ts'
 import type { Kind, Stat, Xattrs } from '../model/entry.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
@@ -64,8 +64,8 @@ export class RealFacts {
 
   change(node: OverlayNode, path: ByteString, change: AttributeChange): void {
     const { uid, gid, mode, mtime, atime } = change
-    if (uid !== undefined || gid !== undefined) this.changeOwner(node, path, uid, gid)
-    if (mode !== undefined && node.kind !== 'symlink') this.disk.chmod(path, mode)
+    if (uid !== undefined || gid !== undefined) this.changeOwner(node, path, change)
+    else if (mode !== undefined && node.kind !== 'symlink') this.disk.chmod(path, mode)
     this.changeTimes(path, mtime, atime)
   }
 
@@ -108,13 +108,38 @@ export class RealFacts {
     this.disk.setTimes(path, { ...(mtime !== undefined && { mtime }), ...(atime !== undefined && { atime }) })
   }
 
-  /** The kernel drops set-id bits and capabilities with the old owner; whether they go is the union's to say. */
-  protected changeOwner(node: OverlayNode, path: ByteString, uid: number | undefined, gid: number | undefined): void {
+  /**
+   * Gives an inode its owner, and its mode in one step with it where that says other than what it has. The kernel drops set-id bits
+   * and capabilities with the old owner; whether they go is the union's to say. The owner goes back if the rest cannot be done.
+   */
+  protected changeOwner(
+    node: OverlayNode,
+    path: ByteString,
+    change: Pick<AttributeChange, 'uid' | 'gid' | 'mode'>,
+  ): void {
     const before = this.disk.lstat(path)
+    const { uid = before.uid, gid = before.gid, mode = before.mode & 0o7777 } = change
     const capability = node.kind === 'file' ? this.disk.xattr(path, 'security.capability') : undefined
-    storing(() => this.disk.chown(path, uid ?? before.uid, gid ?? before.gid))
-    if (node.kind !== 'symlink' && before.mode & 0o6000) this.disk.chmod(path, before.mode & 0o7777)
-    if (capability) this.disk.setXattr(path, 'security.capability', capability)
+    storing(() => this.disk.chown(path, uid, gid))
+    try {
+      // Not by way of the old bits: they would be the new owner's for a moment.
+      if (node.kind !== 'symlink' && (before.mode & 0o6000 || mode !== (before.mode & 0o7777)))
+        this.disk.chmod(path, mode)
+      if (capability) this.disk.setXattr(path, 'security.capability', capability)
+    } catch (error) {
+      this.#giveBack(node, path, before)
+      throw error
+    }
+  }
+
+  /** As far as it can be done: what failed before is what the caller is told. */
+  #giveBack(node: OverlayNode, path: ByteString, { uid, gid, mode }: Stats): void {
+    try {
+      this.disk.chown(path, uid, gid)
+      if (node.kind !== 'symlink') this.disk.chmod(path, mode & 0o7777)
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error
+    }
   }
 
   protected dropXattr(at: Spot, stored: ByteString): void {

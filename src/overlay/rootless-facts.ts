@@ -139,7 +139,6 @@ export class RootlessFacts extends RealFacts {
   #become(node: OverlayNode, path: ByteString, facts: Facts): void {
     const kind = node.realKind
     if (this.#own(path, kind, facts, node)) {
-      if (kind !== 'symlink') this.disk.chmod(path, facts.mode)
       const carrier = this.carrier(node, path)
       if (!node.override || carrier === undefined) return
       if (node.ino === firstNewInode) this.#overrideBy(node, carrier, facts)
@@ -165,7 +164,7 @@ export class RootlessFacts extends RealFacts {
     if (!this.#isRoot && !(facts.uid === this.#uid && this.#groups.has(facts.gid) && isWithinReach(kind, facts.mode)))
       return false
     try {
-      if (node) this.changeOwner(node, at as ByteString, facts.uid, facts.gid)
+      if (node) this.changeOwner(node, at as ByteString, facts)
       else this.disk.chown(at, facts.uid, facts.gid)
       return true
     } catch (error) {

@@ -66,7 +66,7 @@ export function afterFailure({ course, call, place, period }: Point, errno: stri
   const wrong: string[] = []
   const wanted = outcome.code === undefined ? 'new' : 'old'
   const state = wanted === 'old' ? old : next
-  const asWanted = live && verdictOn(live, state, state, period)
+  const asWanted = live && verdictOn(live, state, state, { ...period, before: old })
   const shown = live && verdictOn(live, old, next, period)
   const happened = scenario.isSeveral === true && shown?.is === 'new'
   if (asWanted?.is === 'neither' && !happened)
@@ -81,7 +81,7 @@ export function afterFailure({ course, call, place, period }: Point, errno: stri
   const mayStayBroken = form === 'portable' && call.name.endsWith('sync')
   if (!worked && !mayStayBroken) wrong.push(`once more: ${again}`)
   const last = worked ? next : old
-  const left = verdictOn(seen(place), last, last, { ...period, isTwice: outcome.code !== undefined })
+  const left = verdictOn(seen(place), last, last, { ...period, before: old, isTwice: outcome.code !== undefined })
   wrong.push(...left.differences.map((each) => `opened again: ${each}`))
   wrong.push(...litterIn(place, names).map((each) => `litter: ${each}`))
   return { shows: wanted, wrong, between: asWanted?.between ?? [] }

@@ -11,6 +11,8 @@ export interface Period {
   readonly to: bigint
   /** Something was tried twice: a new inode has got the next number then. */
   readonly isTwice?: boolean
+  /** What was there before: a time that could not be stored is still that. */
+  readonly before?: State
 }
 
 export interface Verdict {
@@ -42,7 +44,7 @@ function against(
 ): Verdict {
   const isOther = (ino: unknown): boolean => Number(ino) >= (period.isTwice ? firstNewInode : firstForeignInode)
   const isBetween = ({ path, is: time }: Difference): boolean => {
-    if (time === old[path]?.mtime || time === next[path]?.mtime) return true
+    if (time === old[path]?.mtime || time === period.before?.[path]?.mtime || time === next[path]?.mtime) return true
     const ns = BigInt(String(time))
     return (ns >= period.from && ns <= period.to) || (ns > unionTimes.from && ns < unionTimes.to)
   }
