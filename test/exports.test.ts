@@ -5,6 +5,7 @@ test('the public API is exactly this', async () => {
     'IdMapping',
     'PlyError',
     'append',
+    'asUser',
     'codeOf',
     'configure',
     'contentDigest',
