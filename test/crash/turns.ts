@@ -1,8 +1,5 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { nothing, type Verdict } from '../../src/layer/view.ts'
-import type { ByteString } from '../../src/model/bytes.ts'
-import type { WritableUnion } from '../../src/union/union.ts'
 import { type Lower, lowerAt } from '../overlay/lower.ts'
 import { type Step, take } from '../overlay/random-steps.ts'
 import { Dice } from '../properties/seed.ts'
@@ -114,29 +111,10 @@ function ours(place: Place, readOnly = false): State {
 function takeAll(place: Place, steps: readonly Step[]): (string | undefined)[] {
   const view = openUnion(place)
   try {
-    return steps.map((each) => (place.form === 'user' && movesLower(view, each) ? 'EXDEV' : take(view, each)))
+    return steps.map((each) => take(view, each))
   } finally {
     view.close()
   }
-}
-
-/** Whether a step moves a directory that shows something from below: with `userxattr` the kernel knows no redirects. */
-function movesLower(view: WritableUnion, each: Step): boolean {
-  return each.does === 'rename' && (isMerged(view, each.path) || isMerged(view, each.to))
-}
-
-function isMerged({ lower, upper }: WritableUnion, path: readonly ByteString[]): boolean {
-  let below: number | undefined = lower.root
-  let above: number | undefined = upper.root.ino
-  for (const name of path) {
-    if (below === undefined || lower.stat(below).kind !== 'directory') return false
-    below = lower.lookup(below, name)
-    const verdict: Verdict = above === undefined ? nothing : upper.lookup(above, name)
-    if (verdict.says === 'nothing') above = undefined
-    else if (verdict.says !== 'entry' || !verdict.directory || verdict.opaque) return false
-    else above = verdict.ino
-  }
-  return below !== undefined && lower.stat(below).kind === 'directory'
 }
 
 /** A mount shows the attributes of the upper's root: before the first one it gets those of the lower root. */

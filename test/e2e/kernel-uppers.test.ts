@@ -22,7 +22,7 @@ const ways: Readonly<Record<string, Way>> = {
   },
   userxattr: { form: 'user', writes: ',userxattr', shows: ',userxattr,index=on', except: [] },
 }
-const runs = Number(process.env.PLYFS_RUNS ?? 30)
+const runs = Number(process.env.PLYFS_RUNS ?? 20)
 
 const folder = mkdtempSync(join(tmpdir(), 'plyfs-kernel-uppers-'))
 let lower: Lower
