@@ -352,7 +352,7 @@ const actions: fc.Arbitrary<Act> = fc.oneof(
       do: fc.constant('create'),
       path,
       mode,
-      flags: fc.constantFrom(0o100, 0o101, 0o102, 0o301, 0o1101, 0o1000, 0o200000),
+      flags: fc.constantFrom(0o100, 0o101, 0o102, 0o301, 0o1101, 0o1000, 0o200000, 0o20200002, 0o20200001),
     }),
   },
 ) as fc.Arbitrary<Act>
