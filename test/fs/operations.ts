@@ -32,7 +32,14 @@ export type Operation =
   | { readonly do: 'chown' | 'lchown'; readonly path: string; readonly uid: number; readonly gid: number }
   | { readonly do: 'utimes' | 'lutimes'; readonly path: string; readonly time: number }
   | { readonly do: 'open'; readonly path: string; readonly flags: string; readonly slot: number }
-  | { readonly do: 'read' | 'fstat' | 'close'; readonly slot: number }
+  | { readonly do: 'openBits'; readonly path: string; readonly bits: number; readonly slot: number }
+  | { readonly do: 'read' | 'fstat' | 'close' | 'readv' | 'fsync' | 'fdatasync'; readonly slot: number }
+  | { readonly do: 'writev'; readonly slot: number; readonly texts: readonly string[]; readonly at: number | null }
+  | { readonly do: 'fchmod'; readonly slot: number; readonly mode: number }
+  | { readonly do: 'futimes'; readonly slot: number; readonly time: number }
+  | { readonly do: 'access'; readonly path: string; readonly mode: number }
+  | { readonly do: 'opendir' | 'readdirDeep' | 'mkdtemp'; readonly path: string }
+  | { readonly do: 'cp'; readonly path: string; readonly to: string; readonly options: object }
   | { readonly do: 'write'; readonly slot: number; readonly text: string; readonly at: number | null }
   | { readonly do: 'ftruncate'; readonly slot: number; readonly size: number }
 
@@ -44,6 +51,8 @@ export function answer(side: Side, operation: Operation): unknown {
     const { code, syscall, message, errno, path, dest } = error as NodeJS.ErrnoException & { dest?: string }
     // Node removes a subtree by calls of its own, and which of them fails is chance.
     if (operation.do === 'rm') return { code }
+    // Node 20 forgets the path.
+    if (operation.do === 'opendir') return { code, syscall, errno }
     const inside = (text: string | undefined) => text?.replaceAll(side.root, '')
     return { code, syscall, errno, message: inside(message), path: inside(path), dest: inside(dest) }
   }
@@ -111,6 +120,59 @@ function perform(side: Side, operation: Operation): unknown {
       open[operation.slot] = undefined
       open[operation.slot] = fs.openSync(at(operation.path), operation.flags)
       return undefined
+    case 'openBits':
+      if (fd !== undefined) fs.closeSync(fd)
+      open[operation.slot] = undefined
+      open[operation.slot] = fs.openSync(at(operation.path), operation.bits)
+      return undefined
+    case 'readv': {
+      if (fd === undefined) return undefined
+      const buffers = [Buffer.alloc(3), Buffer.alloc(5)]
+      return [fs.readvSync(fd, buffers), Buffer.concat(buffers).toString('latin1')]
+    }
+    case 'writev':
+      return fd === undefined
+        ? undefined
+        : fs.writevSync(
+            fd,
+            operation.texts.map((text) => Buffer.from(text)),
+            operation.at,
+          )
+    case 'fsync':
+      return fd === undefined ? undefined : fs.fsyncSync(fd)
+    case 'fdatasync':
+      return fd === undefined ? undefined : fs.fdatasyncSync(fd)
+    case 'fchmod':
+      return fd === undefined ? undefined : fs.fchmodSync(fd, operation.mode)
+    case 'futimes':
+      if (fd === undefined) return undefined
+      fs.futimesSync(fd, operation.time + 1, operation.time)
+      return [fs.fstatSync(fd).atimeMs, fs.fstatSync(fd).mtimeMs]
+    case 'access':
+      return fs.accessSync(at(operation.path), operation.mode)
+    case 'opendir': {
+      const directory = fs.opendirSync(at(operation.path))
+      const names = []
+      for (let entry = directory.readSync(); entry; entry = directory.readSync()) names.push(entry.name)
+      directory.closeSync()
+      return names.sort()
+    }
+    case 'readdirDeep':
+      return fs
+        .readdirSync(at(operation.path), { recursive: true, withFileTypes: true })
+        .map(({ parentPath, name }) => `${parentPath.replace(root, '')}/${name}`)
+        .sort()
+    case 'mkdtemp': {
+      // The name is chance: what is made is looked at and goes again.
+      const made = fs.mkdtempSync(`${at(operation.path)}-`)
+      const told = facts(fs.statSync(made))
+      fs.rmdirSync(made)
+      return told
+    }
+    case 'cp':
+      // A copy of a directory into one that is to be made in itself: Node goes on until names are too long.
+      if (operation.to.startsWith(operation.path) || fs.statSync(at(operation.path)).isDirectory()) return undefined
+      return fs.cpSync(at(operation.path), at(operation.to), operation.options)
     case 'close':
       open[operation.slot] = undefined
       return fd === undefined ? undefined : fs.closeSync(fd)
@@ -185,6 +247,8 @@ const path = fc
 const slot = fc.nat(2)
 const text = fc.string({ maxLength: 12 })
 const size = fc.constantFrom(0, 1, 5, 30)
+/** O_RDWR with O_CREAT, O_NOFOLLOW, O_TRUNC, O_APPEND, O_DIRECTORY …, and O_TMPFILE, as Linux numbers them. */
+const openBits = [0o102, 0o400102, 0o400000, 0o200000, 0o1002, 0o2102, 0o302, 0o20200002, 0o4010002]
 
 const pathOperation = fc.record({
   do: fc.constantFrom(
@@ -239,6 +303,36 @@ export function operationsOn({ asRoot }: { readonly asRoot: boolean }): fc.Arbit
         mode: fc.constantFrom(...modes),
       }),
     },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('access'), path, mode: fc.nat(7) }) },
+    { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('opendir', 'readdirDeep', 'mkdtemp'), path }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        do: fc.constant('cp'),
+        path,
+        to: path,
+        options: fc.record(
+          { force: fc.boolean(), errorOnExist: fc.boolean(), dereference: fc.boolean(), mode: fc.constantFrom(0, 1) },
+          { requiredKeys: [] },
+        ),
+      }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({ do: fc.constant('openBits'), path, bits: fc.constantFrom(...openBits), slot }),
+    },
+    { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('readv', 'fsync', 'fdatasync'), slot }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        do: fc.constant('writev'),
+        slot,
+        texts: fc.array(text, { maxLength: 3 }),
+        at: fc.constantFrom(null, 3),
+      }),
+    },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('fchmod'), slot, mode: fc.constantFrom(...modes) }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('futimes'), slot, time: fc.nat(2_000_000_000) }) },
     {
       weight: 1,
       arbitrary: fc.record({ do: fc.constantFrom('utimes', 'lutimes'), path, time: fc.nat(2_000_000_000) }),
