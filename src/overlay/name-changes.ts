@@ -103,7 +103,6 @@ export class NameChanges {
     const path = this.#nodes.paths.at(from.directory, from.name)
     const newPath = this.#nodes.paths.at(to.directory, to.name)
     this.#nodes.settle(target)
-    if (target?.kind === 'directory') this.#clear(target, newPath)
     this.#placeMarks.moved(node, path, to.directory, move)
     const held = this.#hold(target, newPath)
     const leaveWhiteout = move.leave === 'whiteout'
@@ -112,12 +111,19 @@ export class NameChanges {
       if (ontoWhiteout) {
         if (leaveWhiteout && to.directory.holdsMarked) this.#placeMarks.admitMarked(from.directory)
         this.#files.exchange(path, newPath)
-      } else if (leaveWhiteout) this.#moveLeavingWhiteout(from.directory, path, newPath)
-      else this.#files.rename(path, newPath)
+        return
+      }
+      const move = () => {
+        if (leaveWhiteout) this.#moveLeavingWhiteout(from.directory, path, newPath)
+        else this.#files.rename(path, newPath)
+      }
+      if (target?.kind === 'directory') this.#replacing(target, newPath, move)
+      else move()
     })
     this.#nodes.move(node, from, to, leaveWhiteout)
-    // What is left at the old name is a whiteout then, in whichever form, that hides nothing.
-    if (ontoWhiteout && !leaveWhiteout) this.#work.clear(path)
+    // The other one's whiteout is at the old name: if it stays there, it hides nothing.
+    if (ontoWhiteout && !leaveWhiteout && !this.#work.clear(path))
+      this.#nodes.place(from.directory, from.name, undefined)
     this.#placeMarks.settled(node, newPath, move)
     if (held !== undefined) this.#work.clear(held)
   }
@@ -191,14 +197,22 @@ export class NameChanges {
     if (ontoDirectory) this.#onlyWhiteouts(target)
   }
 
-  /** Puts an empty opaque directory in place of one that holds only whiteouts: it shows the same. */
-  #clear(directory: OverlayNode, path: ByteString): void {
-    const entries = this.#nodes.entries(directory)
-    if (entries.size === 0) return
-    const temp = this.#emptied(directory)
-    this.#orClear([temp], () => this.#files.exchange(temp, path))
-    entries.clear()
-    directory.opaque = true
+  /** Moves a directory onto one that holds only whiteouts: an empty opaque one, which shows the same, takes its place first. */
+  #replacing(target: OverlayNode, newPath: ByteString, move: () => void): void {
+    if (this.#nodes.entries(target).size === 0) {
+      move()
+      return
+    }
+    const temp = this.#emptied(target)
+    this.#orClear([temp], () => {
+      this.#files.exchange(temp, newPath)
+      try {
+        move()
+      } catch (error) {
+        this.#files.exchange(temp, newPath)
+        throw error
+      }
+    })
     this.#work.clear(temp)
   }
 

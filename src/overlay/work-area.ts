@@ -85,13 +85,15 @@ export class WorkArea {
 
   /**
    * As `discard`, after a change, or after one that failed: what cannot be removed now says nothing, and goes at the next opening. The
-   * answer to the change must not depend on it.
+   * answer to the change must not depend on it. Answers whether it is gone.
    */
-  clear(path: ByteString): void {
+  clear(path: ByteString): boolean {
     try {
       this.discard(path)
+      return true
     } catch (error) {
       if (codeOf(error) === undefined) throw error
+      return false
     }
   }
 
