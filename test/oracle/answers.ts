@@ -29,8 +29,10 @@ export interface System {
   /** Closes every handle. */
   leave(): void
   tree(directory: ByteString): Tree
-  /** Unmounts and mounts, or closes and opens. */
-  reopen(): void
+  /** Unmounts, or closes. */
+  suspend(): void
+  /** Mounts or opens what was suspended. */
+  resume(): void
   close(): void
 }
 

@@ -10,7 +10,17 @@ import { type Layer, merged } from './layers.ts'
 import { ModelSystem } from './model-system.ts'
 import type { Operation } from './operations.ts'
 import { sys } from './syscalls.ts'
-import { kernelOverlay, type Lower, memorySystem, overlaySystem, PlainDirectory, portableSystem } from './systems.ts'
+import {
+  kernelOverlay,
+  kernelTurns,
+  type Lower,
+  memorySystem,
+  overlaySystem,
+  overlayTurns,
+  PlainDirectory,
+  portableSystem,
+} from './systems.ts'
+import { Turns } from './turns.ts'
 
 /** Which systems are compared. The first one is the oracle. */
 export interface Line {
@@ -51,6 +61,20 @@ export const lines: readonly Line[] = [
     root: true,
   },
   {
+    name: 'turns',
+    systems: ['overlayfs', 'model', 'turns'],
+    options: 'redirect_dir=on,index=on',
+    links: true,
+    root: true,
+  },
+  {
+    name: 'turns,metacopy',
+    systems: ['overlayfs', 'model', 'turns'],
+    options: 'redirect_dir=on,index=on,metacopy=on',
+    links: true,
+    root: true,
+  },
+  {
     name: 'plain',
     systems: ['directory', ...shared, 'metacopy', 'memfs'],
     options: '',
@@ -75,7 +99,7 @@ export class Arena {
   async bench(line: Line, sequences: readonly Omit<Sequence, 'operations'>[], tally: Tally) {
     const folder = join(this.#folder, String(this.#batches++))
     mkdirSync(folder)
-    const needsDirectories = line.systems.includes('overlayfs')
+    const needsDirectories = line.systems.includes('overlayfs') && !line.systems.includes('turns')
     const layers = layersOf(sequences)
     const directories = layers.map((layer, i) => {
       const directory = join(folder, `lower${i}`)
@@ -91,21 +115,30 @@ export class Arena {
       views: () => indexed.map((layer) => layer.view()),
       folded: await foldedLayers(indexed),
     }
+    const turns = line.systems.includes('turns') ? new Turns(folder, lower.folded) : undefined
     const model = new ModelSystem(this.disk.name)
     for (const { directory, layers: own } of sequences) model.model.plant(directory, merged(own))
     const systems: System[] = []
-    for (const name of line.systems) systems.push(await this.#system(name, folder, lower, line, model, sequences))
+    for (const name of line.systems)
+      systems.push(await this.#system(name, folder, lower, line, model, sequences, turns))
     const bench = new Bench(
       systems,
       model,
-      { overlayfs: line.systems[0] === 'overlayfs', options: line.options, disk: this.disk.name },
+      {
+        overlayfs: line.systems[0] === 'overlayfs',
+        options: line.options,
+        disk: this.disk.name,
+        turns: turns !== undefined,
+      },
       tally,
+      turns,
     )
     return {
       bench,
       model,
       close: () => {
         bench.close()
+        turns?.close()
         rmSync(folder, { recursive: true, force: true })
       },
     }
@@ -118,9 +151,11 @@ export class Arena {
     line: Line,
     model: ModelSystem,
     sequences: readonly Omit<Sequence, 'operations'>[],
+    turns: Turns | undefined,
   ): Promise<System> {
     switch (name) {
       case 'overlayfs':
+        if (turns !== undefined) return kernelTurns(name, `${folder}/kernel`, turns, line.options)
         return kernelOverlay(name, `${folder}/kernel`, lower, line.options)
       case 'directory': {
         const root = join(folder, 'plain')
@@ -136,13 +171,15 @@ export class Arena {
       case 'memory':
         return memorySystem(name, lower)
       case 'folded':
-        return memorySystem(name, { ...lower, views: lower.folded })
+        return memorySystem(name, { ...lower, views: () => lower.folded.tree() })
       case 'overlay':
         return overlaySystem(name, `${folder}/ours`, lower, { xattr: 'trusted' })
       case 'metacopy':
         return overlaySystem(name, `${folder}/metacopy`, lower, { xattr: 'trusted', metacopy: true })
       case 'rootless':
         return overlaySystem(name, `${folder}/rootless`, lower, { xattr: 'user' })
+      case 'turns':
+        return overlayTurns(name, turns!, lower, line.options.includes('metacopy=on'))
       case 'portable':
         return portableSystem(name, `${folder}/ours`, lower)
       case 'memfs':

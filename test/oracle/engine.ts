@@ -1,9 +1,11 @@
 import type { ByteString } from '../../src/model/bytes.ts'
 import type { Stat } from '../../src/model/entry.ts'
 import type { Answer, System, Tree } from './answers.ts'
-import { type Disagreement, hazards, improvements, leeways, refusals, type Where } from './improvements.ts'
+import { type Disagreement, hazards, improvements, refusals, type Where } from './improvements.ts'
 import type { Layer } from './layers.ts'
+import { leeways } from './leeways.ts'
 import { kindOf, type Operation } from './operations.ts'
+import type { Turns } from './turns.ts'
 
 /** One sequence: what lies below, and what is done. This is what a failure is written down as. */
 export interface Sequence {
@@ -80,6 +82,7 @@ export class Bench {
   readonly #systems: readonly System[]
   readonly #model: Reference
   readonly #where: Where
+  readonly #turns: Turns | undefined
   readonly #refusedRenames = new Set<ByteString>()
   readonly #tally: Tally
   /** By system: the number that goes with a number of the model. */
@@ -87,7 +90,8 @@ export class Bench {
   #within: Pick<Sequence, 'directory' | 'umask'> = { directory: '', umask: 0 }
   difference: Difference | undefined
 
-  constructor(systems: readonly System[], model: Reference, where: Where, tally: Tally) {
+  constructor(systems: readonly System[], model: Reference, where: Where, tally: Tally, turns?: Turns) {
+    this.#turns = turns
     this.#where = where
     this.#systems = systems
     this.#model = model
@@ -104,11 +108,8 @@ export class Bench {
   step(sequence: number, at: number, operation: Operation): boolean {
     if (operation.do === 'reopen') {
       this.#tally.count(operation, 'ok')
-      this.leave()
-      for (const system of this.#systems) {
-        system.reopen()
-        system.enter(this.#within.directory, this.#within.umask)
-      }
+      this.reopen()
+      this.enter(this.#within)
       return true
     }
     if (this.#model.isOut(operation)) return true
@@ -156,7 +157,13 @@ export class Bench {
   }
 
   reopen(): void {
-    for (const system of this.#systems) system.reopen()
+    for (const system of this.#systems) system.suspend()
+    if (this.#turns !== undefined) {
+      this.#turns.change()
+      // What one made the other numbers anew.
+      for (const numbers of this.#numbers.values()) numbers.clear()
+    }
+    for (const system of this.#systems) system.resume()
   }
 
   close(): void {
@@ -203,11 +210,19 @@ export class Bench {
   }
 
   #forgiven(disagreement: Disagreement): boolean {
-    const leeway = leeways.find(
-      (each) => (each.disk === 'any' || each.disk === disagreement.disk) && each.forgives(disagreement),
-    )
-    const found = improvements.find((improvement) => improvement.forgives(disagreement)) ?? leeway
-    if (found) this.#tally.forgive(found.name)
-    return found !== undefined
+    const used: string[] = []
+    let { expected } = disagreement
+    for (const table of [improvements, leeways]) {
+      for (const entry of table) {
+        if ('disk' in entry && entry.disk !== 'any' && entry.disk !== disagreement.disk) continue
+        const explained = entry.explains({ ...disagreement, expected })
+        if (explained === expected) continue
+        expected = explained
+        used.push(entry.name)
+      }
+    }
+    if (expected !== disagreement.got) return false
+    for (const name of used) this.#tally.forgive(name)
+    return true
   }
 }

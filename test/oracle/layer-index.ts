@@ -3,7 +3,7 @@ import { defaultLimits, type IndexedView, layerView, spillBytes } from '../../sr
 import { PageSums } from '../../src/layer/page-sums.ts'
 import { Spill } from '../../src/layer/spill.ts'
 import type { ByteString } from '../../src/model/bytes.ts'
-import { type Digest, digestOf } from '../../src/model/digest.ts'
+import { type ChainId, type Digest, digestOf } from '../../src/model/digest.ts'
 import { writeTree } from '../../src/stack/fold.ts'
 import { type FoldedTree, foldedTree } from '../../src/stack/folded-tree.ts'
 import { type Bytes, memoryBytes } from '../../src/stream/bytes.ts'
@@ -105,8 +105,17 @@ function added(builder: IndexBuilder, entry: LayerEntry, contents: Contents): nu
   return builder.root
 }
 
-/** Layers folded into one index, as an image's are; what is answered opens a tree of it. */
-export async function foldedLayers(layers: readonly IndexedLayer[]): Promise<() => FoldedTree> {
+/** Layers folded into one index, as an image's are. */
+export interface FoldedLayers {
+  readonly chainId: ChainId
+  readonly index: Buffer
+  readonly devices: readonly Device[]
+  device(device: Device): Bytes
+  /** A new tree: who takes it closes it. */
+  tree(): FoldedTree
+}
+
+export async function foldedLayers(layers: readonly IndexedLayer[]): Promise<FoldedLayers> {
   const views = layers.map((layer) => layer.view())
   const chainId = digestOf(Buffer.from(layers.map(({ diffId }) => diffId).join(' ')))
   const image: Buffer[] = []
@@ -114,5 +123,10 @@ export async function foldedLayers(layers: readonly IndexedLayer[]): Promise<() 
   for (const view of views) view.close()
   const index = Buffer.concat(image)
   const byId = new Map(layers.map((layer) => [layer.diffId, layer]))
-  return () => foldedTree(Index.open(memoryBytes(index)), (device) => byId.get(device.diffId)!.device(device))
+  const device = (of: Device) => byId.get(of.diffId)!.device(of)
+  const tree = () => foldedTree(Index.open(memoryBytes(index)), device)
+  const opened = tree()
+  const { devices } = opened
+  opened.close()
+  return { chainId, index, devices, device, tree }
 }

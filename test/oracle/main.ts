@@ -69,7 +69,9 @@ function chosen(names: readonly string[] | undefined): Line[] {
   const only = values.system
   return (known ?? lines).map((line) => {
     const [oracle, ...others] = line.systems
-    return only === undefined ? line : { ...line, systems: [oracle!, ...others.filter((name) => only.includes(name))] }
+    return only === undefined
+      ? line
+      : { ...line, systems: [oracle!, ...others.filter((name) => name === 'model' || only.includes(name))] }
   })
 }
 

@@ -17,9 +17,11 @@ export class ModelSystem extends VerbsSystem implements Reference {
   }
 
   /** Nothing to open again: handles end. */
-  override reopen(): void {
+  override suspend(): void {
     this.leave()
   }
+
+  override resume(): void {}
 
   isOut(operation: Operation): boolean {
     // POSIX leaves the time open where the size stays; tmpfs and XFS keep it, ext4 and Btrfs do not.

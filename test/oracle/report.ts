@@ -1,7 +1,8 @@
 import { displayName } from '../../src/model/bytes.ts'
 import type { Outcomes, Sequence } from './engine.ts'
-import { hazards, improvements, leeways, refusals } from './improvements.ts'
+import { hazards, improvements, refusals } from './improvements.ts'
 import type { LayerEntry } from './layers.ts'
+import { leeways } from './leeways.ts'
 import { operationText } from './operations.ts'
 import type { Failure } from './run.ts'
 

@@ -33,7 +33,7 @@ export async function runBatch(
   const length = size.operations
   let count = size.sequences
   // Now and then a sequence is alone, in the root itself.
-  if (random.chance(0.2)) count = 1
+  if (random.chance(0.2) && !line.systems.includes('turns')) count = 1
   const drafts = Array.from({ length: count }, (_, i) => {
     const pool = somePool(random)
     return {

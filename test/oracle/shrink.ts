@@ -39,7 +39,7 @@ class Shrinking {
         await this.#layers(i)
       }
     }
-    await this.#try([{ ...this.#sequences[0]!, directory: '' }])
+    if (!this.#line.systems.includes('turns')) await this.#try([{ ...this.#sequences[0]!, directory: '' }])
     return this.#answer()
   }
 

@@ -13,9 +13,11 @@ import { union } from '../../src/union/union-tree.ts'
 import type { Upper } from '../../src/union/upper.ts'
 import type { Answer, System, Tree } from './answers.ts'
 import { KernelCalls } from './kernel-calls.ts'
+import type { FoldedLayers } from './layer-index.ts'
 import type { Operation } from './operations.ts'
 import { kernelTree, verbsTree } from './snapshots.ts'
 import { sys } from './syscalls.ts'
+import type { Turns } from './turns.ts'
 import { UnionCalls } from './union-calls.ts'
 import type { OpenHandle } from './union-open.ts'
 import type { Verbs } from './verbs.ts'
@@ -29,8 +31,8 @@ export interface Lower {
   readonly directories: readonly string[]
   /** New views, base first: who takes them closes them. */
   views(): LayerView[]
-  /** The same folded into one tree. */
-  folded(): LibraryTree
+  /** The same folded into one index. */
+  readonly folded: FoldedLayers
 }
 
 /** A directory of this machine: a mount of overlayfs, or plain. */
@@ -69,8 +71,12 @@ export class KernelSystem implements System {
     return kernelTree(directory === '' ? this.#root : `${this.#root}/${directory}`)
   }
 
-  reopen(): void {
+  suspend(): void {
+    this.leave()
     this.#mounting?.unmount()
+  }
+
+  resume(): void {
     this.#mounting?.mount()
   }
 
@@ -91,24 +97,39 @@ export class PlainDirectory extends KernelSystem {
 
 /** The kernel's overlayfs over the layers of a batch; upper and work directory are made in `folder`. */
 export function kernelOverlay(name: string, folder: string, lower: Lower, options: string): System {
-  const [upper, work, target] = ['upper', 'work', 'merged'].map((part) => `${folder}/${part}`)
-  for (const each of [upper, work, target]) mkdirSync(each!, { recursive: true })
+  for (const part of ['upper', 'work']) mkdirSync(`${folder}/${part}`, { recursive: true })
   // Overlayfs shows the root as the upper has it, whatever lies below.
-  const on = { path: upper!, follow: false }
+  const on = { path: `${folder}/upper`, follow: false }
   const { mode, uid, gid, mtime } = sys.stat({ ...on, path: lower.directories.at(-1)! })!
   sys.chmod(on, mode & 0o7777)
   sys.chown(on, uid, gid)
   sys.utimens(on, mtime, mtime)
   const below = [...lower.directories].reverse().join(':')
+  return mountedOverlay(name, `${folder}/merged`, options, () => ({ below, upper: folder }))
+}
+
+/** The same with an upper that is now this one, now that, over an image's index. */
+export function kernelTurns(name: string, folder: string, turns: Turns, options: string): System {
+  return mountedOverlay(name, `${folder}/merged`, options, () => ({ below: turns.lowerDir, upper: turns.kernels }))
+}
+
+function mountedOverlay(
+  name: string,
+  target: string,
+  options: string,
+  places: () => { readonly below: string; readonly upper: string },
+): System {
+  mkdirSync(target, { recursive: true })
   let mounted = false
-  const data = `lowerdir=${below},upperdir=${upper},workdir=${work}${options === '' ? '' : `,${options}`}`
-  return new KernelSystem(name, target!, {
+  return new KernelSystem(name, target, {
     mount() {
-      mount('overlay', target!, 'overlay', noAccessTimes, data)
+      const { below, upper } = places()
+      const data = `lowerdir=${below},upperdir=${upper}/upper,workdir=${upper}/work`
+      mount('overlay', target, 'overlay', noAccessTimes, options === '' ? data : `${data},${options}`)
       mounted = true
     },
     unmount() {
-      if (mounted) umount(target!)
+      if (mounted) umount(target)
       mounted = false
     },
   })
@@ -165,9 +186,12 @@ export class VerbsSystem implements System {
     return verbsTree(this.#verbs, directory)
   }
 
-  reopen(): void {
+  suspend(): void {
     this.#calls.leave()
     this.#verbs.close()
+  }
+
+  resume(): void {
     this.#verbs = this.#open()
     this.#calls = new UnionCalls(this.#verbs)
   }
@@ -203,6 +227,20 @@ export function overlaySystem(
   for (const each of [upperDir, workDir]) mkdirSync(each, { recursive: true })
   const lowerUuid = Buffer.from('plyfs-oracle-low')
   return unionSystem(name, lower, () => openOverlayUpper({ upperDir, workDir, ...form, lowerUuid }))
+}
+
+/** Ours in the upper of `turns` that is the kernel's the next time. */
+export function overlayTurns(name: string, turns: Turns, { folded }: Lower, metacopy: boolean): VerbsSystem {
+  const { chainId } = folded
+  return unionSystem(name, { views: () => folded.tree() }, () =>
+    openOverlayUpper({
+      upperDir: `${turns.ours}/upper`,
+      workDir: `${turns.ours}/work`,
+      xattr: 'trusted',
+      chainId,
+      metacopy,
+    }),
+  )
 }
 
 export function portableSystem(name: string, folder: string, lower: Lower, disk: Disk = nodeDisk()): VerbsSystem {
