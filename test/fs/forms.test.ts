@@ -2,11 +2,12 @@ import nodeFs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect, isDeepStrictEqual } from 'node:util'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect } from 'vitest'
 import { fsOf } from '../../src/fs/index.ts'
 import { memoryUpper } from '../../src/union/memory-upper.ts'
 import { asUser } from '../../src/union/permissions.ts'
 import { union } from '../../src/union/union-tree.ts'
+import { testIf } from '../support/ability.ts'
 import { type AnyFs, sideOf, snapshot } from './operations.ts'
 
 /** Each call in its three forms, on the same small tree, once with Node and once with a union: all that can be told must be the same. */
@@ -209,8 +210,8 @@ for (const path of paths) {
   add('writeFile', path, 'text', { flag: 'wx' })
   add('writeFile', path, 'text', { flag: 'r+', mode: 0o600 })
   add('mkdir', path, { recursive: true })
-  add('chmod', path, 0o640)
-  add('chmod', path, '600')
+  add('chmod', path, 0o750)
+  add('chmod', path, '700')
   add('chown', path, process.getuid?.() ?? 0, process.getgid?.() ?? 0)
   add('lchown', path, -1, -1)
   add('utimes', path, 1, 2)
@@ -415,18 +416,22 @@ const every = process.env.PLYFS_ALL
   ? { Sync: { pair: 1, other: 1 }, promise: { pair: 1, other: 1 }, callback: { pair: 1, other: 1 } }
   : { Sync: { pair: 5, other: 1 }, promise: { pair: 31, other: 4 }, callback: { pair: 37, other: 5 } }
 
+/** Other versions have other words for some of it. */
+const testOnNode20 = testIf(process.versions.node.startsWith('20.'), 'the words are those of Node 20')
+
 describe.each(['Sync', 'promise', 'callback'] as const)('%s', (form) => {
   const verbs = [...new Set(calls.map(([verb]) => verb))]
-  test.each(verbs)('%s answers, refuses and leaves what Node does', async (verb) => {
-    const wrong: string[] = []
-    for (const [index, [name, ...given]] of calls.entries()) {
-      if (name !== verb) continue
-      const one = given.length > 1 && given[1] instanceof At ? every[form].pair : every[form].other
-      if (index % one !== 0) continue
-      if (known.some((isKnown) => isKnown(verb, given, form))) continue
-      const difference = await compared(verb, given, form)
-      if (difference !== undefined) wrong.push(difference)
-    }
-    expect(wrong.length, `\n${wrong.slice(0, 40).join('\n')}\n`).toBe(0)
-  })
+  for (const verb of verbs)
+    testOnNode20(`${verb} answers, refuses and leaves what Node does`, async () => {
+      const wrong: string[] = []
+      for (const [index, [name, ...given]] of calls.entries()) {
+        if (name !== verb) continue
+        const one = given.length > 1 && given[1] instanceof At ? every[form].pair : every[form].other
+        if (index % one !== 0) continue
+        if (known.some((isKnown) => isKnown(verb, given, form))) continue
+        const difference = await compared(verb, given, form)
+        if (difference !== undefined) wrong.push(difference)
+      }
+      expect(wrong.length, `\n${wrong.slice(0, 40).join('\n')}\n`).toBe(0)
+    })
 })

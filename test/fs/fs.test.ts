@@ -12,6 +12,7 @@ import { codeOf } from '../../src/model/errors.ts'
 import { memoryUpper } from '../../src/union/memory-upper.ts'
 import { asUser } from '../../src/union/permissions.ts'
 import { union } from '../../src/union/union-tree.ts'
+import { testIf } from '../support/ability.ts'
 import { type PlainSpec, plainTree } from '../support/plain-tree.ts'
 import { caught } from '../union/upper-contract.ts'
 
@@ -665,7 +666,9 @@ describe('somebody', () => {
   })
 })
 
-test('the face has what node:fs has on Linux, but for what is on its way out', () => {
+const testOnNode20 = testIf(process.versions.node.startsWith('20.'), 'later versions have more')
+
+testOnNode20('the face has what node:fs has on Linux, but for what is on its way out', () => {
   const gone = new Set(['lchmod', 'lchmodSync', 'FileReadStream', 'FileWriteStream', '_toUnixTimestamp'])
   const fs = make()
   const missing = (theirs: object, ours: object) =>
