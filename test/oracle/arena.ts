@@ -179,7 +179,7 @@ export class Arena {
       case 'rootless':
         return overlaySystem(name, `${folder}/rootless`, lower, { xattr: 'user' })
       case 'turns':
-        return overlayTurns(name, turns!, lower, line.options.includes('metacopy=on'))
+        return overlayTurns(name, turns!, lower, line.options)
       case 'portable':
         return portableSystem(name, `${folder}/ours`, lower)
       case 'memfs':

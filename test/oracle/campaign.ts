@@ -7,7 +7,9 @@ import { failureText, type Script } from './report.ts'
 import { runBatch } from './run.ts'
 import { shrink } from './shrink.ts'
 
-const batchSize = { sequences: 50, operations: 60 }
+/** Most sequences are short, so that many trees are begun with; every eighth batch of a line has long ones. */
+const short = { sequences: 50, operations: 60 }
+const long = { sequences: 6, operations: 500 }
 
 export interface Campaign {
   readonly operations: number
@@ -33,7 +35,7 @@ export async function campaign(
   for (let batch = 0; tally.operations < plan.operations && failures.length < plan.stop; batch++) {
     const { arena, line } = places[batch % places.length]!
     const seed = `${plan.seed}/${batch}`
-    const failure = await runBatch(arena, line, seed, batchSize, tally)
+    const failure = await runBatch(arena, line, seed, Math.floor(batch / places.length) % 8 === 7 ? long : short, tally)
     plan.progress?.(tally)
     if (failure === undefined) continue
     const small = await shrink(arena, failure)

@@ -6,12 +6,14 @@ import { someValue, xattrNames } from './names.ts'
 const deepest = 3
 const layerXattrs = xattrNames.filter((name) => !/^(?:trusted\.overlay|system|security\.cap)/.test(name))
 
+export interface LayerChoices {
+  /** Whether there may be link groups. */
+  readonly links: boolean
+  readonly inRoot: boolean
+}
+
 /** What one sequence has below it: one to four layers, with names replaced, whited out, hidden by opaque directories. */
-export function someLayers(
-  random: Random,
-  pool: readonly ByteString[],
-  { links, inRoot }: { readonly links: boolean; readonly inRoot: boolean },
-): Layer[] {
+export function someLayers(random: Random, pool: readonly ByteString[], choices: LayerChoices): Layer[] {
   const layers: LayerEntry[][] = []
   const count = random.pick([1, 1, 2, 2, 3, 4])
   for (let i = 0; i < count; i++) {
@@ -19,7 +21,7 @@ export function someLayers(
     const layer = new Draft(below)
     if (i === 0) layer.put({ path: '', kind: 'directory', mode: 0o755, mtime: 1000 })
     for (let actions = i === 0 ? 4 + random.below(14) : 1 + random.below(7); actions > 0; actions--) {
-      act(random, pool, layer, below, { links, inRoot })
+      act(random, pool, layer, below, choices)
     }
     layers.push(layer.entries())
   }
@@ -85,7 +87,7 @@ function act(
   pool: readonly ByteString[],
   layer: Draft,
   below: ReadonlyMap<ByteString, { readonly kind: string }>,
-  { links, inRoot }: { readonly links: boolean; readonly inRoot: boolean },
+  choices: LayerChoices,
 ): void {
   const known = [...below.keys()].filter((path) => path !== '')
   const replaces = known.length > 0 && random.chance(0.5)
@@ -99,7 +101,7 @@ function act(
     return
   }
   const files = layer.files()
-  if (links && files.length > 0 && random.chance(0.2)) {
+  if (choices.links && files.length > 0 && random.chance(0.2)) {
     const of = random.pick(files).path
     // A link comes after what it is a link to.
     if (depth(of) <= depth(path)) {
@@ -107,7 +109,7 @@ function act(
       return
     }
   }
-  const entry = someEntry(random, pool, path, inRoot)
+  const entry = someEntry(random, pool, path, choices)
   const opaque = entry.kind === 'directory' && layer.merges(path) && random.chance(0.35)
   layer.put(opaque ? { ...entry, opaque: true } : entry)
 }
@@ -116,7 +118,7 @@ function someDirectory(random: Random, path: ByteString): LayerEntry {
   return { path, kind: 'directory', mode: random.pick([0o755, 0o755, 0o711, 0o2775, 0o700]), ...someOwner(random) }
 }
 
-function someEntry(random: Random, pool: readonly ByteString[], path: ByteString, inRoot: boolean): LayerEntry {
+function someEntry(random: Random, pool: readonly ByteString[], path: ByteString, choices: LayerChoices): LayerEntry {
   const common = { path, ...someOwner(random) }
   const choice = random.below(20)
   if (choice < 7) return { ...someDirectory(random, path), ...someXattrs(random, true) }
@@ -134,7 +136,7 @@ function someEntry(random: Random, pool: readonly ByteString[], path: ByteString
       : {}
     return { ...common, kind: 'file', mode, size, seed: random.below(250), ...runs, ...someXattrs(random, true) }
   }
-  if (choice < 18) return { ...common, kind: 'symlink', target: someTarget(random, pool, inRoot) }
+  if (choice < 18) return { ...common, kind: 'symlink', target: someTarget(random, pool, choices.inRoot) }
   if (choice === 18) return { ...common, kind: random.pick(['fifo', 'socket'] as const), mode: 0o640 }
   const kind = random.pick(['character', 'block'] as const)
   return { ...common, kind, mode: 0o660, major: 1, minor: 3 + random.below(4), ...someXattrs(random, false) }

@@ -1,11 +1,10 @@
-import { fork } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Arena, type Line, lines } from './arena.ts'
 import { campaign } from './campaign.ts'
 import { type DiskName, diskNames, plainFolder, type TestDisk, testDisk, whyNoDisk } from './disk.ts'
 import { Tally } from './engine.ts'
+import { shared } from './jobs.ts'
 import { failureText, reportOf, type Script, type Summary } from './report.ts'
 import { replay } from './run.ts'
 
@@ -44,7 +43,7 @@ const { values } = parseArgs({
 
 if (values.help) process.stdout.write(usage)
 else if (values.replay !== undefined) process.exitCode = await again(values.replay)
-else if (Number(values.jobs) > 1) process.exitCode = await inProcesses(Number(values.jobs))
+else if (Number(values.jobs) > 1) process.exitCode = await inProcesses()
 else process.exitCode = await here()
 
 async function again(file: string): Promise<number> {
@@ -126,57 +125,19 @@ async function here(): Promise<number> {
 }
 
 /** The same work shared out, each process with a seed of its own. */
-async function inProcesses(jobs: number): Promise<number> {
+async function inProcesses(): Promise<number> {
   const started = performance.now()
-  const share = Math.ceil(Number(values.ops) / jobs)
-  const given = (['line', 'system', 'disk'] as const).flatMap((name) =>
+  const jobs = Number(values.jobs)
+  const places = (['line', 'system', 'disk'] as const).flatMap((name) =>
     (values[name] ?? []).flatMap((one) => [`--${name}`, one]),
   )
-  const summaries = await Promise.all(
-    Array.from({ length: jobs }, (_, job) => {
-      const args = [
-        '--ops',
-        String(share),
-        '--seed',
-        `${values.seed}.${job}`,
-        '--stop',
-        values.stop,
-        '--folder',
-        values.folder,
-      ]
-      const child = fork(fileURLToPath(import.meta.url), [...args, ...given])
-      return new Promise<Summary>((resolve, reject) => {
-        let summary: Summary | undefined
-        child.on('message', (message) => {
-          summary = message as Summary
-        })
-        child.on('exit', (code) => {
-          if (summary === undefined) reject(new Error(`a process of the oracle ended with ${code}`))
-          else resolve(summary)
-        })
-      })
-    }),
-  )
-  const tally = new Tally()
-  for (const { operations, kinds, errors, forgiven } of summaries) {
-    tally.add({ operations, kinds: new Map(kinds), errors: new Map(errors), forgiven: new Map(forgiven) })
-  }
-  const failures = summaries.flatMap((summary) => summary.failures)
-  const cpu = summaries.reduce((sum, summary) => sum + summary.cpu, 0)
-  const { operations, kinds, errors, forgiven } = tally
-  const { systems, disks } = summaries[0]!
-  const all = {
-    operations,
-    kinds: [...kinds],
-    errors: [...errors],
-    forgiven: [...forgiven],
-    systems,
-    disks,
-    cpu,
-    failures,
-  }
-  tell(all, (performance.now() - started) / 1000)
-  return failures.length === 0 ? 0 : 1
+  const summary = await shared(jobs, (job) => [
+    ...['--ops', String(Math.ceil(Number(values.ops) / jobs)), '--seed', `${values.seed}.${job}`],
+    ...['--stop', values.stop, '--folder', values.folder],
+    ...places,
+  ])
+  tell(summary, (performance.now() - started) / 1000)
+  return summary.failures.length === 0 ? 0 : 1
 }
 
 function tell(summary: Summary, clock: number): void {

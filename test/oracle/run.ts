@@ -40,7 +40,10 @@ export async function runBatch(
       pool,
       umask: random.pick([0, 0, 0o022, 0o077]),
       directory: count === 1 ? '' : `s${i}`,
-      layers: someLayers(random, pool, { links: line.links, inRoot: count === 1 }),
+      layers: someLayers(random, pool, {
+        links: line.links,
+        inRoot: count === 1,
+      }),
     }
   })
   const { bench, model, close } = await arena.bench(line, drafts, tally)

@@ -230,8 +230,9 @@ export function overlaySystem(
 }
 
 /** Ours in the upper of `turns` that is the kernel's the next time. */
-export function overlayTurns(name: string, turns: Turns, { folded }: Lower, metacopy: boolean): VerbsSystem {
+export function overlayTurns(name: string, turns: Turns, { folded }: Lower, options: string): VerbsSystem {
   const { chainId } = folded
+  const metacopy = options.includes('metacopy=on')
   return unionSystem(name, { views: () => folded.tree() }, () =>
     openOverlayUpper({
       upperDir: `${turns.ours}/upper`,
