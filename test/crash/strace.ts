@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { codeOf } from '../../src/model/errors.ts'
 
 /** What changes a disk. Not every machine has all of them: strace leaves out those with a question mark. */
 const changing = [
@@ -35,7 +36,7 @@ export interface Traced {
   readonly before: ReadonlyMap<string, number>
   readonly stdout: string
   readonly stderr: string
-  /** How it ended: a signal, or an exit code. */
+  /** How it ended: a signal (SIGKILL too after two minutes), or an exit code. */
   readonly end: string
   /** Which of the calls was the one that was not made; -1 if that was none of them. */
   readonly hit: number
@@ -61,13 +62,14 @@ export function traced(
     encoding: 'utf8',
     env: { ...process.env, UV_THREADPOOL_SIZE: '1', NODE_OPTIONS: '' },
     maxBuffer: 64 << 20,
-    timeout: 60_000,
+    timeout: 120_000,
     killSignal: 'SIGKILL',
   })
-  if (ended.error) throw ended.error
+  if (ended.error && codeOf(ended.error) !== 'ETIMEDOUT') throw ended.error
   const { calls, before, last, injected } = read(readFileSync(log, 'latin1'), Buffer.from(at).toString('latin1'))
   const end = ended.signal ?? String(ended.status)
-  const hit = inject?.[1] === 'kill' ? last : injected
+  // Whatever took so long, the process may still be there.
+  const hit = ended.error ? undefined : inject?.[1] === 'kill' ? last : injected
   return { calls, before, stdout: ended.stdout, stderr: ended.stderr, end, hit: hit ? calls.indexOf(hit) : -1 }
 }
 
