@@ -103,6 +103,8 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
     if (!node.metacopy) throw new PlyError('EEXIST', { syscall: 'copy-up' })
     const path = this.nodes.paths.of(node)
     const { mtimeNs } = this.files.lstatExact(path)
+    // The disk takes it away from whatever is written to.
+    const capability = this.files.xattr(path, 'security.capability')
     // Until the mark goes, nobody reads what is here, but the kernel takes the size from it: that one call is the moment of the change.
     const fd = this.openContent(node, fs.constants.O_RDWR)
     try {
@@ -111,6 +113,7 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
     } finally {
       this.files.close(fd)
     }
+    if (capability) this.files.setXattr(path, 'security.capability', capability)
     this.files.setTimes(path, { mtime: mtimeNs })
     this.files.removeXattr(path, this.marks.metacopy)
     node.metacopy = false

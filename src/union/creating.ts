@@ -52,7 +52,9 @@ export class Creating {
     if (!orphan && sides.isGone(ino)) throw new PlyError('ENOENT', { syscall: 'link' })
     this.#free(directory, name, 'link')
     if (orphan) {
-      if (!orphan.adoptable) throw new PlyError('ENOENT', { syscall: 'link' })
+      if (!orphan.adoptable) {
+        throw new PlyError(orphan.stat.kind === 'directory' ? 'EPERM' : 'ENOENT', { syscall: 'link' })
+      }
       this.#copyUp.directory(directory)
       this.#orphans.adopt(orphan, sides.up(directory), name)
       return

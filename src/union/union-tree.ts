@@ -110,7 +110,7 @@ class Union implements WritableUnion, Inspection {
     if (orphan?.stat.kind === 'symlink') return orphan.target
     if (orphan) throw new PlyError('EINVAL', { syscall: 'readlink' })
     this.#present(ino, 'readlink')
-    return (this.#sides.inUpper(ino) ? this.upper : this.lower).readlink(ino)
+    return this.#sides.inUpper(ino) ? this.upper.readlink(this.#sides.up(ino)) : this.lower.readlink(ino)
   }
 
   xattrs(ino: number): Xattrs {

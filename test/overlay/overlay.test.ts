@@ -273,6 +273,17 @@ asRoot("overlayfs's form", () => {
     again.close()
   })
 
+  test('row 15: content that follows a copy of attributes leaves the capabilities that were set meanwhile', () => {
+    const at = place()
+    const upper = openOverlayUpper({ ...at, xattr: 'trusted', lowerUuid, metacopy: true })
+    const capability = Buffer.from('0100000200200000000000000000000000000000', 'hex')
+    upper.copyUp(upper.root.ino, 'f', 6, { ...file, size: 7 })
+    upper.setXattr(6, 'security.capability', capability)
+    upper.copyUpContent(6, text('content'))
+    expect(upper.xattrs(6).get('security.capability')).toEqual(capability)
+    upper.close()
+  })
+
   test('read only: every change is EROFS and nothing on the disk is touched', () => {
     const at = place()
     const first = open(at)
