@@ -239,7 +239,8 @@ export class Generator {
       case 3:
         return path.includes('/') ? `${path.slice(0, path.indexOf('/'))}/../${path}` : path
       case 4:
-        return `${path}/..`
+        // A link to its own directory, in that of the sequence, would lead out of what is compared.
+        return path.includes('/') ? `${path}/..` : path
       default:
         return path
     }
