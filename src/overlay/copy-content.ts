@@ -18,6 +18,19 @@ export function copyContent(disk: Disk, content: Bytes, fd: number): void {
   disk.fs.fsyncSync(fd)
 }
 
+/** Makes one hole of a file that may hold what an attempt before left, without being any other size in between. */
+export function makeHollow(disk: Disk, fd: number, size: number): void {
+  if (size > 0 && disk.fs.fstatSync(fd).blocks > 0) {
+    try {
+      disk.allocate(fd, 'punch', 0, size)
+    } catch (error) {
+      if (codeOf(error) !== 'EOPNOTSUPP') throw error
+      disk.fs.ftruncateSync(fd, 0)
+    }
+  }
+  disk.fs.ftruncateSync(fd, size)
+}
+
 /** A descriptor does not say which disk it is of: one in memory is never asked for, and is none that the kernel knows. */
 function copiedInside(disk: Disk, { extent, size }: Bytes, fd: number): boolean {
   if (disk.kind !== 'disk' || !extent) return false

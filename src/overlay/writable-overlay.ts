@@ -11,7 +11,7 @@ import {
   type Unnamed,
   type WritableBytes,
 } from '../union/upper.ts'
-import { copyContent } from './copy-content.ts'
+import { copyContent, makeHollow } from './copy-content.ts'
 import { InodeMaker } from './inode-maker.ts'
 import { yes } from './marks.ts'
 import { type Move, NameChanges } from './name-changes.ts'
@@ -108,7 +108,7 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
     // Until the mark goes, nobody reads what is here, but the kernel takes the size from it: that one call is the moment of the change.
     const fd = this.openContent(node, fs.constants.O_RDWR)
     try {
-      this.#hollow(fd, content.size)
+      makeHollow(this.disk, fd, content.size)
       copyContent(this.disk, content, fd)
     } finally {
       this.files.close(fd)
@@ -215,19 +215,6 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
       this.#shop.work.close()
     }
     super.close()
-  }
-
-  /** Makes one hole of a file that may hold what an attempt before left, without being any other size in between. */
-  #hollow(fd: number, size: number): void {
-    if (size > 0 && fs.fstatSync(fd).blocks > 0) {
-      try {
-        this.disk.allocate(fd, 'punch', 0, size)
-      } catch (error) {
-        if (codeOf(error) !== 'EOPNOTSUPP') throw error
-        fs.ftruncateSync(fd, 0)
-      }
-    }
-    fs.ftruncateSync(fd, size)
   }
 
   #open(place: OverlayPlace): Workshop {
