@@ -29,6 +29,8 @@ export interface OverlayNode {
   opaque: boolean
   /** Path of its lower part from the root, where that is not at the same name; of a file: of the content of a metacopy. */
   redirect: ByteString | undefined
+  /** The mark says so from the directory that it is in (the kernel writes that): it is wrong in any other. */
+  relative: boolean
   /** Was copied up: directories that hold it are marked impure. */
   readonly origin: boolean
   impure: boolean
@@ -59,6 +61,7 @@ export function nodeOf(facts: Pick<OverlayNode, 'ino' | 'real' | 'kind'> & Parti
     entries: undefined,
     opaque: false,
     redirect: undefined,
+    relative: false,
     origin: false,
     impure: false,
     metacopy: false,

@@ -181,6 +181,7 @@ export class OverlayNodes {
     child.places.push({ directory, name })
     child.metacopy = found.metacopy
     const { redirect } = found
+    child.relative = redirect !== undefined && !redirect.startsWith('/')
     if (redirect !== undefined)
       child.redirect = redirect.startsWith('/') ? redirect.slice(1) : joined(this.lowerPath(directory), redirect)
     return child

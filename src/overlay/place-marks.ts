@@ -53,12 +53,14 @@ export class PlaceMarks {
 
   /** The kernel looks for the content of a metacopy at its name, unless it is told where else. */
   metacopy(node: OverlayNode, path: ByteString): void {
-    if (node.metacopy && node.redirect === undefined) this.#redirect(node, path, this.#nodes.lowerPath(node))
+    if (!node.metacopy || (node.redirect !== undefined && !node.relative)) return
+    this.#redirect(node, path, node.redirect ?? this.#nodes.lowerPath(node))
   }
 
   #redirect(node: OverlayNode, path: ByteString, to: ByteString): void {
     this.#facts.setMark(node, path, this.#marks.redirect, bytesOf(`/${to}`))
     node.redirect = to
+    node.relative = false
   }
 
   /** After it: until here the redirect named the place that the directory has now. Where it cannot be removed, it still does. */
