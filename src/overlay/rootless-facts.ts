@@ -3,6 +3,7 @@ import type { ByteString } from '../model/bytes.ts'
 import type { Kind, Stat } from '../model/entry.ts'
 import { kindOf } from '../model/entry.ts'
 import { codeOf } from '../model/errors.ts'
+import { accessAcl, isAcl } from '../union/acl.ts'
 import { type AttributeChange, type Creation, firstNewInode } from '../union/upper.ts'
 import type { Asides } from './asides.ts'
 import type { Marks } from './marks.ts'
@@ -60,7 +61,7 @@ export class RootlessFacts extends RealFacts {
     const override = this.#own(at, kind, facts) ? undefined : facts
     if (override) storing(() => this.disk.setXattr(carrier, this.#name, encodeOverride(override)))
     for (const [name, value] of creation.xattrs ?? [])
-      this.#storeXattr(carrier, name, value, creation.kind, aside !== undefined)
+      this.#storeXattr(carrier, name, value, creation.kind, this.#isBare(name, aside, override))
     for (const [name, value] of own) storing(() => this.disk.setXattr(carrier, name, value))
     if (kind !== 'symlink') this.disk.chmod(at, override ? withinReach(kind, mode) : mode)
     this.disk.setTimes(at, { mtime, atime })
@@ -97,7 +98,7 @@ export class RootlessFacts extends RealFacts {
     const carrier = value === undefined ? this.carrier(node, path) : this.#carrierFor(node, path)
     if (carrier === undefined) return
     if (value !== undefined) {
-      this.#storeXattr(carrier, name, value, node.kind, node.aside !== undefined)
+      this.#storeXattr(carrier, name, value, node.kind, this.#isBare(name, node.aside, node.override))
       return
     }
     const guarded = this.marks.guarded(name)
@@ -148,7 +149,9 @@ export class RootlessFacts extends RealFacts {
       }
       return
     }
-    this.#overrideBy(node, this.#carrierFor(node, path), facts)
+    const carrier = this.#carrierFor(node, path)
+    this.#guardAcl(carrier, kind)
+    this.#overrideBy(node, carrier, facts)
     if (kind !== 'symlink') this.disk.chmod(path, withinReach(kind, facts.mode))
   }
 
@@ -174,13 +177,30 @@ export class RootlessFacts extends RealFacts {
     }
   }
 
-  #storeXattr(carrier: Spot, name: ByteString, value: Uint8Array, kind: Kind, aside: boolean): void {
+  /**
+   * Whether an xattr that only root may set goes on the inode under its own name. The ACL of an inode with an override does not: the
+   * mode of that inode is another, and the two are one to the kernel.
+   */
+  #isBare(name: ByteString, aside: ByteString | undefined, override: Override | undefined): boolean {
+    return this.#isRoot && aside === undefined && !(override && isAcl(name))
+  }
+
+  #guardAcl(carrier: ByteString, kind: Kind): void {
+    if (!this.#isRoot || !carriesXattrs(kind)) return
+    // A disk without ACLs has none to lose, and does not say so: only those that are there are listed.
+    if (!this.disk.xattrNames(carrier).includes(accessAcl)) return
+    const value = this.disk.xattr(carrier, accessAcl)!
+    storing(() => this.disk.setXattr(carrier, this.marks.guarded(accessAcl)!, value))
+    this.dropXattr(carrier, accessAcl)
+  }
+
+  #storeXattr(carrier: Spot, name: ByteString, value: Uint8Array, kind: Kind, bare: boolean): void {
     const guarded = this.marks.guarded(name)
     if (guarded === undefined) {
       storing(() => this.disk.setXattr(carrier, this.marks.stored(name, kind), value))
       return
     }
-    if (this.#isRoot && !aside) {
+    if (bare) {
       try {
         this.disk.setXattr(carrier, name, value)
         this.dropXattr(carrier, guarded)
