@@ -63,12 +63,13 @@ export function testDisk(name: DiskName): TestDisk {
   closeSync(fd)
   const quiet = name === 'ext4' ? ['-q', '-F', '-O', '^has_journal'] : ['-q', '-f']
   execFileSync(`mkfs.${name}`, [...quiet, image], { stdio: 'ignore' })
-  // The loop device lets go of the image when the last mount of it goes.
+  // The loop device lets go of the image when the last mount of it goes, and nothing is left of it then.
   const device = execFileSync('losetup', ['--find', '--show', image], { encoding: 'utf8' }).trim()
   try {
     mount(device, target, name, noAccessTimes)
   } finally {
     execFileSync('losetup', ['--detach', device], { stdio: 'ignore' })
+    rmSync(image)
   }
   return { name, folder: target, close: unmounting(target, close) }
 }

@@ -83,6 +83,12 @@ async function here(): Promise<number> {
       if (reason === undefined) disks.push(testDisk(names[i]!))
       else console.log(`not on ${names[i]}: ${reason}`)
     })
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(signal, () => {
+        for (const disk of disks) disk.close()
+        process.exit(130)
+      })
+    }
     const privileged = disks.length > 0
     if (!privileged) disks.push(plainFolder())
     const lines = chosen(values.line).filter(({ root }) => privileged || !root)
