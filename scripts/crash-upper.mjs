@@ -1,7 +1,8 @@
 // Crashes at every system call that changes an upper, in every form: what is left has to be the old state or the new one.
 //
 //   node scripts/crash-upper.mjs
-//   --form trusted|user|portable (several), --scenario PATTERN, --inject kill|EIO|ENOSPC|EROFS (several), --verbose
+//   --form trusted|metacopy|user|portable (several), --scenario PATTERN, --inject kill|EIO|ENOSPC|EROFS (several), --verbose
+//   --on DIRECTORY     where the uppers are made: on a tmpfs it takes half the hour that it takes on a disk
 //
 // Needs strace, and root for overlayfs's forms and for what the kernel shows.
 import { spawnSync } from 'node:child_process'

@@ -36,8 +36,9 @@ export class Crashes implements Disposable {
     this.#program = program
   }
 
-  static async prepare(): Promise<Crashes> {
-    const ground = await Ground.prepare()
+  /** `on`: the directory that the uppers are made in. */
+  static async prepare(on?: string): Promise<Crashes> {
+    const ground = await Ground.prepare(on)
     return new Crashes(ground, await bundled('test/crash/child.ts', ground.folder))
   }
 

@@ -19,14 +19,16 @@ const kernelOptions = {
 /** Where crashes happen: one lower tree, and as many uppers over it as are asked for. */
 export class Ground implements Disposable {
   readonly folder: string
+  readonly #uppers: string
   readonly #lower: Lower
   readonly #kernel: MountedLower | undefined
   /** Why the kernel is not asked what it shows; `undefined` if it is. */
   readonly whyNoKernel: string | undefined
   #places = 0
 
-  private constructor(folder: string, lower: Lower) {
+  private constructor(folder: string, uppers: string, lower: Lower) {
     this.folder = folder
+    this.#uppers = uppers
     this.#lower = lower
     try {
       this.#kernel = new MountedLower(lower, folder)
@@ -35,7 +37,8 @@ export class Ground implements Disposable {
     }
   }
 
-  static async prepare(): Promise<Ground> {
+  /** `on`: the directory that the uppers are made in. */
+  static async prepare(on = tmpdir()): Promise<Ground> {
     const folder = mkdtempSync(join(tmpdir(), 'plyfs-crash-'))
     const [start, hole, middle, end] = [5000, 300_000, 3000, 9000].map((size) => Buffer.alloc(size))
     const more = new Map([
@@ -46,13 +49,13 @@ export class Ground implements Disposable {
     // With holes where it has zeros, as what is copied from it will have them.
     execFileSync('cp', ['--sparse=always', lower.tar, `${lower.tar}.sparse`])
     renameSync(`${lower.tar}.sparse`, lower.tar)
-    return new Ground(folder, lower)
+    return new Ground(folder, mkdtempSync(join(on, 'plyfs-crash-uppers-')), lower)
   }
 
   /** An upper as it is before a scenario; why there is none, if the form cannot store it. */
   furnished(form: Form, scenario: Scenario): Place | string {
     const { index, tar, chainId } = this.#lower
-    const place: Place = { form, at: join(this.folder, `at-${this.#places++}`), lower: { index, tar, chainId } }
+    const place: Place = { form, at: join(this.#uppers, `at-${this.#places++}`), lower: { index, tar, chainId } }
     makePlace(place)
     if (scenario.isFirst) return place
     const view = openUnion(place)
@@ -80,7 +83,7 @@ export class Ground implements Disposable {
 
   [Symbol.dispose](): void {
     this.#kernel?.[Symbol.dispose]()
-    rmSync(this.folder, { recursive: true, force: true })
+    for (const each of [this.folder, this.#uppers]) rmSync(each, { recursive: true, force: true })
   }
 }
 
