@@ -1,7 +1,6 @@
 import type { ByteString } from '../../src/model/bytes.ts'
-import type { Stat } from '../../src/model/entry.ts'
 import type { Answer, System, Tree } from './answers.ts'
-import { type Disagreement, hazards, improvements, refusals, type Where } from './improvements.ts'
+import { type Disagreement, type HandleFacts, hazards, improvements, refusals, type Where } from './improvements.ts'
 import type { Layer } from './layers.ts'
 import { leeways } from './leeways.ts'
 import { kindOf, type Operation } from './operations.ts'
@@ -74,7 +73,7 @@ export interface Reference extends System {
   /** Whether an operation asks what no file system answers for: where a directory's positions are, what a removed directory is. */
   isOut(operation: Operation): boolean
   /** What the handle is on that it goes through, if it goes through one. */
-  handleOf(operation: Operation): Stat | undefined
+  handleOf(operation: Operation): HandleFacts | undefined
 }
 
 /** The systems of one batch: `systems[0]` is the oracle, `model` says which inode is which. */

@@ -41,7 +41,7 @@ export class Generator {
     if (choice < 50) return { do: 'rename', path: this.#path(), ...this.#renameTo() }
     if (choice < 55) return { do: 'unlink', path: this.#notDirectory() }
     if (choice < 59) return { do: 'rmdir', path: this.#emptyDirectory() }
-    if (choice < 64) return { do: 'mkdir', path: this.#new(), mode: random.pick([0o755, 0o700, 0o2755, 0o1777, 0]) }
+    if (choice < 64) return { do: 'mkdir', path: this.#new(), mode: random.pick([0o755, 0o700, 0o2755, 0o777, 0]) }
     if (choice < 68) return { do: 'link', path: this.#notDirectory(), to: this.#new(), follow: random.chance(0.2) }
     if (choice < 70)
       return {
@@ -82,7 +82,7 @@ export class Generator {
     if (directory) flags.push('DIRECTORY')
     if (random.chance(0.15)) flags.push('NOFOLLOW')
     const path = create ? this.#either() : this.#some(directory ? 'directories' : 'files')
-    return { do: 'open', fd, path, flags, mode: this.#mode() }
+    return { do: 'open', fd, path, flags, mode: this.#fileMode() }
   }
 
   #onHandle(): Operation {
@@ -141,7 +141,7 @@ export class Generator {
     const kind = random.pick(['fifo', 'socket', 'character', 'block'] as const)
     const device = kind === 'character' || kind === 'block'
     const numbers = device ? { major: random.pick([0, 1, 8]), minor: random.pick([0, 1, 5]) } : { major: 0, minor: 0 }
-    return { do: 'mknod', path: this.#new(), kind, mode: this.#mode(), ...numbers }
+    return { do: 'mknod', path: this.#new(), kind, mode: this.#fileMode(), ...numbers }
   }
 
   #xattr(): Operation {
@@ -179,8 +179,13 @@ export class Generator {
     return { to: random.chance(0.9) ? this.#new() : this.#path() }
   }
 
+  /** Never sticky: what may be opened in such a directory hangs on settings of the machine (`fs.protected_…`). */
   #mode(): number {
-    return this.#random.pick([0o644, 0o600, 0o755, 0o4755, 0o2755, 0o2644, 0o1777, 0, 0o6711])
+    return this.#random.pick([0o644, 0o600, 0o755, 0o4755, 0o2755, 0o2644, 0o777, 0, 0o6711])
+  }
+
+  #fileMode(): number {
+    return this.#random.chance(0.1) ? 0o1644 : this.#mode()
   }
 
   #size(): number {

@@ -57,7 +57,13 @@ export const improvements: readonly Improvement[] = [
     name: 'listed-number',
     row: 19,
     says: 'a copied-up file that got another name in a directory of the upper alone: overlayfs lists it there under the number of its copy; ours under its own',
-    explains: ({ expected }) => expected.replaceAll(listed, ''),
+    explains: ({ expected, turns }) => (turns ? expected : expected.replaceAll(listed, '')),
+  },
+  {
+    name: 'listed-other-disk',
+    row: 2,
+    says: 'over a lower tree on another disk overlayfs lists what it merges under other numbers than stat shows; ours under one',
+    explains: ({ expected, turns }) => (turns ? expected.replaceAll(listed, '') : expected),
   },
   {
     name: 'metacopy-mtime',
@@ -93,16 +99,28 @@ export interface Refusal {
 const lost: ReadonlySet<Answer> = new Set(['EEXIST', 'ENOENT', 'ENOTDIR'])
 const changes: ReadonlySet<Operation['do']> = new Set(['chmod', 'chown', 'utimens', 'setxattr', 'removexattr'])
 
+/** What is open. */
+export interface HandleFacts extends Stat {
+  /** It was made without a name and has none yet. */
+  readonly unnamed: boolean
+}
+
 /** What overlayfs does harm with: then nobody is asked. */
 export interface Hazard {
   readonly name: string
   readonly row: number
   readonly says: string
   /** `handle`: what the operation goes through, if it goes through a handle. */
-  avoids(operation: Operation, handle: Stat | undefined, where: Where): boolean
+  avoids(operation: Operation, handle: HandleFacts | undefined, where: Where): boolean
 }
 
 export const hazards: readonly Hazard[] = [
+  {
+    name: 'hidden-links-by-handle',
+    row: 4,
+    says: 'overlayfs goes on counting names of a lower link group that ours removed: it gives a name to an open file that has lost all (ENOENT)',
+    avoids: ({ do: verb }, handle, { turns }) => turns && verb === 'linkfd' && handle?.links === 0 && !handle.unnamed,
+  },
   {
     name: 'unlinked-directory',
     row: 8,

@@ -22,7 +22,9 @@ export interface Inode {
   /** Directories. */
   readonly children: Map<ByteString, Inode> | undefined
   parent: Inode | undefined
+  /** Made without a name: whether it may get one, and whether it has none yet. */
   linkable: boolean
+  unnamed: boolean
 }
 
 /** An open file of the plain model. */

@@ -1,5 +1,5 @@
-import type { Stat } from '../../src/model/entry.ts'
 import type { Reference } from './engine.ts'
+import type { HandleFacts } from './improvements.ts'
 import { PlainModel } from './model.ts'
 import type { Operation } from './operations.ts'
 import { VerbsSystem } from './systems.ts'
@@ -43,10 +43,11 @@ export class ModelSystem extends VerbsSystem implements Reference {
     const handle = this.openHandle(slot)
     if (handle === undefined) return undefined
     const { ino, readable, writer } = handle
-    return { readable, writable: writer !== undefined, stat: this.model.stat(ino) }
+    const stat = { ...this.model.stat(ino), unnamed: this.model.isUnnamed(ino) }
+    return { readable, writable: writer !== undefined, stat }
   }
 
-  handleOf(operation: Operation): Stat | undefined {
+  handleOf(operation: Operation): HandleFacts | undefined {
     if (operation.do === 'open' || operation.do === 'close') return undefined
     const slot = 'fd' in operation ? operation.fd : 'on' in operation && 'fd' in operation.on ? operation.on.fd : -1
     return this.handle(slot)?.stat

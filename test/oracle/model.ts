@@ -98,8 +98,14 @@ export class PlainModel implements Verbs {
   ): { readonly ino: number; readonly content: WritableBytes } {
     this.#directory(directory)
     const inode = this.#make(creation)
+    inode.unnamed = true
     inode.linkable = !exclusive
     return { ino: inode.ino, content: new ModelHandle(inode) }
+  }
+
+  /** Whether an inode was made without a name and has none yet. */
+  isUnnamed(ino: number): boolean {
+    return this.#inode(ino).unnamed
   }
 
   create(directory: number, name: ByteString, creation: Creation): number {
@@ -118,6 +124,7 @@ export class PlainModel implements Verbs {
     if (inode.links === 0 && !inode.linkable) throw new PlyError('ENOENT')
     this.#enter(parent, name, inode)
     inode.linkable = false
+    inode.unnamed = false
     parent.mtime = now()
   }
 
@@ -264,6 +271,7 @@ export class PlainModel implements Verbs {
       children: kind === 'directory' ? new Map() : undefined,
       parent: undefined,
       linkable: false,
+      unnamed: false,
     }
     this.#inodes.set(inode.ino, inode)
     return inode
