@@ -18,7 +18,7 @@ export const leeways: readonly Leeway[] = [
   {
     name: 'ext4-refused-rename',
     disk: 'ext4',
-    says: 'overlayfs copies a directory up before the disk refuses to rename it (ENOTEMPTY); the directory that it is in got the present time',
+    says: 'after a refused rename of a lower directory (ENOTEMPTY) the directory that it is in may have the present time; not known why',
     explains({ expected, got, refusedRename, turns }) {
       const times = turns ? [expected, got] : [expected]
       const set = expected.startsWith('directory ') && times.some((text) => mtime.exec(text)?.[1] === 'now')
@@ -28,7 +28,7 @@ export const leeways: readonly Leeway[] = [
   {
     name: 'xfs-directory-time',
     disk: 'xfs',
-    says: 'a directory that comes into another one by an exchange gets the present time, since its `..` has changed',
+    says: 'a directory that comes into another one by an exchange, or over a whiteout, gets the present time',
     explains({ expected, got }) {
       const set = [expected, got].some((text) => text.startsWith('directory ') && mtime.exec(text)?.[1] === 'now')
       return set ? taken(mtime, expected, got) : expected
