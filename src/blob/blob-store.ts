@@ -30,10 +30,11 @@ export interface Draft extends ByteSink, AsyncDisposable {
   /** Syncs what was written; nothing can be written after it. `commit` then only names. @throws PLY_ABORTED, ENOSPC … */
   finish(operation?: Operation): Promise<void>
   /**
-   * Syncs, names the blob, syncs the directory. Naming bytes that are there already changes nothing.
+   * Syncs, names the blob, syncs the directory. Naming bytes that are there already changes nothing, unless `anew` says that
+   * they are not what their name says: then these take their place, in one step.
    * Until the name is set, which is one step, an abort leaves nothing. @throws PLY_ABORTED, ENOSPC …
    */
-  commit(digest: Digest, operation?: Operation): Promise<BlobStat>
+  commit(digest: Digest, operation?: { readonly anew?: boolean } & Operation): Promise<BlobStat>
   /** The file, for somebody who writes it from another thread. Absent where there is none that others can open. */
   readonly file?: WritableFile | undefined
   /** Safe to call twice, and after `commit`. */

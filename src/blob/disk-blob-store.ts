@@ -123,13 +123,17 @@ class DiskBlobStore implements BlobStore {
     }
   }
 
-  async #commit(draft: DiskDraft, digest: Digest, operation: Operation = {}): Promise<BlobStat> {
+  async #commit(
+    draft: DiskDraft,
+    digest: Digest,
+    { anew = false, ...operation }: { readonly anew?: boolean } & Operation = {},
+  ): Promise<BlobStat> {
     const path = this.#pathOf(digest)
     const { fs } = this.#disk
     try {
       await draft.finish({ durable: this.#durable, ...operation })
       const { size } = draft
-      if (this.#sizeOf(digest) !== size) {
+      if (anew || this.#sizeOf(digest) !== size) {
         fs.chmodSync(draft.path, 0o444)
         if (!fs.existsSync(this.#directory)) this.#makeDirectory(this.#directory)
         fs.renameSync(draft.path, path)

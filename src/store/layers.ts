@@ -24,6 +24,7 @@ import { Intake } from './intake/intake.ts'
 import { compareLayers, type ReadLayer, type Taken } from './intake/taken.ts'
 import type { Layout } from './layout.ts'
 import { hasSpill, writeSpill } from './spills.ts'
+import { isWhole } from './whole.ts'
 
 /** What names a layer inside a store: its tar, and the blob it travels as. */
 export interface LayerId {
@@ -65,8 +66,8 @@ export class Layers {
   }
 
   /**
-   * Takes layers in: one pass over each reads, verifies, inflates, hashes, indexes and writes it. What is here already is
-   * not read again. Nothing is visible before `arrivals` are published, and then a layer's caches before its blob.
+   * Takes layers in: one pass over each reads, verifies, inflates, hashes, indexes and writes it. What is here already and is
+   * what its name says is not taken in again; what is not is replaced. Nothing is visible before `arrivals` are published, and then a layer's caches before its blob.
    *
    * Layers are locked until then, in one order for everybody, so that two imports never wait for each other.
    *
@@ -83,7 +84,8 @@ export class Layers {
       const { diffId, descriptor } = layer
       if (!locked.has(diffId)) arrivals.hold(await this.#lock(diffId, judged))
       locked.add(diffId)
-      if (await this.#hasBlob(layer)) {
+      // What is here is hashed before anybody counts on it: importing a layer heals one that is damaged.
+      if (await isWhole(this.#blobs, descriptor, { signal: options.signal })) {
         if (!this.isReady(layer)) await this.#rebuild(layer, judged)
         if (options.strict) read.set(descriptor.digest, await this.#readAgain(layer, judged))
       } else {
@@ -120,7 +122,7 @@ export class Layers {
     const { diffId, tarSize, findings } = made
     arrivals.afterwards(() => index.commit(this.#layout.indexOf(diffId)))
     arrivals.afterwards(async () => this.#acceptances.note(diffId, { limits: raisedLimits(operation.limits) }))
-    arrivals.afterwards(() => blob.commit(diffId))
+    arrivals.afterwards(() => blob.commit(diffId, { anew: true }))
     const about = { digest: diffId, diffId, size: tarSize, tarSize, compression: 'none', known: false } as const
     const descriptor = { mediaType, digest: diffId, size: tarSize }
     return { diffId, descriptor, report: { ...about, ...findings.report() } }
@@ -241,10 +243,6 @@ export class Layers {
     } finally {
       if (content === undefined) index.close()
     }
-  }
-
-  async #hasBlob({ descriptor }: LayerId): Promise<boolean> {
-    return (await this.#blobs.stat(descriptor.digest))?.size === descriptor.size
   }
 
   #pathOfTar({ diffId, descriptor }: LayerId): string {

@@ -4,10 +4,9 @@ import { diskBlobStore } from '../blob/disk-blob-store.ts'
 import type { Image } from '../image/image.ts'
 import type { WriteOptions } from '../image/layer-report.ts'
 import { chainIds, type Digest, digestOf } from '../model/digest.ts'
-import { codeOf, PlyError } from '../model/errors.ts'
+import { PlyError } from '../model/errors.ts'
 import { checkAborted, type Operation } from '../model/operation.ts'
 import { normalName } from '../model/reference.ts'
-import { drain } from '../stream/hash.ts'
 import type { Disk, Lock } from '../sys/disk.ts'
 import { zstdDecoders } from '../sys/libzstd.ts'
 import { memoryDisk } from '../sys/memory-disk.ts'
@@ -32,6 +31,7 @@ import { Trees } from './trees.ts'
 import { overlayWorks } from './upper-form.ts'
 import { Uppers } from './uppers.ts'
 import { usageOf } from './usage.ts'
+import { isWhole } from './whole.ts'
 
 export interface StoreOptions {
   /** Open for reading only: nothing is made, locked or changed. */
@@ -141,27 +141,15 @@ export async function storeOn(disk: Disk, path: string, options: StoreOptions = 
       if (actual !== digest) throw new PlyError('PLY_DIGEST_MISMATCH', { what, expected: digest, actual })
       if (content.length !== size)
         throw new PlyError('PLY_SIZE_MISMATCH', { what, expected: size, actual: content.length })
-      if (await isHere(digest, content.length)) continue
+      if (await isWhole(blobs, { digest, size: content.length })) continue
       const draft = arrivals.hold(await blobs.draft())
       await draft.write(content)
       await draft.finish(operation)
-      // A damaged one of the same size would stay.
-      if (await blobs.stat(digest))
-        arrivals.afterwards(async () => (await isHere(digest, content.length)) || blobs.delete(digest))
-      arrivals.afterwards(() => draft.commit(digest))
+      // A damaged one of the same size would stay otherwise.
+      arrivals.afterwards(() => draft.commit(digest, { anew: true }))
       added.push(digest)
     }
     return added
-  }
-  const isHere = async (digest: Digest, size: number): Promise<boolean> => {
-    if ((await blobs.stat(digest))?.size !== size) return false
-    try {
-      await drain(blobs.stream(digest), { write() {} })
-      return true
-    } catch (error) {
-      if (codeOf(error) === 'PLY_DIGEST_MISMATCH' || codeOf(error) === 'PLY_BLOB_NOT_FOUND') return false
-      throw error
-    }
   }
   /** If somebody else is writing just now, they may count on what they found: then the next collection takes the rest. */
   const withdraw = async (added: readonly Digest[]): Promise<void> => {

@@ -155,6 +155,41 @@ everywhere('damage', (make, kind) => {
     expect(place.files().filter((name) => !name.startsWith('cache'))).toEqual(before)
   })
 
+  test('to any blob, of whatever size, is healed by importing the image again', async () => {
+    const { place, store, image } = await filled(make)
+    const whole = await readAll(store)
+    const blobs = [
+      image.digest,
+      image.manifest.config.digest,
+      ...image.layers.map(({ descriptor }) => descriptor.digest),
+    ]
+    for (const digest of blobs) {
+      const path = place.blob(digest)
+      const bytes = Buffer.from(place.disk.fs.readFileSync(path) as Buffer)
+      const damages = [
+        () => place.flip(path, Math.floor(Math.random() * bytes.length)),
+        () => place.put(path, Buffer.alloc(bytes.length)),
+        () => place.put(path, bytes.subarray(0, bytes.length >> 1)),
+        () => place.put(path, Buffer.alloc(0)),
+        () => place.disk.fs.rmSync(path),
+      ]
+      for (const damage of damages) {
+        damage()
+        await store.write(image, 'a')
+        expect(Buffer.compare(place.disk.fs.readFileSync(path) as Buffer, bytes)).toBe(0)
+        expect(await readAll(store)).toEqual(whole)
+      }
+    }
+    // What is whole is left as it is.
+    const before = blobs.map((digest) => place.disk.fs.statSync(place.blob(digest)).ino)
+    await store.write(image, 'a')
+    expect(blobs.map((digest) => place.disk.fs.statSync(place.blob(digest)).ino)).toEqual(before)
+    for (const digest of blobs) place.flip(place.blob(digest))
+    await store.write(image, 'b')
+    expect(await readAll(store)).toEqual(whole)
+    expect(place.names('tmp')).toEqual([])
+  })
+
   if (kind === 'disk' && process.platform === 'linux')
     test('leaves no descriptor open', async () => {
       const { place, store, caches, blob } = await filled(make)

@@ -159,7 +159,8 @@ export class Intake {
     if (compression !== 'none') arrivals.afterwards(() => tar.commit(this.#layout.tarOf(diffId)))
     const acceptance = { ...(forgiven > 0 && { lenient: true as const }), limits: raisedLimits(limits) }
     arrivals.afterwards(async () => this.#acceptances.note(diffId, acceptance))
-    arrivals.afterwards(() => blob.commit(descriptor.digest))
+    // One that is here is damaged, or it would not have been taken in.
+    arrivals.afterwards(() => blob.commit(descriptor.digest, { anew: true }))
   }
 }
 
