@@ -25,6 +25,11 @@ export interface Tree extends Inodes {
   /** The directory that holds this directory; the root holds itself. */
   parent(directory: number): number
   /**
+   * Whether the tree may number an inode so, visible or not: what is put over it gives new inodes other numbers. Absent: it numbers
+   * none from 2^40 on, and any below.
+   */
+  has?(ino: number): boolean
+  /**
    * Where in which layer a file's content lies; `undefined` where it lies in none. Two files with one place have one
    * content. Absent: the tree has no layers.
    */

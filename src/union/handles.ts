@@ -33,6 +33,19 @@ export class Handles {
     for (const handle of this.#open.get(ino) ?? []) if (handle instanceof Reader) handle.replace(open(), true)
   }
 
+  /** Inodes that are open for writing, with their handles. */
+  *writers(): Iterable<{ readonly ino: number; readonly handles: readonly Writer[] }> {
+    for (const [ino, holds] of this.#open) {
+      const handles = [...holds].filter((hold) => hold instanceof Writer)
+      if (handles.length > 0) yield { ino, handles }
+    }
+  }
+
+  /** Whether anything is open. */
+  get any(): boolean {
+    return this.#open.size > 0
+  }
+
   /** Everybody goes on in content that they share. */
   movedTo(ino: number, content: Bytes): void {
     this.share(ino, content)

@@ -20,6 +20,13 @@ export class LinkGroups {
     this.#sides = sides
   }
 
+  /** Forgets all that was counted: the sides are others. */
+  restack(): void {
+    this.#covered = undefined
+    this.#above = undefined
+    this.#spread.clear()
+  }
+
   /** Names of an inode that the lower tree gives it and that are visible. */
   lowerNames(ino: number, links: number): number {
     if (links <= 1) return this.#sides.inUpper(ino) || this.#sides.gone.has(ino) ? 0 : links

@@ -22,11 +22,13 @@ export interface MemoryUpperOptions {
   readonly now?: Clock
   /** Bytes that contents may take; beyond them writing is ENOSPC. Default: half of the machine's memory. */
   readonly room?: number
+  /** New inodes are numbered from here on: above every number of a frozen upper below. Default: 2^40. */
+  readonly numbersFrom?: number
 }
 
 /** An upper that lives in memory and ends with the process: the `Upper` contract and nothing else. */
-export function memoryUpper({ now = systemClock(), room }: MemoryUpperOptions = {}): Upper {
-  return new MemoryUpper(now, new MemoryRoom(room))
+export function memoryUpper({ now = systemClock(), room, numbersFrom = 0 }: MemoryUpperOptions = {}): Upper {
+  return new MemoryUpper(now, new MemoryRoom(room), numbersFrom)
 }
 
 class MemoryUpper extends MemoryView implements Upper {
@@ -35,10 +37,11 @@ class MemoryUpper extends MemoryView implements Upper {
   readonly #now: Clock
   readonly #room: MemoryRoom
   readonly #unnamed = new Map<number, MemoryContent>()
-  #next = firstNewInode + 1
+  #next: number
 
-  constructor(now: Clock, room: MemoryRoom) {
+  constructor(now: Clock, room: MemoryRoom, numbersFrom: number) {
     super(firstNewInode, now())
+    this.#next = Math.max(firstNewInode + 1, numbersFrom)
     this.#now = now
     this.#room = room
   }

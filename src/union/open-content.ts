@@ -109,7 +109,7 @@ export class Reader extends Hold implements Bytes {
 }
 
 export class Writer extends Reader implements WritableBytes {
-  readonly #content: WritableBytes
+  #content: WritableBytes
   readonly #writing: Writing
   readonly #killSetId: boolean
   #privileges = -1
@@ -166,6 +166,12 @@ export class Writer extends Reader implements WritableBytes {
     this.content('fsync')
     if (this.#privileges >= 0) this.#writing.settle(this.ino)
     this.#content.sync()
+  }
+
+  /** Goes on in a copy: where the file was written so far is frozen. */
+  continueIn(content: WritableBytes): void {
+    super.replace(content, true)
+    this.#content = content
   }
 
   /** The content of a file that is open for writing is in the upper already and stays there. */

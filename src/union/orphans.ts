@@ -28,7 +28,7 @@ export interface Orphan {
  */
 export class Orphans {
   readonly #handles: Handles
-  readonly #upper: Upper
+  #upper: Upper
   readonly #now: Clock
   readonly #orphans = new Map<number, Orphan>()
 
@@ -37,6 +37,12 @@ export class Orphans {
     this.#upper = upper
     this.#now = now
     handles.onLast = (ino) => this.#orphans.delete(ino)
+  }
+
+  /** Goes on with another upper. @throws EBUSY while there are files of `unnamed` that may still get a name in the one there was */
+  restack(upper: Upper): void {
+    for (const { adoptable } of this.#orphans.values()) if (adoptable) throw new PlyError('EBUSY', { syscall: 'freeze' })
+    this.#upper = upper
   }
 
   /**

@@ -6,7 +6,6 @@ import type { LinkGroups } from './link-groups.ts'
 import { checkName } from './names.ts'
 import type { Orphan, Orphans } from './orphans.ts'
 import type { Sides } from './sides.ts'
-import { firstNewInode } from './upper.ts'
 
 /** Taking names away: from the upper where it has them, by a whiteout where something lies below. */
 export class Removal {
@@ -56,7 +55,7 @@ export class Removal {
     }
     const orphan = this.#leaving(ino)
     take()
-    if (ino < firstNewInode) sides.gone.add(ino)
+    if (sides.isBelow(ino)) sides.gone.add(ino)
     if (orphan) this.#orphans.add(orphan)
   }
 

@@ -25,10 +25,10 @@ export interface UpperDirectory {
  * what is below or was copied up, of the upper for the rest. The upper's root goes by the lower root's number.
  */
 export class Sides {
-  readonly lower: Tree
-  readonly upper: Upper
+  lower!: Tree
+  upper!: Upper
   readonly root: number
-  readonly places: Places
+  places!: Places
   /** Lower inodes that lost their last name while this union was open: the lower tree would still know them. */
   readonly gone = new Set<number>()
   readonly #directories = new Map<number, UpperDirectory>()
@@ -37,10 +37,18 @@ export class Sides {
   #surveyed = false
 
   constructor(lower: Tree, upper: Upper) {
+    this.root = lower.root
+    this.restack(lower, upper)
+  }
+
+  /** Begins anew over other sides: of the old ones only counts what is gone. The numbers stay. */
+  restack(lower: Tree, upper: Upper): void {
     this.lower = lower
     this.upper = upper
-    this.root = lower.root
     this.places = new Places(lower)
+    this.#directories.clear()
+    this.#renumbered.clear()
+    this.#surveyed = false
     const { root } = upper
     const below = stands(root, lower.root, lower)
     this.#directories.set(this.root, {
@@ -170,7 +178,12 @@ export class Sides {
 
   /** Whether a number has been given up: its inode lost its last name while this union was open. */
   isGone(ino: number): boolean {
-    return this.gone.has(ino) || (ino >= firstNewInode && !this.inUpper(ino))
+    return this.gone.has(ino) || (!this.isBelow(ino) && !this.inUpper(ino))
+  }
+
+  /** Whether a number is one of the lower tree, copied up or not. */
+  isBelow(ino: number): boolean {
+    return this.lower.has ? this.lower.has(ino) : ino < firstNewInode
   }
 
   isLowerDirectory(ino: number): boolean {
@@ -179,7 +192,7 @@ export class Sides {
 
   /** How many names the lower tree gives an inode, visible or not. */
   lowerLinks(ino: number): number {
-    return ino < firstNewInode ? this.lower.stat(ino).links : 0
+    return this.isBelow(ino) ? this.lower.stat(ino).links : 0
   }
 
   /** Links of a directory that is in the upper: 2 and its subdirectories, which are counted once and then kept. */
@@ -214,7 +227,7 @@ export class Sides {
     const part = this.#directories.get(ino)
     this.#directories.delete(ino)
     if (part?.lower !== undefined) this.gone.add(part.lower)
-    if (ino < firstNewInode) this.gone.add(ino)
+    if (this.isBelow(ino)) this.gone.add(ino)
   }
 
   /** Walks through the whole upper once, so that every directory in it is known. */

@@ -13,11 +13,12 @@ import { LinkGroups } from './link-groups.ts'
 import { advisoryLocks } from './locks.ts'
 import { lowerDigests } from './lower-digests.ts'
 import { lowerTree } from './lower-tree.ts'
+import type { Writer } from './open-content.ts'
 import { Orphans } from './orphans.ts'
 import { Removal } from './removal.ts'
 import { type RenameFlags, Renaming } from './rename.ts'
 import { Sides } from './sides.ts'
-import type { OnBehalf, WritableUnion } from './union.ts'
+import type { OnBehalf, RestackableUnion, WritableUnion } from './union.ts'
 import type { AttributeChange, Creation, Room, Unnamed, Upper, WritableBytes } from './upper.ts'
 
 export interface UnionOptions {
@@ -30,7 +31,7 @@ export interface UnionOptions {
  * The union owns what it is given: closing it closes the rest.
  */
 export function union(lower: Tree | readonly LayerView[]): Tree
-export function union(lower: Tree | readonly LayerView[], upper: Upper, options?: UnionOptions): WritableUnion
+export function union(lower: Tree | readonly LayerView[], upper: Upper, options?: UnionOptions): RestackableUnion
 export function union(
   lower: Tree | readonly LayerView[],
   upper?: Upper,
@@ -40,12 +41,12 @@ export function union(
   return upper === undefined ? tree : new Union(tree, upper, options.now ?? systemClock())
 }
 
-class Union implements WritableUnion, Inspection {
-  readonly lower: Tree
-  readonly upper: Upper
+class Union implements RestackableUnion, Inspection {
+  lower!: Tree
+  upper!: Upper
   readonly root: number
-  readonly place: Tree['place']
-  readonly digests: Tree['digests']
+  place: Tree['place']
+  digests: Tree['digests']
   readonly locks = advisoryLocks()
   readonly #sides: Sides
   readonly #groups: LinkGroups
@@ -56,14 +57,13 @@ class Union implements WritableUnion, Inspection {
   readonly #creating: Creating
   readonly #removal: Removal
   readonly #renaming: Renaming
-  #closed = false
+  readonly #now: Clock
+  #users = 1
 
   constructor(lower: Tree, upper: Upper, now: Clock) {
-    this.lower = lower
-    this.upper = upper
+    this.#now = now
     this.root = lower.root
-    this.place = lower.place && ((ino) => (this.#isFromLower(ino) ? lower.place!(ino) : undefined))
-    this.digests = lower.digests && lowerDigests(this, lower.digests, (ino) => this.#isFromLower(ino))
+    this.#standOn(lower, upper)
     this.#sides = new Sides(lower, upper)
     this.#groups = new LinkGroups(this.#sides)
     this.#orphans = new Orphans(this.#handles, upper, now)
@@ -200,6 +200,10 @@ class Union implements WritableUnion, Inspection {
     return this.upper.room()
   }
 
+  has(ino: number): boolean {
+    return this.#sides.isBelow(ino) || this.#sides.inUpper(ino)
+  }
+
   untouched(ino: number): number | undefined {
     if (this.#sides.isGone(ino)) return undefined
     if (ino === this.root) return this.#nothingInUpper() ? ino : undefined
@@ -207,9 +211,46 @@ class Union implements WritableUnion, Inspection {
     return this.#sides.isLowerDirectory(ino) && this.#groups.touches(ino) ? undefined : ino
   }
 
+  retain(): RestackableUnion {
+    this.#users++
+    return this
+  }
+
+  freeze(upper: Upper, decide: () => void): RestackableUnion {
+    this.#changes.settleAll()
+    const { lower, upper: frozen } = this
+    const below = new Union(lower, frozen, this.#now)
+    const copies: { readonly handle: Writer; readonly content: WritableBytes }[] = []
+    try {
+      this.#restack(below, upper)
+      for (const { ino, handles } of this.#handles.writers()) {
+        if (this.#orphans.get(ino)) continue
+        this.#copyUp.content(ino, false)
+        for (const handle of handles) copies.push({ handle, content: upper.writer(ino) })
+      }
+      decide()
+    } catch (error) {
+      for (const { content } of copies) content.close()
+      this.#restack(lower, frozen)
+      // Readers may have gone on in copies that nobody gets to see.
+      for (const { handle } of copies) this.#handles.moved(handle.ino, () => frozen.open(handle.ino))
+      throw error
+    }
+    for (const { handle, content } of copies) handle.continueIn(content)
+    return below
+  }
+
+  restack(lower: Tree, upper: Upper): void {
+    if (this.#handles.any) throw new PlyError('EBUSY', { syscall: 'restack' })
+    const { lower: oldLower, upper: oldUpper } = this
+    this.#restack(lower, upper)
+    this.#sides.gone.clear()
+    oldUpper.close()
+    oldLower.close()
+  }
+
   close(): void {
-    if (this.#closed) return
-    this.#closed = true
+    if (this.#users === 0 || --this.#users > 0) return
     this.#handles.close()
     this.upper.close()
     this.lower.close()
@@ -217,6 +258,20 @@ class Union implements WritableUnion, Inspection {
 
   content(ino: number): Bytes {
     return (this.#isFromLower(ino) ? this.lower : this.upper).open(ino)
+  }
+
+  #restack(lower: Tree, upper: Upper): void {
+    this.#orphans.restack(upper)
+    this.#standOn(lower, upper)
+    this.#sides.restack(lower, upper)
+    this.#groups.restack()
+  }
+
+  #standOn(lower: Tree, upper: Upper): void {
+    this.lower = lower
+    this.upper = upper
+    this.place = lower.place && ((ino) => (this.#isFromLower(ino) ? lower.place!(ino) : undefined))
+    this.digests = lower.digests && lowerDigests(this, lower.digests, (ino) => this.#isFromLower(ino))
   }
 
   #statAbove(ino: number): Stat {

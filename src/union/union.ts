@@ -75,3 +75,18 @@ export interface WritableUnion extends Tree {
    */
   untouched(ino: number): number | undefined
 }
+
+/** A union that goes on over other sides: those who have it, and what they have open in it, go on too. */
+export interface RestackableUnion extends WritableUnion {
+  /**
+   * Freezes what was written: it becomes the topmost lower side, and `upper`, an empty one, is written from now on. Numbers stay. Files
+   * that are open for writing are copied up into it first. `decide` is the moment of the change: if it throws, or anything before it, all
+   * is as it was. Answers with the tree below from now on, which nobody may change; whoever else uses it calls `retain` on it.
+   * @throws EBUSY while there are files without a name that may get one; what copying up throws
+   */
+  freeze(upper: Upper, decide: () => void): RestackableUnion
+  /** Goes on over other sides altogether, which number what they share alike; the old ones are closed. @throws EBUSY while anything is open */
+  restack(lower: Tree, upper: Upper): void
+  /** One more user: it is closed when all of them have closed it. */
+  retain(): RestackableUnion
+}
