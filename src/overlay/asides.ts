@@ -2,6 +2,7 @@ import type { BigIntStats } from 'node:fs'
 import type { ByteString } from '../model/bytes.ts'
 import { codeOf } from '../model/errors.ts'
 import type { OverlayNode } from './overlay-node.ts'
+import { identityOf } from './real-stat.ts'
 import type { UpperDisk } from './upper-disk.ts'
 
 /**
@@ -21,13 +22,13 @@ export class Asides {
 
   /** The file of an inode, if there is one. */
   find(real: BigIntStats): ByteString | undefined {
-    const name = nameOf(real)
+    const name = identityOf(real)
     return this.#names.has(name) ? `${this.#folder}/${name}` : undefined
   }
 
   /** The file of an inode, which is made if missing. */
   make(real: BigIntStats): ByteString {
-    const name = nameOf(real)
+    const name = identityOf(real)
     const path = `${this.#folder}/${name}`
     if (this.#names.has(name)) return path
     if (this.#names.size === 0 && !this.#disk.exists(this.#folder)) this.#disk.makeDirectory(this.#folder, 0o700)
@@ -38,7 +39,7 @@ export class Asides {
 
   /** Lets go of the file of an inode. Nothing there is fine. */
   remove(real: BigIntStats): void {
-    this.#discard(nameOf(real))
+    this.#discard(identityOf(real))
   }
 
   /** Removes the files that none of all inodes has: those of what the kernel removed. */
@@ -56,8 +57,4 @@ export class Asides {
       if (codeOf(error) !== 'ENOENT') throw error
     }
   }
-}
-
-function nameOf({ ino, birthtimeNs }: BigIntStats): ByteString {
-  return `${ino.toString(16)}-${birthtimeNs.toString(16)}`
 }

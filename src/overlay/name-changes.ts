@@ -4,6 +4,7 @@ import type { Standing } from '../union/upper.ts'
 import type { OverlayNode, Place } from './overlay-node.ts'
 import type { OverlayNodes } from './overlay-nodes.ts'
 import type { PlaceMarks } from './place-marks.ts'
+import type { StaleWhiteouts } from './stale-whiteouts.ts'
 import type { UpperDisk } from './upper-disk.ts'
 import type { WorkArea } from './work-area.ts'
 
@@ -16,6 +17,7 @@ export interface NameSurroundings {
   readonly nodes: OverlayNodes
   readonly placeMarks: PlaceMarks
   readonly work: WorkArea
+  readonly staleWhiteouts: StaleWhiteouts
   /** Makes an empty opaque directory, the same otherwise, in the work directory. */
   readonly emptied: (directory: OverlayNode) => ByteString
 }
@@ -29,13 +31,15 @@ export class NameChanges {
   readonly #nodes: OverlayNodes
   readonly #placeMarks: PlaceMarks
   readonly #work: WorkArea
+  readonly #staleWhiteouts: StaleWhiteouts
   readonly #emptied: (directory: OverlayNode) => ByteString
 
-  constructor({ files, nodes, placeMarks, work, emptied }: NameSurroundings) {
+  constructor({ files, nodes, placeMarks, work, staleWhiteouts, emptied }: NameSurroundings) {
     this.#files = files
     this.#nodes = nodes
     this.#placeMarks = placeMarks
     this.#work = work
+    this.#staleWhiteouts = staleWhiteouts
     this.#emptied = emptied
   }
 
@@ -51,6 +55,8 @@ export class NameChanges {
 
   link(node: OverlayNode, to: Place): void {
     if (node.origin) this.#placeMarks.impure(to.directory)
+    // One that only the index has shown yet: its names say where the content is.
+    if (node.metacopy && node.places.length === 0) this.#nodes.settle(node)
     const path = this.#nodes.paths.of(node)
     const newPath = this.#nodes.paths.at(to.directory, to.name)
     this.#placeMarks.metacopy(node, path)
@@ -107,7 +113,9 @@ export class NameChanges {
     const held = this.#hold(target, newPath)
     const leaveWhiteout = move.leave === 'whiteout'
     const ontoWhiteout = isDirectory && !target && targets.has(to.name)
-    this.#orClear([held], () => {
+    // The other one's whiteout comes to the old name: if it stays there, it hides nothing.
+    const stale = ontoWhiteout && !leaveWhiteout ? this.#staleWhiteouts.expect(from) : undefined
+    this.#orClear([held, stale], () => {
       if (ontoWhiteout) {
         if (leaveWhiteout && to.directory.holdsMarked) this.#placeMarks.admitMarked(from.directory)
         this.#files.exchange(path, newPath)
@@ -121,8 +129,7 @@ export class NameChanges {
       else move()
     })
     this.#nodes.move(node, from, to, leaveWhiteout)
-    // The other one's whiteout is at the old name: if it stays there, it hides nothing.
-    if (ontoWhiteout && !leaveWhiteout && !this.#work.clear(path))
+    if (stale !== undefined && !this.#staleWhiteouts.remove(from, stale))
       this.#nodes.place(from.directory, from.name, undefined)
     this.#placeMarks.settled(node, newPath, move)
     if (held !== undefined) this.#work.clear(held)

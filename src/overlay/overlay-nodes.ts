@@ -49,6 +49,12 @@ export class OverlayNodes {
     return this.#known.get(ino)
   }
 
+  /** Every inode of the upper. */
+  all(): Iterable<OverlayNode> {
+    if (!this.#all) this.#readAll()
+    return this.#known.values()
+  }
+
   /** What a directory holds, by name. @throws ENOTDIR */
   entries(of: OverlayNode): Map<ByteString, OverlayNode | undefined> {
     if (of.entries) return of.entries
@@ -61,11 +67,11 @@ export class OverlayNodes {
     return entries
   }
 
-  /** Where the lower part of a directory is, as a path from the root. */
-  lowerPath(directory: OverlayNode): ByteString {
-    if (directory.redirect !== undefined) return directory.redirect
-    const place = directory.places[0]
-    return place ? joined(this.lowerPath(place.directory), place.name) : ''
+  /** Where the lower part of an inode is, as a path from the root; `undefined` where no name of it is known that says so. */
+  lowerPath(of: OverlayNode): ByteString | undefined {
+    if (of.redirect !== undefined) return of.redirect
+    const place = of.places[0]
+    return place ? this.#lowerPathAt(place.directory, place.name) : undefined
   }
 
   /** Enters an inode that was just made. */
@@ -134,6 +140,11 @@ export class OverlayNodes {
       this.#readAll()
   }
 
+  #lowerPathAt(directory: OverlayNode, name: ByteString): ByteString {
+    const above = directory === this.root ? undefined : this.lowerPath(directory)
+    return above === undefined ? name : `${above}/${name}`
+  }
+
   #leave(what: OverlayNode, directory: OverlayNode, name: ByteString): void {
     const at = placeIn(what, { directory, name })
     if (at >= 0) what.places.splice(at, 1)
@@ -169,7 +180,7 @@ export class OverlayNodes {
       const found = this.#reader.read(at)
       // An index of a directory is for NFS handles, a whiteout there for what is gone.
       if (!found?.origin || found.kind === 'directory' || found.ino >= firstNewInode) continue
-      this.#known.set(found.ino, nodeOf({ ...found, redirect: undefined, index: at }))
+      this.#known.set(found.ino, nodeOf({ ...found, redirect: fromRoot(found.redirect), index: at }))
     }
   }
 
@@ -180,10 +191,9 @@ export class OverlayNodes {
     const child = this.#nodeAt(found.ino, found)
     child.places.push({ directory, name })
     child.metacopy = found.metacopy
-    const { redirect } = found
-    child.relative = redirect !== undefined && !redirect.startsWith('/')
-    if (redirect !== undefined)
-      child.redirect = redirect.startsWith('/') ? redirect.slice(1) : joined(this.lowerPath(directory), redirect)
+    const { redirect = '' } = found
+    child.relative = redirect !== '' && !redirect.startsWith('/')
+    child.redirect = child.relative ? this.#lowerPathAt(directory, redirect) : fromRoot(redirect)
     return child
   }
 
@@ -202,6 +212,7 @@ function placeIn({ places }: OverlayNode, { directory, name }: Place): number {
   return places.findIndex((place) => place.directory === directory && place.name === name)
 }
 
-function joined(directory: ByteString, name: ByteString): ByteString {
-  return directory === '' ? name : `${directory}/${name}`
+/** What a redirect says from the root. A name alone means something only in the directory that the inode is in, and `/` nothing. */
+function fromRoot(redirect: ByteString | undefined): ByteString | undefined {
+  return redirect?.startsWith('/') && redirect !== '/' ? redirect.slice(1) : undefined
 }

@@ -1,5 +1,5 @@
 import { type ByteString, bytesOf } from '../model/bytes.ts'
-import { codeOf } from '../model/errors.ts'
+import { codeOf, PlyError } from '../model/errors.ts'
 import type { Standing } from '../union/upper.ts'
 import { type Marks, yes } from './marks.ts'
 import type { OverlayNode } from './overlay-node.ts'
@@ -51,10 +51,16 @@ export class PlaceMarks {
     if (redirect !== undefined) this.#redirect(node, path, redirect)
   }
 
-  /** The kernel looks for the content of a metacopy at its name, unless it is told where else. */
+  /**
+   * The kernel looks for the content of a metacopy at its name, unless it is told where else.
+   *
+   * @throws EIO where nothing says where that is: nobody would find it any more.
+   */
   metacopy(node: OverlayNode, path: ByteString): void {
     if (!node.metacopy || (node.redirect !== undefined && !node.relative)) return
-    this.#redirect(node, path, node.redirect ?? this.#nodes.lowerPath(node))
+    const lower = this.#nodes.lowerPath(node)
+    if (lower === undefined) throw new PlyError('EIO', { syscall: 'setxattr' })
+    this.#redirect(node, path, lower)
   }
 
   #redirect(node: OverlayNode, path: ByteString, to: ByteString): void {

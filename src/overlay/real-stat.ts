@@ -1,4 +1,5 @@
 import type { BigIntStats } from 'node:fs'
+import type { ByteString } from '../model/bytes.ts'
 import { kindOf, type Stat } from '../model/entry.ts'
 
 /** What a real inode is in a view. `indexed`: one of its links is in the index directory, and no name. */
@@ -20,6 +21,11 @@ export function statOf(ino: number, real: BigIntStats, indexed: boolean): Stat {
     major: device ? majorOf(real.rdev) : 0,
     minor: device ? minorOf(real.rdev) : 0,
   }
+}
+
+/** Which inode of a disk it is, for ever: its number and its time of birth, both in hex. The number alone is used again. */
+export function identityOf({ ino, birthtimeNs }: BigIntStats): ByteString {
+  return `${ino.toString(16)}-${birthtimeNs.toString(16)}`
 }
 
 /** As glibc's `gnu_dev_major` splits it. */

@@ -21,6 +21,7 @@ import { type OverlayPlace, OverlayView } from './overlay-view.ts'
 import { PlaceMarks } from './place-marks.ts'
 import { RealContent } from './real-content.ts'
 import { storing } from './real-facts.ts'
+import { StaleWhiteouts } from './stale-whiteouts.ts'
 import type { StoredUpper } from './stored-upper.ts'
 import { UnnamedFiles } from './unnamed-files.ts'
 import { WorkArea } from './work-area.ts'
@@ -227,12 +228,14 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
     const placeMarks = new PlaceMarks(files, nodes, marks, facts)
     const maker = new InodeMaker({ files, disk, nodes, marks, facts, placeMarks, work, uuid: place.uuid })
     const emptied = (of: OverlayNode) => maker.emptied(of, this.stat(of.ino), this.xattrs(of.ino))
-    const names = new NameChanges({ files, nodes, placeMarks, work, emptied })
+    const staleWhiteouts = new StaleWhiteouts(files, nodes, work, place.workDir)
+    const names = new NameChanges({ files, nodes, placeMarks, work, staleWhiteouts, emptied })
     nodes.onRelease = ({ index }) => {
       if (index !== undefined) work.clear(index)
     }
     nodes.onClosed = (node, path) => facts.reach(node, path)
     if (asides) nodes.onAll = (all) => asides.sweep(all)
+    staleWhiteouts.sweep()
     return {
       work,
       names,

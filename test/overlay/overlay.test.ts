@@ -284,6 +284,87 @@ asRoot("overlayfs's form", () => {
     upper.close()
   })
 
+  describe('row 15: a copy of attributes alone that an opening knows from the index first', () => {
+    const opened = (at: Place) => openOverlayUpper({ ...at, xattr: 'trusted', lowerUuid, metacopy: true })
+    const redirectOf = (at: Place, name: string) =>
+      getXattr(join(at.upperDir, name), 'trusted.overlay.redirect')?.toString()
+
+    const grouped = (): Place => {
+      const at = place()
+      const upper = opened(at)
+      upper.copyUp(upper.root.ino, 'd', 5, folder)
+      upper.copyUp(5, 'f', 6, { ...file, size: 10, links: 3 })
+      upper.close()
+      return at
+    }
+
+    test('says where its content is when it gets another name: at the name that it has', () => {
+      const at = grouped()
+      const upper = opened(at)
+      upper.link(upper.root.ino, 'g', 6)
+      upper.close()
+      expect(redirectOf(at, 'g')).toBe('/d/f')
+    })
+
+    test('goes on saying what it said', () => {
+      const at = grouped()
+      const first = opened(at)
+      first.rename(5, 'f', first.root.ino, 'moved', { leave: 'whiteout' })
+      first.close()
+      const upper = opened(at)
+      upper.link(5, 'g', 6)
+      upper.close()
+      expect(redirectOf(at, 'moved')).toBe('/d/f')
+    })
+
+    test('gets no other name where nothing says where its content is', () => {
+      const at = grouped()
+      fs.unlinkSync(join(at.upperDir, 'd/f'))
+      const upper = opened(at)
+      expect(upper.stat(6).links).toBe(0)
+      expect(() => upper.link(5, 'g', 6)).toThrow(expect.objectContaining({ code: 'EIO' }))
+      expect(upper.lookup(5, 'g')).toEqual({ says: 'nothing' })
+      upper.close()
+    })
+
+    test('has its content at its own name where it is marked as of the root, which is no place', () => {
+      const at = grouped()
+      setXattr(join(at.upperDir, 'd/f'), 'trusted.overlay.redirect', Buffer.from('/'))
+      const upper = opened(at)
+      upper.rename(5, 'f', upper.root.ino, 'g', { leave: 'whiteout' })
+      upper.close()
+      expect(redirectOf(at, 'g')).toBe('/d/f')
+    })
+  })
+
+  test('O-03: owner and mode change without a moment of the old set-id bits, and without a call for a mode that is right', () => {
+    const at = place()
+    const upper = open(at)
+    const ino = upper.create(upper.root.ino, 'f', { ...file, mode: 0o6755 })
+    const chmod = vi.spyOn(UpperDisk.prototype, 'chmod')
+    upper.setAttributes(ino, { uid: 9, gid: 10, mode: 0o755 })
+    expect(chmod.mock.calls).toEqual([[join(at.upperDir, 'f'), 0o755]])
+    upper.setAttributes(ino, { uid: 11 })
+    upper.setAttributes(ino, { gid: 12, mode: 0o755 })
+    expect(chmod).toHaveBeenCalledTimes(1)
+    expect(upper.stat(ino)).toMatchObject({ uid: 11, gid: 12, mode: 0o755 })
+    upper.close()
+  })
+
+  for (const xattr of ['trusted', 'user'] as const) {
+    test(`in ${xattr}.*: the owner stays when the mode that goes with it cannot be set`, () => {
+      const upper = openOverlayUpper({ ...place(), xattr, lowerUuid })
+      const ino = upper.create(upper.root.ino, 'f', { ...file, mode: 0o4755 })
+      vi.spyOn(UpperDisk.prototype, 'chmod').mockImplementationOnce(() => {
+        throw Object.assign(new Error('injected'), { code: 'EIO' })
+      })
+      const failed = expect.objectContaining({ code: 'EIO' })
+      expect(() => upper.setAttributes(ino, { uid: 9, gid: 10, mode: 0o711 })).toThrow(failed)
+      expect(upper.stat(ino)).toMatchObject({ uid: 1, gid: 2, mode: 0o4755 })
+      upper.close()
+    })
+  }
+
   test('read only: every change is EROFS and nothing on the disk is touched', () => {
     const at = place()
     const first = open(at)
@@ -427,6 +508,10 @@ const changes: readonly (readonly [string, (upper: Upper) => void])[] = [
     (upper) => upper.rename(upper.root.ino, 'd', upper.root.ino, 'white', { leave: 'whiteout', redirect: 'd' }),
   ],
   [
+    'move a directory over a whiteout, and nothing stays',
+    (upper) => upper.rename(6, 'own', upper.root.ino, 'white', { leave: 'nothing' }),
+  ],
+  [
     'move a directory over one with only whiteouts in it',
     (upper) => upper.rename(upper.root.ino, 'd', upper.root.ino, 'hollow', { leave: 'whiteout', redirect: 'd' }),
   ],
@@ -452,6 +537,10 @@ const changes: readonly (readonly [string, (upper: Upper) => void])[] = [
       }
     },
   ],
+  [
+    'give away a file with set-id bits, without them',
+    (upper) => upper.setAttributes(9, { uid: 9, gid: 10, mode: 0o755 }),
+  ],
   ['make opaque', (upper) => upper.setOpaque(5)],
   ['give an xattr', (upper) => upper.setXattr(7, 'user.x', Buffer.from('y'))],
 ]
@@ -468,6 +557,8 @@ function prepared(): Place {
   upper.copyUp(root, 'hollow', 8, folder)
   upper.whiteout(8, 'inside')
   upper.whiteout(root, 'white')
+  upper.copyUp(root, 'set-id', 9, { ...file, mode: 0o6755 }, text(''))
+  upper.create(6, 'own', folder)
   upper.close()
   return at
 }
@@ -493,6 +584,7 @@ asRoot("overlayfs's form: a process that dies before any call of a change", () =
         const again = open(at)
         const after = stateOf(again)
         again.close()
+        expect(leftIn(at.workDir), `dead before call ${call}`).toEqual([])
         // Emptied and opaque, a directory shows what it showed with whiteouts for all that is below.
         states ??= [before, stateAfter(change), before.replace('/hollow/inside whiteout', '/hollow opaque')]
         expect(states, `dead before call ${call}`).toContain(after)
@@ -501,6 +593,63 @@ asRoot("overlayfs's form: a process that dies before any call of a change", () =
       }
     })
   }
+})
+
+/** What belongs to nothing in a work directory. */
+const leftIn = (workDir: string): string[] => [
+  ...fs.readdirSync(workDir).filter((name) => name !== 'work' && name !== 'index'),
+  ...fs.readdirSync(join(workDir, 'work')),
+]
+
+asRoot("overlayfs's form: a whiteout that hides nothing, when one directory went over the whiteout of another", () => {
+  const moved = (upper: Upper) => upper.rename(6, 'own', upper.root.ino, 'white', { leave: 'nothing' })
+
+  test('stays where the disk does not remove it, is taken for one, and goes at the next opening, which leaves the time of the directory', () => {
+    const at = prepared()
+    const upper = open(at)
+    vi.spyOn(UpperDisk.prototype, 'unlink').mockImplementation(() => {
+      throw Object.assign(new Error('injected'), { code: 'EIO' })
+    })
+    moved(upper)
+    vi.restoreAllMocks()
+    expect(upper.lookup(6, 'own')).toEqual({ says: 'whiteout' })
+    upper.setAttributes(6, { mtime: 5n })
+    upper.close()
+    expect(fs.lstatSync(join(at.upperDir, 'e/own')).rdev).toBe(0)
+    const again = open(at)
+    expect(again.lookup(6, 'own')).toEqual({ says: 'nothing' })
+    expect(again.stat(6).mtime).toBe(5n)
+    again.close()
+    expect(fs.readdirSync(join(at.upperDir, 'e'))).toEqual([])
+    expect(leftIn(at.workDir)).toEqual([])
+  })
+
+  test('is left alone by a reader, and what stands at its place meanwhile by everybody', () => {
+    const at = prepared()
+    const upper = open(at)
+    dieAt(1)
+    expect(() => moved(upper)).toThrow()
+    vi.restoreAllMocks()
+    const [note] = fs.readdirSync(at.workDir).filter((name) => name.startsWith('stale-'))
+    expect(note).toBeDefined()
+    open(at, { readOnly: true }).close()
+    expect(fs.readdirSync(at.workDir)).toContain(note)
+    const again = open(at)
+    expect(again.lookup(6, 'own')).toMatchObject({ says: 'entry', kind: 'directory' })
+    again.close()
+    expect(leftIn(at.workDir)).toEqual([])
+  })
+
+  test('in a directory that is gone is none: another one under its number on the disk is another', () => {
+    const at = prepared()
+    fs.symlinkSync(`${fs.statSync(join(at.upperDir, 'd')).ino.toString(16)}-1/f`, join(at.workDir, 'stale-0'))
+    fs.symlinkSync('7-1/white', join(at.workDir, 'stale-1'))
+    const upper = open(at)
+    expect(upper.lookup(5, 'f')).toMatchObject({ says: 'entry' })
+    expect(upper.lookup(upper.root.ino, 'white')).toEqual({ says: 'whiteout' })
+    upper.close()
+    expect(leftIn(at.workDir)).toEqual([])
+  })
 })
 
 function stateAfter(change: (upper: Upper) => void): string {
