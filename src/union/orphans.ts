@@ -41,7 +41,8 @@ export class Orphans {
 
   /** Goes on with another upper. @throws EBUSY while there are files of `unnamed` that may still get a name in the one there was */
   restack(upper: Upper): void {
-    for (const { adoptable } of this.#orphans.values()) if (adoptable) throw new PlyError('EBUSY', { syscall: 'freeze' })
+    for (const { adoptable } of this.#orphans.values())
+      if (adoptable) throw new PlyError('EBUSY', { syscall: 'freeze' })
     this.#upper = upper
   }
 
