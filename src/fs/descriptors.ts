@@ -1,5 +1,6 @@
-import type { FileHandle } from './file-handle.ts'
+import { FileHandle } from './file-handle.ts'
 import type { OpenFiles } from './open-files.ts'
+import { refusal } from './refusal.ts'
 import { ReadStream, type ReadStreamOptions, WriteStream, type WriteStreamOptions } from './streams.ts'
 import type { PathLike } from './texts.ts'
 import {
@@ -34,12 +35,11 @@ export function descriptors(files: OpenFiles) {
     fd: number,
     buffer: View,
     offset?: number | ReadPlace | null,
-    length?: number | null,
-    position?: number | bigint | null,
+    ...rest: readonly [length?: number | null, position?: number | bigint | null]
   ): number {
     checkFd(fd)
     checkView(buffer)
-    const place = placeOf(buffer, offset, length, position)
+    const place = placeOf(buffer, offset, rest)
     const start = place.offset === undefined ? 0 : checkInteger(place.offset, 'offset', 0)
     const count = (place.length ?? 0) | 0
     if (count === 0) return 0
@@ -78,6 +78,7 @@ export function descriptors(files: OpenFiles) {
   function readvSync(fd: number, buffers: readonly View[], position?: number | null): number {
     checkFd(fd)
     checkViews(buffers)
+    if (buffers.length === 0) throw refusal('EINVAL', 'read')
     const start = writePosition(position)
     let total = 0
     for (const buffer of buffers) {
@@ -114,13 +115,13 @@ export function descriptors(files: OpenFiles) {
 
     createReadStream(path: PathLike, options?: StreamOptions<ReadStreamOptions>): ReadStream {
       const { fd, ...rest } = { ...optionsOf<Exclude<typeof options, string | null | undefined>>(options) }
-      if (typeof fd === 'object' && fd !== null) return fd.createReadStream(rest as ReadStreamOptions)
+      if (fd instanceof FileHandle) return fd.createReadStream(rest as ReadStreamOptions)
       return new ReadStream(files, path, { ...rest, ...(fd !== undefined && { fd }) } as ReadStreamOptions)
     },
 
     createWriteStream(path: PathLike, options?: StreamOptions<WriteStreamOptions>): WriteStream {
       const { fd, ...rest } = { ...optionsOf<Exclude<typeof options, string | null | undefined>>(options) }
-      if (typeof fd === 'object' && fd !== null) return fd.createWriteStream(rest as WriteStreamOptions)
+      if (fd instanceof FileHandle) return fd.createWriteStream(rest as WriteStreamOptions)
       return new WriteStream(files, path, { ...rest, ...(fd !== undefined && { fd }) } as WriteStreamOptions)
     },
   }
@@ -130,14 +131,18 @@ export function descriptors(files: OpenFiles) {
 function placeOf(
   buffer: View,
   offset: number | ReadPlace | null | undefined,
-  length: number | null | undefined,
-  position: number | bigint | null | undefined,
+  rest: readonly [length?: number | null, position?: number | bigint | null],
 ): { readonly offset: number | undefined; readonly length: number | undefined; readonly position: unknown } {
-  if (typeof offset === 'object' || (offset === undefined && length === undefined && position === undefined)) {
+  if (typeof offset === 'object' || rest.length === 0) {
     if (offset !== undefined && offset !== null) checkObject(offset, 'options')
-    const { offset: start = 0, length: count = buffer.byteLength - start, position: at = null } = offset ?? {}
+    const {
+      offset: start = 0,
+      length: count = buffer.byteLength - start,
+      position: at = null,
+    } = (offset ?? {}) as ReadPlace
     return { offset: start, length: count, position: at }
   }
+  const [length, position] = rest
   return { offset, length: length ?? undefined, position }
 }
 
@@ -152,9 +157,9 @@ function readPosition(position: unknown): number | null {
   return Number(position) < 0 ? null : Number(position)
 }
 
-/** Of a write, and of several buffers: what is no number means where the last call ended. */
+/** Of a write, and of several buffers: what is no whole number means where the last call ended. */
 function writePosition(position: unknown): number | null {
-  return typeof position === 'number' && position >= 0 ? position : null
+  return Number.isSafeInteger(position) && (position as number) >= 0 ? (position as number) : null
 }
 
 function bytesIn(buffer: View, offset = 0, length: number = buffer.byteLength - offset): Uint8Array {

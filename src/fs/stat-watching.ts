@@ -74,9 +74,10 @@ export function statWatching(namespace: Namespace) {
   return {
     watchFile(path: PathLike, options: WatchFileOptions | StatListener, listener?: StatListener): StatWatcher {
       const bytes = pathBytes(path)
-      const heard = typeof options === 'function' ? options : listener
+      const given = typeof options === 'object' && options !== null ? options : undefined
+      const heard = given ? listener : (options as StatListener)
       checkFunction(heard, 'listener')
-      const { bigint = false, persistent = true, interval = 5007 } = typeof options === 'function' ? {} : options
+      const { bigint = false, persistent = true, interval = 5007 } = given ?? {}
       checkUint32(interval, 'interval')
       let watcher = watchers.get(bytes)
       if (!watcher) {

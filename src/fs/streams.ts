@@ -1,7 +1,7 @@
-import { Readable, Writable } from 'node:stream'
+import { finished, Readable, Writable } from 'node:stream'
 import type { OpenFiles } from './open-files.ts'
 import { type PathLike, pathBytes, pathText } from './texts.ts'
-import { checkBoolean, checkFd, checkInteger, outOfRange } from './validation.ts'
+import { checkBoolean, checkInteger, outOfRange, wrongType } from './validation.ts'
 
 export interface ReadStreamOptions {
   readonly flags?: string | number
@@ -57,7 +57,14 @@ export class ReadStream extends Readable {
   #left: number
 
   constructor(files: OpenFiles, path: PathLike, options: ReadStreamOptions) {
-    const { highWaterMark = 1 << 16, encoding, emitClose = true, autoClose = true, signal, fd, start, end } = options
+    const { highWaterMark = 1 << 16, encoding, emitClose = true, autoClose = true, signal, fd, start } = options
+    // Before the stream is one, since a stream opens its file.
+    const shown = shownPath(path, fd)
+    checkDescriptor(fd)
+    if (start !== undefined) checkInteger(start, 'start', 0)
+    const end = options.end ?? Number.POSITIVE_INFINITY
+    if (end !== Number.POSITIVE_INFINITY) checkInteger(end, 'end', 0)
+    if (start !== undefined && start > end) outOfRange('start', `<= "end" (here: ${end})`, start)
     super({
       highWaterMark,
       emitClose,
@@ -66,14 +73,12 @@ export class ReadStream extends Readable {
       ...(signal && { signal }),
     })
     this.#files = files
-    this.path = shownPath(path, fd)
+    this.path = shown
     this.flags = options.flags ?? 'r'
     this.mode = options.mode ?? 0o666
-    this.fd = fd === undefined || fd === null ? null : checkFd(fd)
-    this.start = start === undefined ? undefined : checkInteger(start, 'start', 0)
-    this.end =
-      end === undefined || end === Number.POSITIVE_INFINITY ? Number.POSITIVE_INFINITY : checkInteger(end, 'end', 0)
-    if (start !== undefined && start > this.end) outOfRange('start', `<= "end" (here: ${end})`, start)
+    this.fd = fd ?? null
+    this.start = start
+    this.end = end
     this.#position = start ?? (this.fd === null ? 0 : null)
     this.#left = this.end - (start ?? 0) + 1
   }
@@ -110,8 +115,9 @@ export class ReadStream extends Readable {
     closing(this.#files, this, error, done)
   }
 
+  /** Calls back when it is closed: with ERR_STREAM_PREMATURE_CLOSE if it had not come to its end, as Node has it. */
   close(done?: Done): void {
-    if (done) this.once('close', done)
+    if (done) finished(this, done)
     this.destroy()
   }
 }
@@ -127,10 +133,16 @@ export class WriteStream extends Writable {
   bytesWritten = 0
   readonly #files: OpenFiles
   readonly #flush: boolean
+  readonly #autoClose: boolean
   #position: number | null
 
   constructor(files: OpenFiles, path: PathLike, options: WriteStreamOptions) {
     const { highWaterMark = 1 << 14, encoding, emitClose = true, autoClose = true, signal, fd, start } = options
+    // Before the stream is one, since a stream opens, and cuts off, its file.
+    const shown = shownPath(path, fd)
+    checkDescriptor(fd)
+    if (start !== undefined) checkInteger(start, 'start', 0)
+    const flush = checkBoolean(options.flush ?? false, 'options.flush')
     super({
       highWaterMark,
       emitClose,
@@ -140,12 +152,13 @@ export class WriteStream extends Writable {
       ...(signal && { signal }),
     })
     this.#files = files
-    this.path = shownPath(path, fd)
+    this.path = shown
     this.flags = options.flags ?? 'w'
     this.mode = options.mode ?? 0o666
-    this.fd = fd === undefined || fd === null ? null : checkFd(fd)
-    this.start = start === undefined ? undefined : checkInteger(start, 'start', 0)
-    this.#flush = checkBoolean(options.flush ?? false, 'options.flush')
+    this.fd = fd ?? null
+    this.start = start
+    this.#flush = flush
+    this.#autoClose = autoClose
     this.#position = start ?? null
   }
 
@@ -182,10 +195,22 @@ export class WriteStream extends Writable {
     closing(this.#files, this, error, done)
   }
 
+  /** Ends it, and calls back when it is closed. */
   close(done?: Done): void {
+    if (done && this.closed) {
+      process.nextTick(done)
+      return
+    }
     if (done) this.once('close', done)
+    if (!this.#autoClose) this.once('finish', () => this.destroy())
     this.end()
   }
+}
+
+/** Whether it is open is seen when it is used. @throws ERR_INVALID_ARG_TYPE */
+function checkDescriptor(fd: unknown): void {
+  if (fd === undefined || fd === null || typeof fd === 'number') return
+  wrongType('options.fd', ['number', 'FileHandle'], fd)
 }
 
 /** Where a descriptor is given, the path is not looked at. @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE */

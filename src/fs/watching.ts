@@ -54,7 +54,8 @@ export class FSWatcher extends EventEmitter {
  */
 export function watching(namespace: Namespace) {
   function listen(path: PathLike, { recursive, encoding }: WatchOptions, heard: Heard): () => void {
-    const bytes = pathBytes(path, 'filename')
+    const bytes = pathBytes(path)
+    if (recursive) checkBoolean(recursive, 'options.recursive')
     try {
       return namespace.call('watch', path, () => {
         const { ino, name } = namespace.at(bytes, true)

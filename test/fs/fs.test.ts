@@ -612,6 +612,27 @@ describe('streams', () => {
     expect(fs.readFileSync('/a', 'utf8')).toBe('01234567XYZ')
   })
 
+  test('one that is refused for what it was given opens nothing, and cuts nothing off', async () => {
+    const fs = make({ a: 'text' })
+    for (const wrong of [{ start: -1 }, { start: 'x' }, { flush: 7 }, { fd: {} }])
+      expect(codeOf(caught(() => fs.createWriteStream('/a', wrong as object)))).toMatch(/^ERR_/)
+    expect(codeOf(caught(() => fs.createReadStream('/a', { start: 3, end: 2 })))).toBe('ERR_OUT_OF_RANGE')
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(fs.readFileSync('/a', 'utf8')).toBe('text')
+  })
+
+  test('call back when they are closed', async () => {
+    const fs = make({ a: 'text' })
+    const reader = fs.createReadStream('/a')
+    const early = new Promise((resolve) => reader.once('open', () => reader.close(resolve)))
+    expect(await early).toMatchObject({ code: 'ERR_STREAM_PREMATURE_CLOSE' })
+    const writer = fs.createWriteStream('/b', { autoClose: false })
+    writer.write('text')
+    expect(await new Promise((resolve) => writer.close(resolve))).toBeUndefined()
+    expect(await new Promise((resolve) => writer.close(resolve))).toBeUndefined()
+    expect(fs.readFileSync('/b', 'utf8')).toBe('text')
+  })
+
   test('tell of opening, and of a file that is not there', async () => {
     const fs = make({ a: 'x' })
     const reader = fs.createReadStream('/a')
