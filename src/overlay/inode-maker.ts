@@ -44,7 +44,7 @@ export class InodeMaker {
     if (metacopy) own.set(marks.metacopy, new Uint8Array())
     const grouped = origin && !isDirectory && links > 1
     // One link is the name, the other that in the index: what the group has beyond two is below.
-    if (grouped) own.set(marks.nlink, Buffer.from(signed(links - 2)))
+    if (grouped) own.set(marks.nlink, relativeLinks(links - 2))
     const temp = work.fresh()
     let index: ByteString | undefined
     let dress: Dress
@@ -61,6 +61,30 @@ export class InodeMaker {
     }
     const standing = isDirectory ? { opaque, redirect } : metacopy ? { redirect } : {}
     this.enter(place, ino, { kind, origin, metacopy, index, ...standing, ...dress })
+  }
+
+  /** Makes the copy of a lower inode of a link group that only the index holds. */
+  putInIndex(ino: number, creation: Creation, content?: Bytes): void {
+    const { files, nodes, work, marks } = this.#around
+    const { kind, links = 1 } = creation
+    const metacopy = kind === 'file' && content === undefined
+    const [mark, identity] = this.identity({ ino, origin: true })
+    const own = new Map<ByteString, Uint8Array>([
+      [mark, identity],
+      [marks.nlink, relativeLinks(links - 1)],
+    ])
+    if (metacopy) own.set(marks.metacopy, new Uint8Array())
+    const temp = work.fresh()
+    const index = work.inIndex(identity)
+    let dress: Dress
+    try {
+      dress = buildInode(this.#around, temp, { creation, content, marks: own })
+      files.rename(temp, index)
+    } catch (error) {
+      work.clear(temp)
+      throw error
+    }
+    nodes.add({ kind, origin: true, metacopy, index, ...dress, ino, real: files.lstat(index).ino })
   }
 
   /** Makes an empty opaque directory, the same otherwise, in the work directory. */
@@ -98,7 +122,7 @@ export class InodeMaker {
   }
 }
 
-/** As the kernel writes it: relative to the links that the upper file has. */
-function signed(more: number): string {
-  return `U${more < 0 ? '' : '+'}${more}`
+/** How many names a link group has, as the kernel writes it: relative to the links that the upper file has. */
+export function relativeLinks(more: number): Buffer {
+  return Buffer.from(`U${more < 0 ? '' : '+'}${more}`)
 }

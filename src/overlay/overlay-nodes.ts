@@ -19,6 +19,8 @@ export interface NodesPlace {
 export class OverlayNodes {
   readonly root: OverlayNode
   readonly paths: DirectoryPaths
+  /** Those of lower link groups, which the index directory holds too. */
+  readonly indexed = new Set<OverlayNode>()
   readonly #disk: UpperDisk
   readonly #reader: NodeReader
   readonly #known = new Map<number, OverlayNode>()
@@ -78,6 +80,7 @@ export class OverlayNodes {
   add(facts: Pick<OverlayNode, 'ino' | 'real' | 'kind'> & Partial<OverlayNode>): OverlayNode {
     const made = nodeOf(facts)
     if (made.kind === 'directory') made.entries = new Map()
+    if (made.index !== undefined) this.indexed.add(made)
     this.#known.set(made.ino, made)
     return made
   }
@@ -140,6 +143,14 @@ export class OverlayNodes {
       this.#readAll()
   }
 
+  /** Forgets an inode that has no name. */
+  release(what: OverlayNode): void {
+    this.#known.delete(what.ino)
+    this.indexed.delete(what)
+    this.paths.release(what)
+    this.onRelease(what)
+  }
+
   #lowerPathAt(directory: OverlayNode, name: ByteString): ByteString {
     const above = directory === this.root ? undefined : this.lowerPath(directory)
     return above === undefined ? name : `${above}/${name}`
@@ -148,10 +159,7 @@ export class OverlayNodes {
   #leave(what: OverlayNode, directory: OverlayNode, name: ByteString): void {
     const at = placeIn(what, { directory, name })
     if (at >= 0) what.places.splice(at, 1)
-    if (what.places.length > 0) return
-    this.#known.delete(what.ino)
-    this.paths.release(what)
-    this.onRelease(what)
+    if (what.places.length === 0) this.release(what)
   }
 
   #readAll(): void {
@@ -180,7 +188,9 @@ export class OverlayNodes {
       const found = this.#reader.read(at)
       // An index of a directory is for NFS handles, a whiteout there for what is gone.
       if (!found?.origin || found.kind === 'directory' || found.ino >= firstNewInode) continue
-      this.#known.set(found.ino, nodeOf({ ...found, redirect: fromRoot(found.redirect), index: at }))
+      const node = nodeOf({ ...found, redirect: fromRoot(found.redirect), index: at })
+      this.#known.set(found.ino, node)
+      this.indexed.add(node)
     }
   }
 

@@ -12,6 +12,7 @@ import {
   type WritableBytes,
 } from '../union/upper.ts'
 import { copyContent, makeHollow } from './copy-content.ts'
+import { GroupIndex } from './group-index.ts'
 import { InodeMaker } from './inode-maker.ts'
 import { yes } from './marks.ts'
 import { type Move, NameChanges } from './name-changes.ts'
@@ -47,6 +48,7 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
   readonly metadataOnly: boolean
   readonly redirects: boolean
   readonly findsContentByName = true
+  readonly groups: GroupIndex
   readonly #place: OverlayPlace
   readonly #numbers: Numbers
   /** Absent: read only. */
@@ -59,6 +61,15 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
     this.redirects = redirects
     this.#numbers = new Numbers(this.files, { root: place.upperDir, mark: this.marks.next, from: numbersFrom })
     if (!readOnly) this.#shop = this.#open(place)
+    this.groups = new GroupIndex({
+      files: this.files,
+      nodes: this.nodes,
+      facts: this.facts,
+      mark: this.marks.nlink,
+      maker: this.#shop?.maker,
+      // Rootless uppers are mounted without `index=on`, which would need the content of the file for it.
+      beforeHiding: this.marks.override === undefined,
+    })
   }
 
   create(directory: number, name: ByteString, creation: Creation): number {

@@ -120,6 +120,15 @@ export class CopyUp {
     upper.setAttributes(this.#sides.up(place.directory), { mtime })
   }
 
+  /**
+   * Copies a lower inode up whose name is about to be hidden, while others show it, where those who read the upper would go on counting
+   * that name: as the kernel does it, with attributes alone if they are enough.
+   */
+  hiding(ino: number): void {
+    const { groups } = this.#sides.upper
+    if (groups?.beforeHiding && !this.#sides.inUpper(ino)) this.#file(ino, undefined, 'attributes')
+  }
+
   /** Where the content of a copy of attributes alone would be found no more under another name, it comes along. */
   get #whatMoves(): 'attributes' | 'content' {
     return this.#sides.upper.redirects ? 'attributes' : 'content'
@@ -141,18 +150,20 @@ export class CopyUp {
     return place
   }
 
-  #file(ino: number, place: VisiblePlace, what: 'attributes' | 'content' | 'empty'): void {
+  /** Without a place it gets no name in the upper. */
+  #file(ino: number, place: VisiblePlace | undefined, what: 'attributes' | 'content' | 'empty'): void {
     const { upper, lower } = this.#sides
-    this.directory(place.directory)
+    if (place) this.directory(place.directory)
     const { kind, links, size } = lower.stat(ino)
     const creation = links > 1 ? { ...this.#creationOf(ino), links } : this.#creationOf(ino)
-    const parent = this.#sides.up(place.directory)
-    if (kind !== 'file' || (what === 'attributes' && upper.metadataOnly && size > 0)) {
-      upper.copyUp(parent, place.name, ino, kind === 'file' ? { ...creation, size } : creation)
-    } else {
-      this.#reading(ino, what === 'empty', (content) => upper.copyUp(parent, place.name, ino, creation, content))
+    const put = (inode: Creation, content?: Bytes): void => {
+      if (place) upper.copyUp(this.#sides.up(place.directory), place.name, ino, inode, content)
+      else upper.groups!.copyUp(ino, { ...inode, links: this.#groups.lowerNames(ino, links) }, content)
     }
-    this.#groups.cover(place.directory, place.name)
+    if (kind !== 'file') put(creation)
+    else if (what === 'attributes' && upper.metadataOnly && size > 0) put({ ...creation, size })
+    else this.#reading(ino, what === 'empty', (content) => put(creation, content))
+    if (place) this.#groups.cover(place.directory, place.name)
     if (links > 1) this.#groups.spread(ino)
     if (upper.hasContent(ino)) this.#moved(ino)
   }

@@ -35,9 +35,15 @@ export class LinkGroups {
 
   /** To be called once the upper says something at a name where it said nothing. */
   cover(directory: number, name: ByteString): void {
-    if (!this.#covered) return
+    const { groups } = this.#sides.upper
+    if (!this.#covered && !groups) return
     const below = this.#sides.below(directory, name)
-    if (below !== undefined) this.#cover(this.#covered, below)
+    if (below === undefined) return
+    // Counted for the first time it is counted with what just changed.
+    if (this.#covered) this.#cover(this.#covered, below)
+    if (!groups || !this.#sides.upper.has(below) || this.#sides.isLowerDirectory(below)) return
+    const links = this.#sides.lowerLinks(below)
+    if (links > 1) groups.shown(below, this.lowerNames(below, links))
   }
 
   /** To be called when an inode with several lower names was copied up. */
@@ -45,6 +51,14 @@ export class LinkGroups {
     if (!this.#covered) return
     this.#spread.add(ino)
     this.#above = undefined
+  }
+
+  /** Lower inodes of which some names are hidden, but not all, and how many are not. */
+  *partlyHidden(): Generator<readonly [number, number]> {
+    for (const ino of [...this.#counts().keys()]) {
+      const names = this.lowerNames(ino, this.#sides.lowerLinks(ino))
+      if (names > 0) yield [ino, names]
+    }
   }
 
   /** Whether a lower directory holds, at any depth, a name whose inode was copied up under another name. */
@@ -76,6 +90,7 @@ export class LinkGroups {
     const rootPart = this.#sides.directory(root).lower
     if (rootPart === undefined) hidden.push(lower.root)
     else shown.add(rootPart)
+    for (const ino of upper.groups?.nameless() ?? []) this.#spread.add(ino)
     const pending = [root]
     for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
       for (const { name, verdict } of upper.list(this.#sides.up(directory))) {

@@ -49,7 +49,8 @@ export class Removal {
     }
     const { links } = this.#of.stat(ino)
     if (links > 1) {
-      if (sides.verdict(directory, name).says !== 'nothing') this.#copyUp.keep(ino)
+      if (sides.verdict(directory, name).says === 'nothing') this.#copyUp.hiding(ino)
+      else this.#copyUp.keep(ino)
       take()
       return
     }

@@ -87,6 +87,24 @@ export interface Unnamed {
 }
 
 /**
+ * What an upper records of lower link groups, so that others who read it count their names (overlayfs with `index=on`). They cannot
+ * see which names from below are hidden.
+ */
+export interface GroupRecords {
+  /** Whether a group is to be copied up before one of its names is hidden: what has no record is counted as it was below. */
+  readonly beforeHiding: boolean
+  /** As `Upper.copyUp`, without a name: names from below show it, `creation.links` of them. */
+  copyUp(ino: number, creation: Creation, content?: Bytes): void
+  /**
+   * How many names from below show a copied-up inode now. To be called after the change: if the process dies in between, others count
+   * one too many, never one too few. With none, and none in the upper, the inode goes.
+   */
+  shown(ino: number, names: number): void
+  /** Inodes of this upper that may have no name in it. */
+  nameless(): Iterable<number>
+}
+
+/**
  * The writable layer of a union.
  *
  * As a `LayerView` it says what has been changed; a frozen upper is simply a lower view. Every method that
@@ -139,6 +157,8 @@ export interface Upper extends LayerView {
    * is opaque, and has no whiteouts, which would hide nothing. What others redirected is read all the same.
    */
   readonly redirects: boolean
+  /** Absent where nobody else reads the upper. */
+  readonly groups?: GroupRecords
 
   /** One more name for an inode of this upper (not a directory); a whiteout there is replaced. */
   link(directory: number, name: ByteString, ino: number): void
