@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import type { Placed } from '../layer/view.ts'
+import type { Placed, Verdict } from '../layer/view.ts'
 import type { ByteString } from '../model/bytes.ts'
 import type { Stat } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
@@ -25,8 +25,9 @@ export interface ConversionOptions extends Operation {
 /**
  * Writes everything that one upper says into another one, an empty one of any form: the same numbers, link groups, whiteouts, opaque
  * and moved directories, copies of attributes alone (where the form has them), xattrs, times, and holes. Change times are those
- * of the conversion, and inodes that carry no number of ours (the kernel made them) get one. What is written is on the disk at
- * the end; until then the target is incomplete. Neither is closed.
+ * of the conversion, and inodes that carry no number of ours (the kernel made them) get one. Where the target has no redirects, what a
+ * moved directory shows from below is copied, and the directory opaque. What is written is on the disk at the end; until then the target
+ * is incomplete. Neither is closed.
  *
  * @throws ENOTEMPTY if the target holds something; PLY_UNSUPPORTED where `lower` is needed; ENOTSUP for what the target cannot store.
  */
@@ -41,19 +42,25 @@ export async function convertUpper(from: Upper, to: StoredUpper, options: Conver
   to.sync()
 }
 
-/** A directory on its way: its number in both uppers, that of its lower part, and what it was before it was read. */
+/** A directory on its way. */
 interface Pair {
-  readonly from: number
+  /** Its number in the upper that is read; absent where only the tree below has it. */
+  readonly from: number | undefined
+  /** In the one that is written. */
   readonly to: number
+  /** That of its lower part. */
   readonly lower: number | undefined
+  /** What it was before it was read. */
   readonly stat: Stat
+  /** Its lower part is not where the target would look for it: everything that it shows of that comes along. */
+  readonly whole: boolean
 }
 
 class Conversion {
   readonly #from: Upper
   readonly #to: StoredUpper
   readonly #lower: Tree | undefined
-  /** Numbers in the target of what has more than one name. */
+  /** Numbers in the target of what may have more than one name. */
   readonly #placed = new Map<number, number>()
   /** Directories that were made, parents first: their times are set when nothing more comes into them. */
   readonly #directories: Pair[] = []
@@ -76,17 +83,15 @@ class Conversion {
         to: this.#to.root.ino,
         lower: root.opaque ? undefined : this.#lower?.root,
         stat: this.#from.stat(root.ino),
+        whole: false,
       },
     ]
     if (root.opaque) this.#to.setOpaque(this.#to.root.ino)
     for (let pair = waiting.pop(); pair; pair = waiting.pop()) {
-      for (const { name, verdict } of this.#from.list(pair.from)) {
-        if (verdict.says === 'whiteout') this.#to.whiteout(pair.to, name)
-        else if (verdict.says === 'entry') {
-          const stat = this.#from.stat(verdict.ino)
-          const to = this.#place(pair, name, verdict, stat)
-          if (verdict.directory) waiting.push({ from: verdict.ino, to, lower: this.#below(pair, name, verdict), stat })
-        }
+      for (const { name, verdict } of this.#entries(pair)) {
+        if (verdict.says === 'whiteout' && !pair.whole) this.#to.whiteout(pair.to, name)
+        else if (verdict.says === 'entry' && verdict.directory) waiting.push(this.#placeDirectory(pair, name, verdict))
+        else if (verdict.says === 'entry') this.#placeOther(pair, name, verdict)
         yield
       }
       this.#directories.push(pair)
@@ -97,16 +102,62 @@ class Conversion {
     }
   }
 
-  #place(directory: Pair, name: ByteString, verdict: Placed, stat: Stat): number {
-    const there = this.#placed.get(verdict.ino)
-    if (there !== undefined) {
-      this.#to.link(directory.to, name, there)
-      return there
+  /** What the upper says in a directory; of a whole one also what shows there from below. */
+  *#entries({ from, lower, whole }: Pair): Generator<{ readonly name: ByteString; readonly verdict: Verdict }> {
+    const said = new Set<ByteString>()
+    for (const each of from === undefined ? [] : this.#from.list(from)) {
+      if (whole) said.add(each.name)
+      yield each
     }
-    const ino = verdict.ino < firstForeignInode ? verdict.ino : this.#to.nextNumber
-    const { kind, mode, uid, gid, mtime, atime = mtime, major, minor, links } = stat
-    const xattrs = this.#from.xattrs(verdict.ino)
+    if (!whole || lower === undefined) return
+    for (const { name, ino, kind } of this.#lower!.list(lower)) {
+      const directory = kind === 'directory'
+      if (!said.has(name))
+        yield { name, verdict: { says: 'entry', ino, kind, directory, implied: false, opaque: false } }
+    }
+  }
+
+  #placeDirectory(pair: Pair, name: ByteString, verdict: Placed): Pair {
+    const { redirect } = verdict
+    const from = this.#from.has(verdict.ino) ? verdict.ino : undefined
+    const lower = this.#below(pair, name, verdict)
+    const stat = (from === undefined ? this.#lower! : this.#from).stat(verdict.ino)
+    const whole = pair.whole || (redirect !== undefined && !this.#to.redirects && !this.#isAt(pair, name, lower))
+    if (whole && !verdict.opaque && !this.#lower) throw this.#needsLower(verdict.ino, 'which has moved')
     const creation: Creation & Standing = {
+      ...this.#creationOf(verdict.ino, stat),
+      ...((verdict.opaque || whole) && { opaque: true }),
+      ...(redirect !== undefined && this.#to.redirects && { redirect }),
+    }
+    const to = this.#numberOf(verdict.ino)
+    this.#to.restore(pair.to, name, to, creation)
+    return { from, to, lower, stat, whole }
+  }
+
+  #placeOther(pair: Pair, name: ByteString, { ino }: Placed): void {
+    const there = this.#placed.get(ino)
+    if (there !== undefined) {
+      this.#to.link(pair.to, name, there)
+      return
+    }
+    const stat = (this.#from.has(ino) ? this.#from : this.#lower!).stat(ino)
+    const to = this.#numberOf(ino)
+    const links = to < firstNewInode ? this.#lower?.stat(to).links : undefined
+    const creation = { ...this.#creationOf(ino, stat), ...(links !== undefined && { links }) }
+    if (stat.kind === 'file') this.#placeFile(pair, name, { from: ino, to, links: stat.links }, creation)
+    else this.#to.restore(pair.to, name, to, creation)
+    if (stat.links > 1 || (links ?? 1) > 1) this.#placed.set(ino, to)
+  }
+
+  #numberOf(ino: number): number {
+    return ino < firstForeignInode ? ino : this.#to.nextNumber
+  }
+
+  #creationOf(ino: number, stat: Stat): Creation {
+    const source = this.#from.has(ino) ? this.#from : this.#lower!
+    const { kind, mode, uid, gid, mtime, atime = mtime, major, minor } = stat
+    const xattrs = source.xattrs(ino)
+    return {
       kind,
       mode,
       uid,
@@ -114,53 +165,50 @@ class Conversion {
       mtime,
       atime,
       ...(xattrs.size > 0 && { xattrs }),
-      ...(kind === 'symlink' && { target: this.#from.readlink(verdict.ino) }),
+      ...(kind === 'symlink' && { target: source.readlink(ino) }),
       ...((kind === 'character' || kind === 'block') && { major, minor }),
-      ...(verdict.opaque && { opaque: true }),
-      ...(verdict.redirect !== undefined && { redirect: verdict.redirect }),
-      ...(ino < firstNewInode && kind !== 'directory' && this.#lower && { links: this.#lower.stat(ino).links }),
     }
-    if (kind === 'file') this.#placeFile(directory, name, { from: verdict.ino, to: ino }, creation)
-    else this.#to.restore(directory.to, name, ino, creation)
-    if (kind !== 'directory' && links > 1) this.#placed.set(verdict.ino, ino)
-    return ino
   }
 
   #placeFile(
-    directory: Pair,
+    pair: Pair,
     name: ByteString,
-    ino: { readonly from: number; readonly to: number },
+    ino: { readonly from: number; readonly to: number; readonly links: number },
     creation: Creation,
   ): void {
     const put = (content: Bytes) => {
       try {
-        this.#to.restore(directory.to, name, ino.to, creation, content)
+        this.#to.restore(pair.to, name, ino.to, creation, content)
       } finally {
         content.close()
       }
     }
-    if (this.#from.hasContent(ino.from)) {
+    const isUp = this.#from.has(ino.from)
+    if (isUp && this.#from.hasContent(ino.from)) {
       put(this.#from.open(ino.from))
       return
     }
-    if (this.#to.metadataOnly && !this.#to.findsContentByName) {
-      this.#to.restore(directory.to, name, ino.to, creation)
+    if (isUp && this.#to.metadataOnly && !this.#to.findsContentByName) {
+      this.#to.restore(pair.to, name, ino.to, creation)
       return
     }
     const lower = this.#lower
-    if (!lower)
-      throw new PlyError('PLY_UNSUPPORTED', {
-        what: `converting inode ${ino.from}, of which only attributes were copied up, without the tree below`,
-        reason: 'its content is there; pass that tree as `lower`',
-      })
-    if (!this.#to.metadataOnly) {
+    if (!lower) throw this.#needsLower(ino.from, 'of which only attributes were copied up')
+    const isHere = !pair.whole && this.#isAt(pair, name, ino.from)
+    // Without redirects, content is found at a name from below alone.
+    const isFound = this.#to.redirects || (isHere && ino.links === 1)
+    if (!isUp || !this.#to.metadataOnly || !isFound) {
       put(lower.open(ino.from))
       return
     }
     const { size } = lower.stat(ino.from)
-    const isHere = directory.lower !== undefined && lower.lookup(directory.lower, name) === ino.from
     const redirect = isHere ? undefined : this.#pathOf?.(ino.from)
-    this.#to.restore(directory.to, name, ino.to, { ...creation, size, ...(redirect !== undefined && { redirect }) })
+    this.#to.restore(pair.to, name, ino.to, { ...creation, size, ...(redirect !== undefined && { redirect }) })
+  }
+
+  /** Whether something from below is at this very name there. */
+  #isAt({ lower }: Pair, name: ByteString, ino: number | undefined): boolean {
+    return lower !== undefined && ino !== undefined && this.#lower!.lookup(lower, name) === ino
   }
 
   /** The lower part of a directory. */
@@ -176,11 +224,18 @@ class Conversion {
     return at !== undefined && lower.stat(at).kind === 'directory' ? at : undefined
   }
 
+  #needsLower(ino: number, which: string): PlyError {
+    return new PlyError('PLY_UNSUPPORTED', {
+      what: `converting inode ${ino}, ${which}, without the tree below`,
+      reason: 'its content is there; pass that tree as `lower`',
+    })
+  }
+
   #finish({ from, to, stat }: Pair): void {
     const isRoot = to === this.#to.root.ino
     if (isRoot && this.#from.root.implied) return
     const { mode, uid, gid, mtime, atime = mtime } = stat
-    if (isRoot) for (const [name, value] of this.#from.xattrs(from)) this.#to.setXattr(to, name, value)
+    if (isRoot) for (const [name, value] of this.#from.xattrs(from!)) this.#to.setXattr(to, name, value)
     this.#to.setAttributes(to, isRoot ? { mode, uid, gid, mtime, atime } : { mtime, atime })
   }
 }

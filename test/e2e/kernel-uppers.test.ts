@@ -3,13 +3,20 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { convertUpper } from '../../src/overlay/convert.ts'
+import type { StoredUpper } from '../../src/overlay/stored-upper.ts'
 import { bundled } from '../crash/bundled.ts'
+import { makePlace, openUnion, openUpper, type Place } from '../crash/forms.ts'
+import { inKernel } from '../crash/in-kernel.ts'
 import { MountedLower } from '../crash/overlay-mount.ts'
 import type { RootlessOrder } from '../crash/rootless.ts'
+import { someSteps } from '../crash/some-steps.ts'
+import { differences, stateOf, stateOfDirectory, told } from '../crash/state.ts'
 import { type Done, takeTurns, type Way } from '../crash/turns.ts'
 import { whyNoOverlay } from '../overlay/able.ts'
-import { type Lower, makeLower } from '../overlay/lower.ts'
-import { seed } from '../properties/seed.ts'
+import { type Lower, lowerAt, makeLower } from '../overlay/lower.ts'
+import { type Step, take } from '../overlay/random-steps.ts'
+import { Dice, seed } from '../properties/seed.ts'
 
 const ways: Readonly<Record<string, Way>> = {
   'default options': { form: 'trusted', writes: '', shows: ',index=on,redirect_dir=on', except: [] },
@@ -70,6 +77,45 @@ describe('we and the kernel write in turns, and both show the same tree after ea
       })
     }
   }
+})
+
+test('an upper that was converted from one with moved directories into one that follows no redirects', async ({
+  skip,
+}) => {
+  if (reason !== undefined) skip(reason)
+  let moved = 0
+  let entries = 0
+  for (let run = 0; run < runs; run++) {
+    const at = newFolder()
+    const [before, after] = (['metacopy', 'user'] as const).map((form): Place => ({ form, at: join(at, form), lower }))
+    const dice = new Dice(seed + run)
+    for (const place of [before!, after!]) makePlace(place)
+    const view = openUnion(before!)
+    const { mode, uid, gid, mtime } = view.stat(view.root)
+    view.setAttributes(view.root, { mode, uid, gid, mtime })
+    const move: Step = { does: 'rename', path: ['usr'], to: ['opt'], exchange: false }
+    const steps = [...someSteps(dice, stateOf(view), 15), move, ...someSteps(dice, stateOf(view), 10)]
+    for (const each of steps) take(view, each)
+    const wanted = stateOf(view)
+    view.close()
+    const tree = lowerAt(lower).tree()
+    const [from, to] = [openUpper(before!, true), openUpper(after!) as StoredUpper]
+    await convertUpper(from, to, { lower: tree })
+    for (const { verdict } of from.list(from.root.ino)) if (verdict.says === 'entry' && verdict.redirect) moved++
+    for (const each of [from, to, tree]) each.close()
+    const ours = openUnion(after!, true)
+    const shown = stateOf(ours)
+    ours.close()
+    const place = { upperDir: join(after!.at, 'upper'), workDir: join(after!.at, 'work') }
+    const there = kernel!.with(place, ways.userxattr!.shows, stateOfDirectory)
+    const wrong = [
+      ...differences(shown, wanted).map((each) => `converted: ${told(each)}`),
+      ...inKernel(there, shown, ways.userxattr!).map((each) => `the kernel shows: ${each}`),
+    ]
+    entries += Object.keys(shown).length
+    expect(wrong, `run ${run} (PLYFS_SEED=${seed}): ${JSON.stringify(steps)}`).toEqual([])
+  }
+  console.log(`converted: ${runs} uppers with ${moved} moved directories, ${entries} entries compared (seed ${seed})`)
 })
 
 describe('the same inside a user namespace with one mapped id', () => {
