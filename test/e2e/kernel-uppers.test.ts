@@ -26,6 +26,14 @@ const ways: Readonly<Record<string, Way>> = {
     shows: ',redirect_dir=on,index=on,metacopy=on,xino=on',
     // With xino=on the kernel adds the number of the layer to that of the inode.
     except: ['ino'],
+    isIndexed: true,
+  },
+  'redirect_dir and index on': {
+    form: 'trusted',
+    writes: ',redirect_dir=on,index=on',
+    shows: ',redirect_dir=on,index=on',
+    except: [],
+    isIndexed: true,
   },
   userxattr: { form: 'user', writes: ',userxattr', shows: ',userxattr,index=on', except: [] },
 }

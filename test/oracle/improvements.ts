@@ -75,15 +75,6 @@ export const improvements: readonly Improvement[] = [
       return set && options.includes('metacopy=on') ? taken(mtime, expected, got) : expected
     },
   },
-  {
-    name: 'hidden-links',
-    row: 4,
-    says: 'names of a lower link group that ours removed without copying the group up: overlayfs, with that upper, counts them still; ours counts what is there',
-    explains({ expected, got, turns }) {
-      const more = Number(links.exec(expected)?.[1]) > Number(links.exec(got)?.[1])
-      return turns && more ? taken(links, expected, got) : expected
-    },
-  },
 ]
 
 /** What overlayfs, or the disk below it, refuses as a whole: then the others are not asked. */
@@ -115,12 +106,6 @@ export interface Hazard {
 }
 
 export const hazards: readonly Hazard[] = [
-  {
-    name: 'hidden-links-by-handle',
-    row: 4,
-    says: 'overlayfs goes on counting names of a lower link group that ours removed: it gives a name to an open file that has lost all (ENOENT)',
-    avoids: ({ do: verb }, handle, { turns }) => turns && verb === 'linkfd' && handle?.links === 0 && !handle.unnamed,
-  },
   {
     name: 'unlinked-directory',
     row: 8,

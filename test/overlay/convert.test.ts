@@ -132,14 +132,15 @@ describe('a random upper of any form, converted into a second, a third, and the 
             const view = union(lower.tree(), start(), { now: ticking() })
             for (const each of steps) take(view, each)
             view.close()
-            let before = withUpper(start, said)
+            // What only names from below show gets one of them with the first conversion.
+            let before = withUpper(start, (upper) => (hasNameless(upper) ? undefined : said(upper)))
             const view1 = shown(start)
             let at = start
             for (const name of [second, third, first]) {
               at = await converted(at, forms.get(name)!)
               expect(shown(at), name).toEqual(view1)
               // Where the lower part of what moved cannot be elsewhere, it comes along.
-              const isSame = withUpper(at, ({ redirects }) => redirects)
+              const isSame = before !== undefined && withUpper(at, ({ redirects }) => redirects)
               if (isSame) expect(withUpper(at, said), name).toEqual(before)
               if (withUpper(at, ({ redirects }) => !redirects)) expect(redirectsOn(roots.get(at)!), name).toEqual([])
               before = withUpper(at, said)
@@ -153,6 +154,8 @@ describe('a random upper of any form, converted into a second, a third, and the 
     }
   }
 })
+
+const hasNameless = ({ groups }: StoredUpper): boolean => groups !== undefined && [...groups.nameless()].length > 0
 
 const nextOf = (upper: StoredUpper): number => upper.nextNumber
 
