@@ -16,7 +16,7 @@ import { copyContent } from './copy-content.ts'
 export class ContentFiles {
   readonly #disk: Disk
   readonly #folder: string
-  readonly #readOnly: boolean
+  #readOnly: boolean
   readonly #live = new Map<number, LiveContent>()
   #removed: number[] = []
   /** Names in the folder that are not known to be durable. */
@@ -27,6 +27,11 @@ export class ContentFiles {
     this.#folder = folder
     this.#readOnly = readOnly
     if (!readOnly) disk.fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
+  }
+
+  /** Nothing is written any more. */
+  freeze(): void {
+    this.#readOnly = true
   }
 
   /** The files that no inode has, left by a process that died, wait to be removed from now on. */

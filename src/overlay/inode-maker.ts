@@ -6,7 +6,7 @@ import { type Builder, buildInode } from './build-inode.ts'
 import { type Marks, yes } from './marks.ts'
 import type { NameChanges } from './name-changes.ts'
 import { encodeOrigin } from './origin.ts'
-import type { OverlayNode, Place } from './overlay-node.ts'
+import { firstForeignInode, type OverlayNode, type Place } from './overlay-node.ts'
 import type { OverlayNodes } from './overlay-nodes.ts'
 import type { PlaceMarks } from './place-marks.ts'
 import type { Dress } from './real-facts.ts'
@@ -19,6 +19,8 @@ export interface MakerSurroundings extends Builder {
   readonly work: WorkArea
   /** Of the index of the lower tree. */
   readonly uuid: Uint8Array
+  /** Inodes made here are numbered from here: what is below has other numbers. */
+  readonly firstOwn: number
 }
 
 /** Makes inodes of an upper in overlayfs's form, with the marks that they are known by. */
@@ -35,7 +37,7 @@ export class InodeMaker {
     const { kind, opaque = false, redirect, links = 1 } = inode
     const origin = ino < firstNewInode
     const isDirectory = kind === 'directory'
-    const metacopy = origin && kind === 'file' && content === undefined
+    const metacopy = this.#isBelow(ino) && kind === 'file' && content === undefined
     const [mark, identity] = this.identity({ ino, origin })
     const own = new Map<ByteString, Uint8Array>([[mark, identity]])
     if (opaque && isDirectory) own.set(marks.opaque, yes)
@@ -106,6 +108,10 @@ export class InodeMaker {
     const { files, nodes } = this.#around
     const real = files.lstat(nodes.paths.at(place.directory, place.name)).ino
     nodes.place(place.directory, place.name, nodes.add({ ...facts, ino, real }))
+  }
+
+  #isBelow(ino: number): boolean {
+    return ino < this.#around.firstOwn || ino >= firstForeignInode
   }
 
   /** The mark that an inode is known by. */

@@ -15,6 +15,8 @@ export type FoundNode = Pick<
   'real' | 'realKind' | 'kind' | 'origin' | 'impure' | 'opaque' | 'holdsMarked' | 'metacopy' | 'aside' | 'override'
 > & {
   readonly ino: number
+  /** It was copied up, under the number that it has below. */
+  readonly below: boolean
   /** As it is marked: from the root with a slash, or a name in the lower part of the directory that holds it. */
   readonly redirect: ByteString | undefined
 }
@@ -24,15 +26,22 @@ export class NodeReader {
   readonly #disk: UpperDisk
   readonly #marks: Marks
   readonly #uuid: Uint8Array
+  readonly #firstOwn: number
   readonly #asides: Asides | undefined
 
   constructor(
     disk: UpperDisk,
-    options: { readonly marks: Marks; readonly uuid: Uint8Array; readonly asides: Asides | undefined },
+    options: {
+      readonly marks: Marks
+      readonly uuid: Uint8Array
+      readonly firstOwn: number
+      readonly asides: Asides | undefined
+    },
   ) {
     this.#disk = disk
     this.#marks = options.marks
     this.#uuid = options.uuid
+    this.#firstOwn = options.firstOwn
     this.#asides = options.asides
   }
 
@@ -61,8 +70,10 @@ export class NodeReader {
     const override = this.#override(carrier, found)
     const kind = realKind === 'file' && override?.kind && override.kind !== 'directory' ? override.kind : realKind
     const opaque = realKind === 'directory' && found.includes(marks.opaque) ? this.#text(carrier, marks.opaque) : ''
+    const ino = this.#number(carrier, found, stat.ino)
     return {
-      ino: this.#number(carrier, found, stat.ino),
+      ino,
+      below: ino < this.#firstOwn,
       real: stat.ino,
       realKind,
       kind,
@@ -95,7 +106,7 @@ export class NodeReader {
     }
     if (found.includes(this.#marks.number)) {
       const number = Number(this.#text(carrier, this.#marks.number))
-      if (Number.isSafeInteger(number) && number > firstNewInode && number < firstForeignInode) return number
+      if (Number.isSafeInteger(number) && number > 0 && number !== firstNewInode && number < firstForeignInode) return number
     }
     return foreignNumber(real)
   }

@@ -46,7 +46,8 @@ export class Numbers {
     if (this.#next > this.#reserved) this.#store(this.#next + block)
   }
 
-  close(): void {
+  /** Gives back what was taken from the disk and not given. */
+  settle(): void {
     if (this.#reserved > this.#next) this.#store(this.#next)
   }
 

@@ -187,7 +187,7 @@ export class OverlayNodes {
       const at = `${path}/${name}`
       const found = this.#reader.read(at)
       // An index of a directory is for NFS handles, a whiteout there for what is gone.
-      if (!found?.origin || found.kind === 'directory' || found.ino >= firstNewInode) continue
+      if (!found?.origin || found.kind === 'directory' || !found.below) continue
       const node = nodeOf({ ...found, redirect: fromRoot(found.redirect), index: at })
       this.#known.set(found.ino, node)
       this.indexed.add(node)

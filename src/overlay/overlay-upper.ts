@@ -4,6 +4,7 @@ import { encodeText } from '../model/bytes.ts'
 import type { ChainId } from '../model/digest.ts'
 import type { Disk } from '../sys/disk.ts'
 import { nodeDisk } from '../sys/node-disk.ts'
+import { firstNewInode } from '../union/upper.ts'
 import { type MarkSpace, marks } from './marks.ts'
 import type { OverlayPlace } from './overlay-view.ts'
 import type { StoredUpper } from './stored-upper.ts'
@@ -57,6 +58,7 @@ export function openOverlayUpper(options: OverlayUpperOptions): StoredUpper {
     workDir: encodeText(resolve(workDir)),
     marks: marks[xattr],
     uuid: lowerUuid ?? (chainId ? indexUuid(chainId) : new Uint8Array(16)),
+    firstOwn: Math.max(firstNewInode, numbersFrom),
     disk: options.disk ?? nodeDisk(),
   }
   return new OverlayUpper(place, { readOnly, numbersFrom, metacopy, redirects })

@@ -22,6 +22,8 @@ export interface OverlayPlace {
   readonly marks: Marks
   /** Of the index of the lower tree. */
   readonly uuid: Uint8Array
+  /** Inodes made here are numbered from here: what is below has other numbers. */
+  readonly firstOwn: number
   readonly disk: Disk
 }
 
@@ -38,14 +40,14 @@ export class OverlayView implements LayerView {
   protected readonly fresh: boolean
   protected rootImplied: boolean
 
-  constructor({ upperDir, workDir, marks, uuid, disk }: OverlayPlace) {
+  constructor({ upperDir, workDir, marks, uuid, firstOwn, disk }: OverlayPlace) {
     this.disk = disk
     this.marks = marks
     this.asides = marks.override === undefined ? undefined : new Asides(this.files, workDir)
     this.facts = this.asides ? new RootlessFacts(this.files, marks, this.asides) : new RealFacts(this.files, marks)
     this.fresh = !this.files.exists(`${workDir}/work`) && this.files.names(upperDir).length === 0
     this.rootImplied = this.fresh || this.files.xattr(upperDir, marks.implied) !== undefined
-    const reader = new NodeReader(this.files, { marks, uuid, asides: this.asides })
+    const reader = new NodeReader(this.files, { marks, uuid, firstOwn, asides: this.asides })
     this.nodes = new OverlayNodes(this.files, reader, { upperDir, index: `${workDir}/index` })
   }
 

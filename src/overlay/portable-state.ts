@@ -2,6 +2,7 @@ import type { ByteString } from '../model/bytes.ts'
 import { defaultDirectory } from '../model/entry.ts'
 import { type AttributeChange, firstNewInode } from '../union/upper.ts'
 import { type Change, type InodeFacts, noContent } from './change.ts'
+import { firstForeignInode } from './overlay-node.ts'
 import { damaged } from './record-bytes.ts'
 import { changeAttributes, factsOf, inodeOf, stand, type UpperInode } from './upper-inode.ts'
 
@@ -215,7 +216,7 @@ export class PortableState {
 
   /** Numbers are never given twice, also after the log is read again. */
   #count({ ino, content }: UpperInode): void {
-    if (ino >= this.nextInode) this.nextInode = ino + 1
+    if (ino >= this.nextInode && ino < firstForeignInode) this.nextInode = ino + 1
     if (content.is !== 'none' && content.number >= this.nextContent) this.nextContent = content.number + 1
   }
 

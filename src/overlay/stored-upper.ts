@@ -8,6 +8,10 @@ export interface StoredUpper extends Upper {
   readonly nextNumber: number
   /** The content of a copy of attributes alone is found by its name, or by the `redirect` that `restore` is given for it. */
   readonly findsContentByName: boolean
+  /** Writes what closing would write, and returns when everything is on the disk. Changes may follow. */
+  settle(): void
+  /** From now on every change is EROFS. To be called after `settle`; what is open for reading stays so, and writes nothing itself. */
+  freeze(): void
   /** From here on only numbers above this one are given to new inodes. */
   numbersPast(ino: number): void
   /**

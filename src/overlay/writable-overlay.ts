@@ -5,7 +5,6 @@ import type { Bytes } from '../stream/bytes.ts'
 import {
   type AttributeChange,
   type Creation,
-  firstNewInode,
   type Room,
   type Standing,
   type Unnamed,
@@ -17,7 +16,7 @@ import { InodeMaker } from './inode-maker.ts'
 import { yes } from './marks.ts'
 import { type Move, NameChanges } from './name-changes.ts'
 import { Numbers } from './numbers.ts'
-import type { OverlayNode, Place } from './overlay-node.ts'
+import { firstForeignInode, type OverlayNode, type Place } from './overlay-node.ts'
 import { type OverlayPlace, OverlayView } from './overlay-view.ts'
 import { PlaceMarks } from './place-marks.ts'
 import { RealContent } from './real-content.ts'
@@ -52,7 +51,7 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
   readonly #place: OverlayPlace
   readonly #numbers: Numbers
   /** Absent: read only. */
-  readonly #shop: Workshop | undefined
+  #shop: Workshop | undefined
 
   constructor(place: OverlayPlace, { readOnly, numbersFrom, metacopy, redirects }: OverlaySettings) {
     super(place)
@@ -88,7 +87,7 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
   restore(directory: number, name: ByteString, ino: number, inode: Creation & Standing, content?: Bytes): void {
     const parent = this.#free(directory, name)
     if (this.has(ino)) throw new PlyError('EEXIST', { syscall: 'copy-up' })
-    if (ino >= firstNewInode) this.#numbers.past(ino)
+    if (ino >= this.#place.firstOwn && ino < firstForeignInode) this.#numbers.past(ino)
     const { mtimeNs } = this.files.lstatExact(this.nodes.paths.of(parent))
     this.#writable().put({ directory: parent, name }, ino, inode, content)
     try {
@@ -221,9 +220,25 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
     if (this.#shop) this.files.sync(this.#place.upperDir)
   }
 
+  settle(): void {
+    if (!this.#shop) return
+    this.#numbers.settle()
+    this.sync()
+  }
+
+  freeze(): void {
+    this.#shop?.work.close()
+    this.#shop = undefined
+  }
+
+  override has(ino: number): boolean {
+    // A number that was never given need not be looked for.
+    return (ino < this.#numbers.peek || ino >= firstForeignInode) && super.has(ino)
+  }
+
   override close(): void {
     if (this.#shop) {
-      this.#numbers.close()
+      this.#numbers.settle()
       this.#shop.work.close()
     }
     super.close()
@@ -237,7 +252,8 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
       facts.begin(nodes.root, place.upperDir)
     }
     const placeMarks = new PlaceMarks(files, nodes, marks, facts)
-    const maker = new InodeMaker({ files, disk, nodes, marks, facts, placeMarks, work, uuid: place.uuid })
+    const { uuid, firstOwn } = place
+    const maker = new InodeMaker({ files, disk, nodes, marks, facts, placeMarks, work, uuid, firstOwn })
     const emptied = (of: OverlayNode) => maker.emptied(of, this.stat(of.ino), this.xattrs(of.ino))
     const staleWhiteouts = new StaleWhiteouts(files, nodes, work, place.workDir)
     const names = new NameChanges({ files, nodes, placeMarks, work, staleWhiteouts, emptied })

@@ -29,7 +29,7 @@ export class PortableUpper extends PortableView implements StoredUpper {
   readonly metadataOnly = true
   readonly redirects = true
   readonly findsContentByName = false
-  readonly #readOnly: boolean
+  #readOnly: boolean
   readonly #now: Clock
   readonly #onClose: PortableParts['onClose']
   /** Contents of files without a name, by inode number. */
@@ -201,14 +201,27 @@ export class PortableUpper extends PortableView implements StoredUpper {
     this.files.collect()
   }
 
+  settle(): void {
+    this.sync()
+    this.#storeTimes()
+  }
+
+  freeze(): void {
+    this.#readOnly = true
+    this.files.freeze()
+  }
+
   override close(): void {
-    if (this.#changed) {
-      this.#changed = false
-      const times = new Map<number, bigint>()
-      for (const { ino, ctime } of this.state.inodes.values()) if (ctime !== undefined) times.set(ino, ctime)
-      this.#onClose(times)
-    }
+    this.#storeTimes()
     super.close()
+  }
+
+  #storeTimes(): void {
+    if (!this.#changed || this.#readOnly) return
+    this.#changed = false
+    const times = new Map<number, bigint>()
+    for (const { ino, ctime } of this.state.inodes.values()) if (ctime !== undefined) times.set(ino, ctime)
+    this.#onClose(times)
   }
 
   /** Checked before: writes the record, and only then is it so in memory. */
