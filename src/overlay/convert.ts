@@ -7,6 +7,7 @@ import { checkAborted, type Operation } from '../model/operation.ts'
 import type { Tree } from '../stack/tree.ts'
 import type { Bytes } from '../stream/bytes.ts'
 import { type Creation, firstNewInode, type Standing, type Upper } from '../union/upper.ts'
+import { convertGroups, nameless } from './convert-groups.ts'
 import { lowerPaths } from './lower-paths.ts'
 import { firstForeignInode } from './overlay-node.ts'
 import type { StoredUpper } from './stored-upper.ts'
@@ -96,10 +97,23 @@ class Conversion {
       }
       this.#directories.push(pair)
     }
+    yield* this.#groups()
     for (const pair of this.#directories.reverse()) {
       this.#finish(pair)
       yield
     }
+  }
+
+  #groups(): Iterable<void> {
+    const lower = this.#lower
+    if (lower) {
+      const place = (directory: Pick<Pair, 'to' | 'lower'>, name: ByteString, ino: number) =>
+        this.#placeOther({ ...directory, whole: false }, name, { ino })
+      return convertGroups({ from: this.#from, to: this.#to, lower, place })
+    }
+    const [first] = nameless(this.#from)
+    if (first !== undefined) throw this.#needsLower(first, 'which only names from below show')
+    return []
   }
 
   /** What the upper says in a directory; of a whole one also what shows there from below. */
@@ -134,7 +148,7 @@ class Conversion {
     return { from, to, lower, stat, whole }
   }
 
-  #placeOther(pair: Pair, name: ByteString, { ino }: Placed): void {
+  #placeOther(pair: Pick<Pair, 'to' | 'lower' | 'whole'>, name: ByteString, { ino }: Pick<Placed, 'ino'>): void {
     const there = this.#placed.get(ino)
     if (there !== undefined) {
       this.#to.link(pair.to, name, there)
@@ -171,7 +185,7 @@ class Conversion {
   }
 
   #placeFile(
-    pair: Pair,
+    pair: Pick<Pair, 'to' | 'lower' | 'whole'>,
     name: ByteString,
     ino: { readonly from: number; readonly to: number; readonly links: number },
     creation: Creation,
@@ -207,7 +221,7 @@ class Conversion {
   }
 
   /** Whether something from below is at this very name there. */
-  #isAt({ lower }: Pair, name: ByteString, ino: number | undefined): boolean {
+  #isAt({ lower }: Pick<Pair, 'lower'>, name: ByteString, ino: number | undefined): boolean {
     return lower !== undefined && ino !== undefined && this.#lower!.lookup(lower, name) === ino
   }
 
