@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Operation } from 'plyfs'
 import { copy, openSink, openSource, openStore } from 'plyfs'
 import { describe, expect } from 'vitest'
+import { prompt } from '../support/prompt.ts'
 import { image, realTest } from './tools.ts'
 import { workspace } from './workspace.ts'
 
@@ -53,7 +54,7 @@ async function abortAtRandom(
     `seed ${seed}: aborted ${times.length} of 8, answered after ${times.map((time) => time.toFixed(0)).join(', ')} ms`,
   )
   expect(times.length).toBeGreaterThan(3)
-  expect(Math.max(...times)).toBeLessThan(100)
+  expect(Math.max(...times)).toBeLessThan(prompt)
 }
 
 /** On a tmpfs: how long a disk holds up an unlink while it writes its journal is the disk's own affair. */

@@ -10,6 +10,7 @@ import { counted, drain, Tally, tee } from '../../src/stream/hash.ts'
 import { verified } from '../../src/stream/verify.ts'
 import { libzstd } from '../../src/sys/libzstd.ts'
 import { bytesIn, inChunks } from '../support/collect.ts'
+import { prompt } from '../support/prompt.ts'
 import { bomb } from './zstd-writing.ts'
 
 const content = Buffer.from('some content that is a little longer than a chunk')
@@ -111,7 +112,7 @@ test('a read that hangs ends within 100 ms of the abort', async () => {
     const start = performance.now()
     controller.abort(new Error('enough'))
     await expect(reading, name).rejects.toMatchObject({ code: 'PLY_ABORTED', cause: { message: 'enough' } })
-    expect(performance.now() - start, name).toBeLessThan(100)
+    expect(performance.now() - start, name).toBeLessThan(prompt)
   }
 })
 
@@ -133,7 +134,7 @@ test('an abort in the middle of much work ends it within 100 ms and closes the s
     const start = performance.now()
     controller.abort()
     await expect(reading, name).rejects.toMatchObject({ code: 'PLY_ABORTED' })
-    expect(performance.now() - start, name).toBeLessThan(100)
+    expect(performance.now() - start, name).toBeLessThan(prompt)
     for (let i = 0; i < 50 && !closed; i++) await sleep(10)
     expect(closed, name).toBe(true)
   }

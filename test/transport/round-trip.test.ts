@@ -12,6 +12,7 @@ import { collect } from '../../src/stream/collect.ts'
 import { detectReference, openSink, openSource } from '../../src/transport/index.ts'
 import { sampleImage } from '../support/images.ts'
 import { makePlace, type Place } from '../support/places.ts'
+import { prompt } from '../support/prompt.ts'
 
 const all = (stream: AsyncIterable<Uint8Array>) => collect(stream, 1 << 30)
 
@@ -86,7 +87,7 @@ describe.each(forms)('$form', ({ form, keeps, of }) => {
       const stopped = performance.now()
       stop.abort()
       await expect(writing).rejects.toMatchObject({ code: 'PLY_ABORTED' })
-      expect(performance.now() - stopped).toBeLessThan(100)
+      expect(performance.now() - stopped).toBeLessThan(prompt)
       expect(place.files()).toEqual([])
       expect(readdirSync(place.temporary)).toEqual([])
     }
