@@ -24,7 +24,7 @@ export const types: Switches = {
   'T-08': {
     file: 'src/layer/layer-view.ts',
     find: 'if (flags & factBits.whiteout) return whiteout',
-    put: `const { major, minor } = this.#index.stat(ino)
+    put: `const { major, minor } = this.index.stat(ino)
     if (kind === 'character' && major === 0 && minor === 0) return whiteout`,
   },
   'T-09': {
