@@ -1,4 +1,4 @@
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { type Digest, hexOf, isDigest } from '../model/digest.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { Operation } from '../model/operation.ts'
@@ -6,6 +6,7 @@ import { abortable } from '../stream/abort.ts'
 import { counted } from '../stream/hash.ts'
 import { verified } from '../stream/verify.ts'
 import type { Disk } from '../sys/disk.ts'
+import { makeDirectoryDurably } from '../sys/durable-directory.ts'
 import { fileBytes } from '../sys/file-bytes.ts'
 import { withPath } from '../sys/system-error.ts'
 import type { BlobStat, BlobStore, Draft } from './blob-store.ts'
@@ -134,7 +135,6 @@ class DiskBlobStore implements BlobStore {
       await draft.finish({ durable: this.#durable, ...operation })
       const { size } = draft
       if (anew || this.#sizeOf(digest) !== size) {
-        fs.chmodSync(draft.path, 0o444)
         if (!fs.existsSync(this.#directory)) this.#makeDirectory(this.#directory)
         fs.renameSync(draft.path, path)
       }
@@ -148,12 +148,10 @@ class DiskBlobStore implements BlobStore {
     }
   }
 
-  /** Makes a directory and those above it, durably. */
   #makeDirectory(path: string): void {
     try {
-      const first = this.#disk.fs.mkdirSync(path, { recursive: true })
-      if (first === undefined || !this.#durable) return
-      for (let made = path; made.length >= first.length; made = dirname(made)) this.#disk.syncDirectory(dirname(made))
+      if (this.#durable) makeDirectoryDurably(this.#disk, path)
+      else this.#disk.fs.mkdirSync(path, { recursive: true })
     } catch (error) {
       throw withPath(error, path)
     }

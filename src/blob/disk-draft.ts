@@ -61,12 +61,17 @@ export class DiskDraft {
     this.#size = size
   }
 
-  /** Returns when all bytes are on the disk and the file is closed. An abort ends the waiting, not the syncing. Safe to call twice. */
+  /**
+   * Returns when all bytes are on the disk and the file, which nobody may write any more, is closed. An abort ends the waiting, not
+   * the syncing. Safe to call twice.
+   */
   async finish({ durable, signal }: { readonly durable: boolean } & Operation): Promise<void> {
     if (this.#state === 'finished') return
     this.#check()
     try {
       await untilAborted(this.#written(), signal)
+      // Before the sync: what comes after it may be lost.
+      this.#disk.fs.fchmodSync(this.#handle.fd, 0o444)
       if (durable) await untilAborted(this.#handle.sync(), signal)
       checkAborted(signal)
     } catch (error) {

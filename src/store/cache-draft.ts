@@ -33,7 +33,6 @@ export function cacheDraft(disk: Disk, directory: string): CacheDraft {
     bytes: () => fileBytes(disk, draft!.path),
     async commit(path, operation = {}) {
       await draft!.finish({ durable: true, ...operation })
-      disk.fs.chmodSync(draft!.path, 0o444)
       // The caches may have been deleted with their directory.
       disk.fs.mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
       disk.fs.renameSync(draft!.path, path)

@@ -49,11 +49,11 @@ export async function writeSpill(
         onProgress?.({ what: 'sparse files', done: end, total: content.size })
       }
       fs.ftruncateSync(fd, content.size)
+      fs.fchmodSync(fd, 0o444)
       fs.fsyncSync(fd)
     } finally {
       fs.closeSync(fd)
     }
-    fs.chmodSync(draft, 0o444)
     // The caches may have been deleted with their directory.
     fs.mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
     fs.renameSync(draft, path)
