@@ -71,7 +71,7 @@ for (const value of wrong) {
     add('r+', `writev at ${text}`, (fs, fd) => fs.writevSync(fd, [Buffer.from('ab')], any))
     for (const key of ['offset', 'length', 'position'])
       add('r+', `write { ${key}: ${text} }`, (fs, fd) =>
-        fs.writeSync(fd, Buffer.from('abcd'), { [key]: value } as object),
+        (fs.writeSync as (...given: unknown[]) => number)(fd, Buffer.from('abcd'), { [key]: value }),
       )
   }
   for (const option of ['start', 'end', 'fd', 'encoding', 'signal', 'flush']) {
