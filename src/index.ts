@@ -55,6 +55,7 @@ export type { Accounting, AccountingOptions, ContainerSizes, ImageSizes, LayerSi
 export type { Collected, CollectOptions } from './store/collect.ts'
 export type { Container, ContainerRecord, Containers } from './store/containers.ts'
 export type { Explanation, Reason } from './store/explain.ts'
+export type { Explanation, Reason } from './store/explain.ts'
 export { exportTree } from './store/export-tree.ts'
 export type { StoreOptions } from './store/open-store.ts'
 export { defaultRoot, openStore } from './store/open-store.ts'

@@ -4,6 +4,7 @@ export type {
   Container,
   ContainerRecord,
   Descriptor,
+  Explanation,
   Image,
   ImageSink,
   ImageSource,

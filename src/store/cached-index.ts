@@ -3,6 +3,7 @@ import type { Digest } from '../model/digest.ts'
 import { codeOf } from '../model/errors.ts'
 import type { Disk } from '../sys/disk.ts'
 import { fileBytes } from '../sys/file-bytes.ts'
+import { noteUse } from './cache-budget.ts'
 
 /** Where an index is cached, and what it must be the index of. */
 export interface CachedIndex {
@@ -37,9 +38,12 @@ export function openIndex(disk: Disk, { path, of, what, writable }: CachedIndex)
 /** As `openIndex`; `undefined` if there is none, or a damaged one. */
 export function findIndex(disk: Disk, cached: CachedIndex): Index | undefined {
   // Asked first: an error is dear to make, and of most prefixes of a stack there is no index.
-  if (disk.fs.statSync(cached.path, { throwIfNoEntry: false }) === undefined) return undefined
+  const stat = disk.fs.statSync(cached.path, { throwIfNoEntry: false })
+  if (stat === undefined) return undefined
   try {
-    return openIndex(disk, cached)
+    const index = openIndex(disk, cached)
+    if (cached.writable) noteUse(disk, cached.path, stat)
+    return index
   } catch (error) {
     if (codeOf(error) === 'ENOENT' || codeOf(error) === 'PLY_BAD_INDEX') return undefined
     throw error

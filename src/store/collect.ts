@@ -1,19 +1,28 @@
 import { join } from 'node:path'
 import type { BlobStore } from '../blob/blob-store.ts'
 import type { Digest } from '../model/digest.ts'
-import { chainIds, hexOf } from '../model/digest.ts'
-import type { ImageIndex, Manifest } from '../model/documents.ts'
 import { codeOf } from '../model/errors.ts'
 import type { Operation } from '../model/operation.ts'
 import { checkAborted } from '../model/operation.ts'
-import { configLimit, manifestOrIndex, parseConfig, parseIndex, parseManifest } from '../model/parse-documents.ts'
-import { collect as bytesOfStream } from '../stream/collect.ts'
 import type { Disk } from '../sys/disk.ts'
-import type { Containers } from './containers.ts'
+import { overBudget } from './cache-budget.ts'
 import type { Layout } from './layout.ts'
+import { mark } from './mark.ts'
 import type { Names } from './names.ts'
-import type { Uppers } from './uppers.ts'
+import { type Roots, rootsOf } from './roots.ts'
 import { walk } from './walk.ts'
+
+export interface CollectOptions extends Operation {
+  /** Remove nothing; say what would be removed. */
+  readonly dryRun?: boolean | undefined
+  /** Bytes that caches may take; what was not used for the longest time goes first, and comes back when it is needed. */
+  readonly caches?: number | undefined
+  /**
+   * Seconds for which blobs stay that another tool has written and nothing needs yet: it may be writing the image that needs
+   * them, and cannot be asked. Default: an hour.
+   */
+  readonly grace?: number | undefined
+}
 
 /** What a collection removed (or, on a dry run, would remove). */
 export interface Collected {
@@ -24,131 +33,125 @@ export interface Collected {
   readonly freed: number
   /** Manifests that something needs and that cannot be read. As long as there is one, no blob is removed. */
   readonly unreadable: readonly Digest[]
+  /**
+   * Files of records that cannot be read, relative to the store. As long as it is unknown what one of them kept alive, no blob
+   * is removed, and where it is a container's, no upper.
+   */
+  readonly records: readonly string[]
+  /** Blobs that another tool has written and that nothing needs, but that are too young to go. */
+  readonly kept: readonly Digest[]
 }
 
-/** Codes of documents that are missing, damaged, or none that we know. */
-const unreadable = [
-  'PLY_BAD_DIGEST',
-  'PLY_BAD_DOCUMENT',
-  'PLY_BLOB_NOT_FOUND',
-  'PLY_DIGEST_MISMATCH',
-  'PLY_TOO_LARGE',
-  'PLY_UNSUPPORTED',
-]
-
-interface Marked {
-  readonly blobs: Set<Digest>
-  /** Names of cache files that live. */
-  readonly caches: Set<string>
-  readonly unreadable: Set<Digest>
+/** The parts of a store that a collection needs. */
+export interface Collectable {
+  readonly disk: Disk
+  readonly layout: Layout
+  readonly blobs: BlobStore
+  readonly names: Names
 }
 
 /**
- * Marks from names, unnamed entries of `index.json` and uppers; sweeps the rest. The caller holds off every writer
- * meanwhile, so what is in `tmp/` belongs to nobody. `only` leaves everything alone but these blobs and their caches.
+ * Marks from names, unnamed entries of `index.json`, containers, snapshots and the uppers below them; sweeps the rest. The
+ * caller holds off every writer meanwhile, so what is in `tmp/` belongs to nobody. `only` leaves everything alone but
+ * these blobs and their caches.
  */
 export async function collect(
+  { disk, layout, blobs, names }: Collectable,
   {
-    disk,
-    layout,
-    blobs,
-    names,
-    uppers,
-    containers,
-  }: {
-    readonly disk: Disk
-    readonly layout: Layout
-    readonly blobs: BlobStore
-    readonly names: Names
-    readonly uppers: Uppers
-    readonly containers: Containers
-  },
-  { dryRun = false, only, signal }: { readonly dryRun?: boolean; readonly only?: ReadonlySet<Digest> } & Operation,
+    dryRun = false,
+    caches,
+    grace = 3600,
+    only,
+    signal,
+  }: { readonly only?: ReadonlySet<Digest> | undefined } & CollectOptions = {},
 ): Promise<Collected> {
-  const marked: Marked = { blobs: new Set(), caches: new Set(), unreadable: new Set() }
-  const roots = names.roots()
-  const used = new Set((await containers.list()).map(({ upper }) => upper))
-  for (const id of used) roots.push(uppers.record(id).manifest)
-  for (const root of roots) await mark(root, blobs, marked)
+  const roots = rootsOf({ disk, layout, names })
+  const marked = await mark(roots.images, blobs, { signal })
+  // What an unreadable document or record needs is unknown: then every blob stays.
+  const certain = marked.unreadable.size === 0 && roots.unreadable.every(({ known }) => known)
+  // The same for layers of an image whose config is damaged.
+  const layersCertain = certain && ![...marked.configs.values()].some(isDamage)
+  const usedUppers = new Set(roots.kept.map(({ id }) => id))
+  const uppersCertain = roots.unreadable.every(({ kind }) => kind === 'name' || kind === 'index')
 
   const removed: Digest[] = []
+  const kept: Digest[] = []
   const files: string[] = []
   let freed = 0
   for await (const digest of blobs.list()) {
     checkAborted(signal)
-    // What an unreadable manifest needs is unknown: then everything stays.
-    if (marked.blobs.has(digest) || marked.unreadable.size > 0 || (only && !only.has(digest))) continue
+    if (marked.blobs.has(digest) || !certain || (only && !only.has(digest))) continue
+    if (isForeignAndYoung(disk, layout.blobOf(digest), grace)) {
+      kept.push(digest)
+      continue
+    }
     freed += (await blobs.stat(digest))?.size ?? 0
     removed.push(digest)
     if (!dryRun) await blobs.delete(digest)
   }
+  const remove = (path: string) => {
+    freed += sizeOf(disk, path)
+    files.push(path.slice(layout.root.length + 1))
+    if (!dryRun) disk.fs.rmSync(path, { recursive: true, force: true })
+  }
   const sweep = (directory: string, lives: (name: string) => boolean) => {
     for (const name of namesIn(disk, directory)) {
       checkAborted(signal)
-      if (lives(name)) continue
-      const path = join(directory, name)
-      freed += sizeOf(disk, path)
-      files.push(path.slice(layout.root.length + 1))
-      if (!dryRun) disk.fs.rmSync(path, { recursive: true, force: true })
+      if (!lives(name)) remove(join(directory, name))
     }
   }
   const mine = (name: string) => only === undefined || only.has(`sha256:${name.slice(0, 64)}` as Digest)
-  sweep(layout.layerCache, (name) => marked.caches.has(name) || !mine(name))
+  sweep(layout.layerCache, (name) => marked.caches.has(name) || !layersCertain || !mine(name))
   // These are no caches: they stay where the blobs do.
-  const accepted = (name: string) => marked.caches.has(name.replace(/json$/, 'erofs')) || marked.unreadable.size > 0
+  const accepted = (name: string) => marked.caches.has(name.replace(/json$/, 'erofs')) || !layersCertain
   sweep(layout.accepted, (name) => accepted(name) || !mine(name))
-  if (only !== undefined) return { blobs: removed, files, freed, unreadable: [...marked.unreadable] }
-  sweep(layout.treeCache, (name) => marked.caches.has(name))
+  sweep(layout.sources, (name) => marked.blobs.has(digestOfFile(name)) || !certain || !mine(name))
+  const answer = () => ({
+    ...{ blobs: removed, files, freed, kept, unreadable: [...marked.unreadable.keys()] },
+    records: roots.unreadable.map(({ path }) => path),
+  })
+  if (only !== undefined) return answer()
+  sweep(layout.treeCache, (name) => marked.caches.has(name) || !layersCertain)
   sweep(layout.tmp, () => false)
-  // An upper that no container names was left by a removal or a creation that was interrupted.
-  sweep(layout.uppers, (id) => used.has(id))
+  // An upper that nobody stands on was left by a removal or a creation that was interrupted.
+  sweep(layout.uppers, (id) => usedUppers.has(id) || !uppersCertain)
+  if (caches !== undefined)
+    for (const path of overBudget({
+      disk,
+      layout,
+      blobs: marked.blobs,
+      images: marked.images,
+      inUse: inUse(roots),
+      caches,
+    }))
+      remove(path)
   if (!dryRun) {
-    await sweepLocks(disk, layout, (name) => used.has(name) || marked.caches.has(name))
-    await names.refresh()
+    const lives = (name: string) => usedUppers.has(name) || marked.caches.has(name) || !layersCertain || !uppersCertain
+    await sweepLocks(disk, layout, lives)
+    // One that cannot be read is what tells what it kept alive.
+    if (roots.names.inIndex !== undefined) await names.refresh()
   }
-  return { blobs: removed, files, freed, unreadable: [...marked.unreadable] }
+  return answer()
 }
 
-async function mark(digest: Digest, blobs: BlobStore, marked: Marked): Promise<void> {
-  if (marked.blobs.has(digest)) return
-  marked.blobs.add(digest)
-  const found = await readable(() => read(digest, blobs))
-  if (found === undefined) {
-    marked.unreadable.add(digest)
-    return
-  }
-  if ('manifests' in found) {
-    // Platforms of an index that were never fetched are no damage.
-    for (const child of found.manifests) if (await blobs.stat(child.digest)) await mark(child.digest, blobs, marked)
-    return
-  }
-  const manifest = found
-  marked.blobs.add(manifest.config.digest)
-  for (const layer of manifest.layers) marked.blobs.add(layer.digest)
-  // Artifacts have configs that are none of an image: they have no caches.
-  const config = await readable(async () => parseConfig(await document(manifest.config.digest, blobs)))
-  const diffIds = config?.rootfs.diff_ids ?? []
-  for (const diffId of diffIds)
-    for (const kind of ['tar', 'erofs', 'spill', 'sums']) marked.caches.add(`${hexOf(diffId)}.${kind}`)
-  for (const chainId of chainIds(diffIds)) marked.caches.add(`${hexOf(chainId)}.erofs`)
+/** Manifests that containers and snapshots stand on: their caches are not given up. */
+function inUse({ containers, uppers }: Roots): Set<Digest> {
+  return new Set([...[...containers.values()], ...uppers.values()].map(({ manifest }) => manifest))
 }
 
-async function read(digest: Digest, blobs: BlobStore): Promise<Manifest | ImageIndex> {
-  const raw = await document(digest, blobs)
-  return manifestOrIndex(raw, digest) === 'index' ? parseIndex(raw, digest) : parseManifest(raw, digest)
+/** A document that was one, and is not what its name says any more; not one that is none of an image. */
+function isDamage(error: unknown): boolean {
+  return ['EIO', 'PLY_DIGEST_MISMATCH', 'PLY_BLOB_NOT_FOUND'].includes(codeOf(error) ?? '')
 }
 
-function document(digest: Digest, blobs: BlobStore): Promise<Uint8Array> {
-  return bytesOfStream(blobs.stream(digest), configLimit, { what: digest })
+/** Ours are read-only files. */
+function isForeignAndYoung(disk: Disk, path: string, grace: number): boolean {
+  const stat = disk.fs.statSync(path, { throwIfNoEntry: false })
+  return stat !== undefined && (stat.mode & 0o222) !== 0 && Date.now() - stat.mtimeMs < grace * 1000
 }
 
-async function readable<T>(attempt: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await attempt()
-  } catch (error) {
-    if (unreadable.includes(codeOf(error) ?? '')) return undefined
-    throw error
-  }
+function digestOfFile(name: string): Digest {
+  return `sha256:${name.slice(0, 64)}` as Digest
 }
 
 /** Locks of what is gone. One that somebody holds stays; whoever opens a file that is removed notices. */
@@ -162,7 +165,7 @@ async function sweepLocks(disk: Disk, { locks }: Layout, lives: (subject: string
 }
 
 /** Bytes of the files there; of a spill, which is mostly holes, those on the disk. What somebody else is removing meanwhile counts nothing. */
-function sizeOf(disk: Disk, path: string): number {
+export function sizeOf(disk: Disk, path: string): number {
   const holes = path.endsWith('.spill') && disk.kind === 'disk'
   let size = 0
   for (const stat of walk(disk, path)) {

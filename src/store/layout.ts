@@ -1,8 +1,9 @@
-import { join, sep } from 'node:path'
+import { dirname, join, sep } from 'node:path'
 import type { ChainId, DiffId, Digest } from '../model/digest.ts'
 import { hexOf } from '../model/digest.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { Disk } from '../sys/disk.ts'
+import { makeDirectoryDurably, syncNames } from '../sys/durable-directory.ts'
 import { readJson, writeFileAtomically } from './records.ts'
 
 /** Where everything in a store lies (docs/store-format.md). */
@@ -18,6 +19,10 @@ export interface Layout {
   readonly accepted: string
   readonly uppers: string
   readonly containers: string
+  /** Where the images came from. Made when it is first needed, as `accepted` and `quarantine` are. */
+  readonly sources: string
+  /** What is damaged and could not be healed, under the path that it had. */
+  readonly quarantine: string
   readonly locks: string
   readonly tmp: string
   blobOf(digest: Digest): string
@@ -27,6 +32,7 @@ export interface Layout {
   sumsOf(diffId: DiffId): string
   treeOf(chainId: ChainId): string
   acceptanceOf(diffId: DiffId): string
+  sourceOf(manifest: Digest): string
 }
 
 export function layoutOf(root: string): Layout {
@@ -46,6 +52,8 @@ export function layoutOf(root: string): Layout {
     accepted,
     uppers: join(root, 'uppers'),
     containers: join(root, 'containers'),
+    sources: join(root, 'sources'),
+    quarantine: join(root, 'quarantine'),
     locks: join(root, 'locks'),
     tmp: join(root, 'tmp'),
     // Asked for each layer of a stack: joined once.
@@ -56,6 +64,7 @@ export function layoutOf(root: string): Layout {
     sumsOf: (diffId) => join(layerCache, `${hexOf(diffId)}.sums`),
     treeOf: (chainId) => `${treeCache}${sep}${hexOf(chainId)}.erofs`,
     acceptanceOf: (diffId) => join(accepted, `${hexOf(diffId)}.json`),
+    sourceOf: (manifest) => join(root, 'sources', `${hexOf(manifest)}.json`),
   }
 }
 
@@ -141,8 +150,11 @@ function initialise(disk: Disk, layout: Layout): void {
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error
   }
-  fs.mkdirSync(layout.root, { recursive: true, mode: 0o700 })
+  makeDirectoryDurably(disk, layout.root, 0o700)
   makeDirectories(disk, layout)
+  // Somebody who died may have made them and not come to the syncing; the names in the root are synced with the record.
+  for (const directory of [dirname(layout.root), join(layout.root, 'blobs'), join(layout.root, 'cache')])
+    syncNames(disk, directory)
   const place = { disk, tmp: layout.tmp }
   if (!fs.existsSync(layout.ociLayout)) writeFileAtomically(place, layout.ociLayout, '{"imageLayoutVersion":"1.0.0"}')
   if (!fs.existsSync(layout.indexJson))
@@ -151,7 +163,7 @@ function initialise(disk: Disk, layout: Layout): void {
   writeFileAtomically(place, layout.record, `${JSON.stringify(fresh, null, 2)}\n`)
 }
 
-function makeDirectories({ fs }: Disk, layout: Layout): void {
+function makeDirectories(disk: Disk, layout: Layout): void {
   for (const directory of [
     join(layout.root, 'blobs', 'sha256'),
     layout.names,
@@ -162,11 +174,11 @@ function makeDirectories({ fs }: Disk, layout: Layout): void {
     layout.locks,
     layout.tmp,
   ])
-    fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
+    makeDirectoryDurably(disk, directory, 0o700)
 }
 
 /** The record is among them since another process may have made the store just now. */
 const ours = new Set([
-  ...['blobs', 'names', 'cache', 'accepted', 'uppers', 'containers', 'locks', 'tmp'],
+  ...['blobs', 'names', 'cache', 'accepted', 'sources', 'quarantine', 'uppers', 'containers', 'locks', 'tmp'],
   ...['oci-layout', 'index.json', 'ply.json'],
 ])

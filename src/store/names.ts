@@ -1,18 +1,19 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
 import { type Digest, isDigest } from '../model/digest.ts'
 import type { Descriptor, ImageIndex } from '../model/documents.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { Disk } from '../sys/disk.ts'
 import type { Layout } from './layout.ts'
-import { namesIn, readJson, reserved, writeFileAtomically } from './records.ts'
+import { namesIn, readJson, recordText, reserved, writeFileAtomically } from './records.ts'
 
 const refName = 'org.opencontainers.image.ref.name'
 
 /** Above this many names `index.json` is brought up to date by `collect`, not at every change. */
 const eager = 1000
 
-interface NameRecord {
+export interface NameRecord {
   readonly name: string
   readonly descriptor: Descriptor
 }
@@ -35,6 +36,8 @@ interface Stamp {
 interface Seen extends Stamp {
   /** What its names pointed at: only what differs from this has somebody else changed. */
   readonly names?: Readonly<Record<string, Digest>>
+  /** CRC-32 (zlib's) of its bytes. */
+  readonly content?: number
 }
 
 /** `index.json` as somebody else wrote it; `changed` is what names point at anew. */
@@ -42,6 +45,17 @@ interface Foreign {
   readonly stamp: Stamp
   readonly named: ReadonlyMap<string, Descriptor>
   readonly changed: ReadonlyMap<string, Descriptor>
+}
+
+/** What names keep alive. */
+export interface NameSurvey {
+  readonly records: readonly NameRecord[]
+  /** Files of records that cannot be read. */
+  readonly unreadable: readonly string[]
+  /** What `index.json` says of names; `undefined` if it is damaged. */
+  readonly inIndex: ReadonlyMap<string, Descriptor> | undefined
+  /** What other tools left in it without a name. */
+  readonly unnamed: readonly Descriptor[]
 }
 
 /**
@@ -75,25 +89,39 @@ export class Names {
     return [...found.values()].sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)))
   }
 
+  /** All that names keep alive, and what cannot be read: no such record hides another. */
+  survey(): NameSurvey {
+    const unreadable: string[] = []
+    const own = new Map(this.#ownRecords((file) => unreadable.push(file)).map((record) => [record.name, record]))
+    for (const [name, descriptor] of this.#foreign()?.changed ?? []) own.set(name, { name, descriptor })
+    try {
+      const { named, unnamed } = this.#parseIndex()
+      return { records: [...own.values()], unreadable, inIndex: named, unnamed }
+    } catch (error) {
+      if (codeOf(error) !== 'PLY_BAD_DOCUMENT') throw error
+      return { records: [...own.values()], unreadable, inIndex: undefined, unnamed: [] }
+    }
+  }
+
   /**
-   * What names and what other tools left in `index.json` without a name point at: all that is alive for them.
-   *
-   * @throws PLY_BAD_DOCUMENT if a record or `index.json` is damaged: what it kept alive is unknown
+   * Whether `index.json` is what we last wrote: `foreign` if another tool has written it since (or nothing is known of it),
+   * `damaged` if nobody has and its bytes are others.
    */
-  roots(): Digest[] {
-    this.#ownRecords((error) => {
-      throw error
-    })
-    const { unnamed } = this.#parseIndex()
-    return [
-      ...this.list().map(({ descriptor }) => descriptor.digest),
-      ...unnamed.flatMap((entry) => (isDigest(entry?.digest) ? [entry.digest] : [])),
-    ]
+  index(): 'ours' | 'foreign' | 'damaged' {
+    const stamp = this.#stamp()
+    const seen = this.#seen()
+    if (stamp === undefined || seen === undefined || !sameStamp(seen, stamp)) return 'foreign'
+    return seen.content === undefined || seen.content === this.#contentSum() ? 'ours' : 'damaged'
+  }
+
+  /** What the bytes of `index.json` should sum to, as far as somebody knows. */
+  get indexSum(): number | undefined {
+    return this.#seen()?.content
   }
 
   async set(name: string, descriptor: Descriptor): Promise<void> {
     await this.#change(() => {
-      this.#write(this.#fileOf(name), recordText(name, descriptor))
+      this.#write(this.#fileOf(name), recordText({ name, descriptor }))
     })
   }
 
@@ -125,8 +153,8 @@ export class Names {
     if (always || records.length <= eager) this.#writeIndex(records)
   }
 
-  /** A record that cannot be read hides no other name, unless `damaged` throws. */
-  #ownRecords(damaged: (error: unknown) => void = () => {}): NameRecord[] {
+  /** A record that cannot be read hides no other name; `damaged` hears of its file. */
+  #ownRecords(damaged: (file: string) => void = () => {}): NameRecord[] {
     const records: NameRecord[] = []
     for (const file of namesIn(this.#disk, this.#layout.names)) {
       try {
@@ -134,7 +162,7 @@ export class Names {
         if (record !== undefined) records.push(record)
       } catch (error) {
         if (codeOf(error) !== 'PLY_BAD_DOCUMENT') throw error
-        damaged(error)
+        damaged(file)
       }
     }
     return records
@@ -155,7 +183,7 @@ export class Names {
     const stamp = this.#stamp()
     if (stamp === undefined) return undefined
     const seen = this.#seen()
-    if (seen?.ino === stamp.ino && seen.size === stamp.size && seen.mtimeMs === stamp.mtimeMs) return undefined
+    if (seen !== undefined && sameStamp(seen, stamp)) return undefined
     const { named } = this.#readIndex()
     const before = new Map(Object.entries(seen?.names ?? {}))
     return { stamp, named, changed: new Map([...named].filter(([name, { digest }]) => before.get(name) !== digest)) }
@@ -164,7 +192,7 @@ export class Names {
   #adopt(): void {
     const foreign = this.#foreign()
     if (foreign === undefined) return
-    for (const [name, descriptor] of foreign.changed) this.#write(this.#fileOf(name), recordText(name, descriptor))
+    for (const [name, descriptor] of foreign.changed) this.#write(this.#fileOf(name), recordText({ name, descriptor }))
     // Otherwise what was just adopted would look newer than what we change next, where `index.json` is not written.
     this.#remember(foreign.stamp, foreign.named)
   }
@@ -179,8 +207,10 @@ export class Names {
   }
 
   #remember(stamp: Stamp, names: Iterable<readonly [string, Descriptor]>): void {
-    const seen: Seen = { ...stamp, names: Object.fromEntries([...names].map(([name, { digest }]) => [name, digest])) }
-    this.#write(join(this.#layout.names, seenFile), JSON.stringify(seen))
+    const content = this.#contentSum()
+    const pointed = Object.fromEntries([...names].map(([name, { digest }]) => [name, digest]))
+    const seen: Seen = { ...stamp, ...(content !== undefined && { content }), names: pointed }
+    this.#write(join(this.#layout.names, seenFile), recordText(seen))
   }
 
   #write(path: string, content: string): void {
@@ -244,6 +274,15 @@ export class Names {
     }
   }
 
+  #contentSum(): number | undefined {
+    try {
+      return crc32(this.#disk.fs.readFileSync(this.#layout.indexJson) as Uint8Array)
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return undefined
+      throw error
+    }
+  }
+
   #fileOf(name: string): string {
     return join(this.#layout.names, escapeName(name))
   }
@@ -251,14 +290,14 @@ export class Names {
 
 const seenFile = `${reserved}index-seen`
 
+function sameStamp(one: Stamp, other: Stamp): boolean {
+  return one.ino === other.ino && one.size === other.size && one.mtimeMs === other.mtimeMs
+}
+
 function isEntry(descriptor: Descriptor | undefined | null): boolean {
   return (
     isDigest(descriptor?.digest) && typeof descriptor.mediaType === 'string' && Number.isSafeInteger(descriptor.size)
   )
-}
-
-function recordText(name: string, descriptor: Descriptor): string {
-  return `${JSON.stringify({ name, descriptor })}\n`
 }
 
 /**

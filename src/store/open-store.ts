@@ -16,6 +16,7 @@ import { collect } from './collect.ts'
 import { commitContainer } from './commit.ts'
 import { containersOf } from './containers.ts'
 import { LayerDigests } from './content-digests.ts'
+import { explain } from './explain.ts'
 import { storedFileDigests } from './file-digests.ts'
 import { Images } from './images.ts'
 import { Acceptances } from './intake/acceptances.ts'
@@ -154,7 +155,7 @@ export async function storeOn(disk: Disk, path: string, options: StoreOptions = 
   /** If somebody else is writing just now, they may count on what they found: then the next collection takes the rest. */
   const withdraw = async (added: readonly Digest[]): Promise<void> => {
     using held = await disk.lock(join(layout.locks, 'collect'))
-    if (held !== undefined) await collect({ disk, layout, blobs, names, uppers, containers }, { only: new Set(added) })
+    if (held !== undefined) await collect({ disk, layout, blobs, names }, { only: new Set(added) })
   }
 
   const containers = containersOf({
@@ -244,7 +245,10 @@ export async function storeOn(disk: Disk, path: string, options: StoreOptions = 
       const held = await disk.lock(join(layout.locks, 'collect'))
       if (held === undefined) throw new PlyError('PLY_STORE_BUSY', { root })
       using _ = held
-      return await collect({ disk, layout, blobs, names, uppers, containers }, operation)
+      return await collect({ disk, layout, blobs, names }, operation)
+    },
+    async explain(id, operation = {}) {
+      return explain({ disk, layout, blobs, names }, id, operation)
     },
     async usage() {
       return usageOf(disk, layout)

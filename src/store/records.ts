@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { dirname, join } from 'node:path'
+import { crc32 } from 'node:zlib'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { Disk } from '../sys/disk.ts'
 
@@ -36,7 +37,17 @@ export function writeFileAtomically(
   disk.syncDirectory(dirname(path))
 }
 
-/** A JSON record; `undefined` if there is none. @throws PLY_BAD_DOCUMENT if it does not parse */
+/** The text of a record: JSON, whose last field is the CRC-32 (zlib's) of everything before it. */
+export function recordText(record: object): string {
+  const body = JSON.stringify(record).slice(0, -1)
+  return `${body},"crc32":"${checksum(body)}"}\n`
+}
+
+/**
+ * A JSON record, without its checksum; one without any is not checked. `undefined` if there is none.
+ *
+ * @throws PLY_BAD_DOCUMENT if it does not parse, or does not match its checksum
+ */
 export function readJson<T>(disk: Disk, path: string): T | undefined {
   let text: string
   try {
@@ -45,11 +56,24 @@ export function readJson<T>(disk: Disk, path: string): T | undefined {
     if (codeOf(error) === 'ENOENT') return undefined
     throw error
   }
+  let record: T
   try {
-    return JSON.parse(text) as T
+    record = JSON.parse(text) as T
   } catch (error) {
     throw new PlyError('PLY_BAD_DOCUMENT', { what: path, reason: 'it is not JSON' }, { cause: error })
   }
+  const [last, key, sum] = /,"([^"]{5})":"([^"]{8})"\}\s*$/.exec(text) ?? []
+  if (last === undefined) return record
+  const right = sum === checksum(text.slice(0, -last.length)) && last.endsWith('}\n')
+  // The right sum under another key: what is damaged is the key.
+  if (key === 'crc32' ? !right : right)
+    throw new PlyError('PLY_BAD_DOCUMENT', { what: path, reason: 'it does not match its checksum' })
+  if (key === 'crc32') delete (record as { crc32?: unknown }).crc32
+  return record
+}
+
+function checksum(text: string): string {
+  return crc32(text).toString(16).padStart(8, '0')
 }
 
 /** Names of the records in a directory, sorted; none if there is no directory. */

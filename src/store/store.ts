@@ -4,8 +4,9 @@ import type { WriteOptions } from '../image/layer-report.ts'
 import type { Digest } from '../model/digest.ts'
 import type { Operation } from '../model/operation.ts'
 import type { Tree } from '../stack/tree.ts'
-import type { Collected } from './collect.ts'
+import type { Collected, CollectOptions } from './collect.ts'
 import type { Container, Containers } from './containers.ts'
+import type { Explanation } from './explain.ts'
 import type { RebaseOptions } from './rebase.ts'
 import type { RewriteOptions, SplitOptions, SquashOptions } from './rewrite.ts'
 import type { Usage } from './usage.ts'
@@ -82,7 +83,12 @@ export interface Store extends ImageSource, ImageSink {
    * @throws PLY_USAGE if the image was not built on the old base; PLY_BAD_LAYER for a hardlink whose target the new one lacks
    */
   rebase(image: string | Image, options: RebaseOptions): Promise<Image>
-  /** Removes what no name and no container needs. @throws PLY_STORE_BUSY while somebody is writing */
-  collect(options?: { readonly dryRun?: boolean } & Operation): Promise<Collected>
+  /** Removes what no name, container or snapshot needs. @throws PLY_STORE_BUSY while somebody is writing */
+  collect(options?: CollectOptions): Promise<Collected>
+  /**
+   * Why something in the store lives: a blob, layer or tree (by digest, or the start of one), an upper (by id), a container (by
+   * name), or a file (by its path in the store). @throws PLY_USAGE if there is nothing of that name
+   */
+  explain(id: string, operation?: Operation): Promise<readonly Explanation[]>
   usage(): Promise<Usage>
 }

@@ -2,8 +2,9 @@ import { dirname } from 'node:path'
 import { defaultLimits, type LayerLimits } from '../../layer/index.ts'
 import type { DiffId } from '../../model/digest.ts'
 import type { Disk } from '../../sys/disk.ts'
+import { makeDirectoryDurably } from '../../sys/durable-directory.ts'
 import type { Layout } from '../layout.ts'
-import { readJson, writeFileAtomically } from '../records.ts'
+import { readJson, recordText, writeFileAtomically } from '../records.ts'
 
 /** What it took to accept a layer. */
 export interface Acceptance {
@@ -63,7 +64,7 @@ export class Acceptances {
       limits: { ...before.limits, ...limits },
     }
     const path = this.#layout.acceptanceOf(diffId)
-    this.#disk.fs.mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-    writeFileAtomically({ disk: this.#disk, tmp: this.#layout.tmp }, path, `${JSON.stringify(noted)}\n`)
+    makeDirectoryDurably(this.#disk, dirname(path), 0o700)
+    writeFileAtomically({ disk: this.#disk, tmp: this.#layout.tmp }, path, recordText(noted))
   }
 }
