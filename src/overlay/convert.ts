@@ -8,6 +8,7 @@ import type { Tree } from '../stack/tree.ts'
 import type { Bytes } from '../stream/bytes.ts'
 import { type Creation, firstNewInode, type Standing, type Upper } from '../union/upper.ts'
 import { convertGroups, nameless } from './convert-groups.ts'
+import { isBelow, lowerPart } from './lower-parts.ts'
 import { lowerPaths } from './lower-paths.ts'
 import { firstForeignInode } from './overlay-node.ts'
 import type { StoredUpper } from './stored-upper.ts'
@@ -134,10 +135,12 @@ class Conversion {
   #placeDirectory(pair: Pair, name: ByteString, verdict: Placed): Pair {
     const { redirect } = verdict
     const from = this.#from.has(verdict.ino) ? verdict.ino : undefined
-    const lower = this.#below(pair, name, verdict)
+    const tree = this.#lower
+    const lower = tree && lowerPart(tree, pair.lower, name, verdict)
     const stat = (from === undefined ? this.#lower! : this.#from).stat(verdict.ino)
-    const whole = pair.whole || (redirect !== undefined && !this.#to.redirects && !this.#isAt(pair, name, lower))
-    if (whole && !verdict.opaque && !this.#lower) throw this.#needsLower(verdict.ino, 'which has moved')
+    const hasMoved = redirect !== undefined && !(tree && isBelow(tree, pair.lower, name, lower))
+    const whole = pair.whole || (hasMoved && !this.#to.redirects)
+    if (whole && !verdict.opaque && !tree) throw this.#needsLower(verdict.ino, 'which has moved')
     const creation: Creation & Standing = {
       ...this.#creationOf(verdict.ino, stat),
       ...((verdict.opaque || whole) && { opaque: true }),
@@ -208,7 +211,7 @@ class Conversion {
     }
     const lower = this.#lower
     if (!lower) throw this.#needsLower(ino.from, 'of which only attributes were copied up')
-    const isHere = !pair.whole && this.#isAt(pair, name, ino.from)
+    const isHere = !pair.whole && isBelow(lower, pair.lower, name, ino.from)
     // Without redirects, content is found at a name from below alone.
     const isFound = this.#to.redirects || (isHere && ino.links === 1)
     if (!isUp || !this.#to.metadataOnly || !isFound) {
@@ -218,24 +221,6 @@ class Conversion {
     const { size } = lower.stat(ino.from)
     const redirect = isHere ? undefined : this.#pathOf?.(ino.from)
     this.#to.restore(pair.to, name, ino.to, { ...creation, size, ...(redirect !== undefined && { redirect }) })
-  }
-
-  /** Whether something from below is at this very name there. */
-  #isAt({ lower }: Pick<Pair, 'lower'>, name: ByteString, ino: number | undefined): boolean {
-    return lower !== undefined && ino !== undefined && this.#lower!.lookup(lower, name) === ino
-  }
-
-  /** The lower part of a directory. */
-  #below(directory: Pair, name: ByteString, { opaque, redirect }: Placed): number | undefined {
-    const lower = this.#lower
-    if (!lower || opaque) return undefined
-    const path = redirect?.split('/') ?? [name]
-    let at = redirect === undefined ? directory.lower : lower.root
-    for (const each of path) {
-      if (at === undefined || lower.stat(at).kind !== 'directory') return undefined
-      at = lower.lookup(at, each)
-    }
-    return at !== undefined && lower.stat(at).kind === 'directory' ? at : undefined
   }
 
   #needsLower(ino: number, which: string): PlyError {

@@ -106,7 +106,8 @@ export class NodeReader {
     }
     if (found.includes(this.#marks.number)) {
       const number = Number(this.#text(carrier, this.#marks.number))
-      if (Number.isSafeInteger(number) && number > 0 && number !== firstNewInode && number < firstForeignInode) return number
+      if (Number.isSafeInteger(number) && number > 0 && number !== firstNewInode && number < firstForeignInode)
+        return number
     }
     return foreignNumber(real)
   }

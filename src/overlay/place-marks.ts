@@ -1,10 +1,10 @@
 import { type ByteString, bytesOf } from '../model/bytes.ts'
-import { codeOf, PlyError } from '../model/errors.ts'
+import { PlyError } from '../model/errors.ts'
 import type { Standing } from '../union/upper.ts'
 import { type Marks, yes } from './marks.ts'
 import type { OverlayNode } from './overlay-node.ts'
 import type { OverlayNodes } from './overlay-nodes.ts'
-import type { RealFacts } from './real-facts.ts'
+import { ifPossible, type RealFacts } from './real-facts.ts'
 import type { UpperDisk } from './upper-disk.ts'
 
 const holdsMarked = Buffer.from('x')
@@ -72,11 +72,6 @@ export class PlaceMarks {
   /** After it: until here the redirect named the place that the directory has now. Where it cannot be removed, it still does. */
   settled(node: OverlayNode, path: ByteString, { redirect }: Standing): void {
     if (node.kind !== 'directory' || redirect !== undefined || node.redirect === undefined) return
-    try {
-      this.#files.removeXattr(path, this.#marks.redirect)
-      node.redirect = undefined
-    } catch (error) {
-      if (codeOf(error) === undefined) throw error
-    }
+    if (ifPossible(() => this.#files.removeXattr(path, this.#marks.redirect))) node.redirect = undefined
   }
 }

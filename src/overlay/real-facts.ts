@@ -134,12 +134,10 @@ export class RealFacts {
 
   /** As far as it can be done: what failed before is what the caller is told. */
   #giveBack(node: OverlayNode, path: ByteString, { uid, gid, mode }: Stats): void {
-    try {
+    ifPossible(() => {
       this.disk.chown(path, uid, gid)
       if (node.kind !== 'symlink') this.disk.chmod(path, mode & 0o7777)
-    } catch (error) {
-      if (codeOf(error) === undefined) throw error
-    }
+    })
   }
 
   protected dropXattr(at: Spot, stored: ByteString): void {
@@ -158,6 +156,20 @@ export function storing(store: () => void): void {
   } catch (error) {
     if (!isRefusal(error)) throw error
     throw new PlyError('ENOTSUP', { syscall: (error as NodeJS.ErrnoException).syscall ?? 'open' }, { cause: error })
+  }
+}
+
+/**
+ * Does what a disk may not do any more, after a change that has happened, and without which what is there says the same: the answer to
+ * the change must not depend on it. Answers whether it was done.
+ */
+export function ifPossible(act: () => void): boolean {
+  try {
+    act()
+    return true
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error
+    return false
   }
 }
 

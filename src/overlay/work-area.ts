@@ -2,7 +2,7 @@ import { type ByteString, displayText } from '../model/bytes.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { Asides } from './asides.ts'
 import type { Marks } from './marks.ts'
-import { isRefusal } from './real-facts.ts'
+import { ifPossible, isRefusal } from './real-facts.ts'
 import type { UpperDisk } from './upper-disk.ts'
 
 /** What begins our names in the work directory. The kernel clears the directory, whatever the names, when it mounts. */
@@ -88,17 +88,11 @@ export class WorkArea {
    * answer to the change must not depend on it. Answers whether it is gone.
    */
   clear(path: ByteString): boolean {
-    try {
-      this.discard(path)
-      return true
-    } catch (error) {
-      if (codeOf(error) === undefined) throw error
-      return false
-    }
+    return ifPossible(() => this.discard(path))
   }
 
   close(): void {
-    if (this.#shared !== undefined) this.#disk.unlink(this.#shared)
+    if (this.#shared !== undefined) this.clear(this.#shared)
     this.#shared = undefined
   }
 

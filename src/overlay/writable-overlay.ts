@@ -1,45 +1,25 @@
 import * as fs from 'node:fs'
 import type { ByteString } from '../model/bytes.ts'
-import { codeOf, PlyError } from '../model/errors.ts'
+import { PlyError } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
-import {
-  type AttributeChange,
-  type Creation,
-  type Room,
-  type Standing,
-  type Unnamed,
-  type WritableBytes,
-} from '../union/upper.ts'
+import type { AttributeChange, Creation, Room, Standing, Unnamed, WritableBytes } from '../union/upper.ts'
 import { copyContent, makeHollow } from './copy-content.ts'
 import { GroupIndex } from './group-index.ts'
-import { InodeMaker } from './inode-maker.ts'
 import { yes } from './marks.ts'
-import { type Move, NameChanges } from './name-changes.ts'
+import type { Move } from './name-changes.ts'
 import { Numbers } from './numbers.ts'
-import { firstForeignInode, type OverlayNode, type Place } from './overlay-node.ts'
+import { firstForeignInode, type OverlayNode } from './overlay-node.ts'
 import { type OverlayPlace, OverlayView } from './overlay-view.ts'
-import { PlaceMarks } from './place-marks.ts'
+import { openWorkshop, type Workshop } from './overlay-workshop.ts'
 import { RealContent } from './real-content.ts'
-import { storing } from './real-facts.ts'
-import { StaleWhiteouts } from './stale-whiteouts.ts'
+import { ifPossible } from './real-facts.ts'
 import type { StoredUpper } from './stored-upper.ts'
-import { UnnamedFiles } from './unnamed-files.ts'
-import { WorkArea } from './work-area.ts'
 
 export interface OverlaySettings {
   readonly readOnly: boolean
   readonly numbersFrom: number
   readonly metacopy: boolean
   readonly redirects: boolean
-}
-
-/** What can only be done to an upper that may be changed. */
-interface Workshop {
-  readonly work: WorkArea
-  readonly names: NameChanges
-  readonly maker: InodeMaker
-  readonly put: (place: Place, ino: number, inode: Creation & Standing, content?: Bytes) => void
-  readonly unnamed: UnnamedFiles
 }
 
 /** An upper in overlayfs's form, opened by `openOverlayUpper`. */
@@ -59,7 +39,11 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
     this.metadataOnly = metacopy
     this.redirects = redirects
     this.#numbers = new Numbers(this.files, { root: place.upperDir, mark: this.marks.next, from: numbersFrom })
-    if (!readOnly) this.#shop = this.#open(place)
+    if (!readOnly) {
+      const { files, disk, nodes, marks, facts, asides, fresh } = this
+      const said = ({ ino }: OverlayNode) => ({ stat: this.stat(ino), xattrs: this.xattrs(ino) })
+      this.#shop = openWorkshop(place, { files, disk, nodes, marks, facts, asides, fresh, said })
+    }
     this.groups = new GroupIndex({
       files: this.files,
       nodes: this.nodes,
@@ -90,12 +74,8 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
     if (ino >= this.#place.firstOwn && ino < firstForeignInode) this.#numbers.past(ino)
     const { mtimeNs } = this.files.lstatExact(this.nodes.paths.of(parent))
     this.#writable().put({ directory: parent, name }, ino, inode, content)
-    try {
-      this.files.setTimes(this.nodes.paths.of(parent), { mtime: mtimeNs })
-    } catch (error) {
-      // The change has happened; that it left a time on its directory is no reason to say otherwise. The kernel thinks so too.
-      if (codeOf(error) === undefined) throw error
-    }
+    // The change has happened; that it left a time on its directory is no reason to say otherwise. The kernel thinks so too.
+    ifPossible(() => this.files.setTimes(this.nodes.paths.of(parent), { mtime: mtimeNs }))
   }
 
   get nextNumber(): number {
@@ -238,38 +218,11 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
 
   override close(): void {
     if (this.#shop) {
-      this.#numbers.settle()
+      // A disk that takes no more costs a few numbers that are never given.
+      ifPossible(() => this.#numbers.settle())
       this.#shop.work.close()
     }
     super.close()
-  }
-
-  #open(place: OverlayPlace): Workshop {
-    const { files, disk, nodes, marks, facts, asides } = this
-    const work = new WorkArea(files, place.workDir, { marks, asides })
-    if (this.fresh) {
-      storing(() => files.setXattr(place.upperDir, marks.implied, yes))
-      facts.begin(nodes.root, place.upperDir)
-    }
-    const placeMarks = new PlaceMarks(files, nodes, marks, facts)
-    const { uuid, firstOwn } = place
-    const maker = new InodeMaker({ files, disk, nodes, marks, facts, placeMarks, work, uuid, firstOwn })
-    const emptied = (of: OverlayNode) => maker.emptied(of, this.stat(of.ino), this.xattrs(of.ino))
-    const staleWhiteouts = new StaleWhiteouts(files, nodes, work, place.workDir)
-    const names = new NameChanges({ files, nodes, placeMarks, work, staleWhiteouts, emptied })
-    nodes.onRelease = ({ index }) => {
-      if (index !== undefined) work.clear(index)
-    }
-    nodes.onClosed = (node, path) => facts.reach(node, path)
-    if (asides) nodes.onAll = (all) => asides.sweep(all)
-    staleWhiteouts.sweep()
-    return {
-      work,
-      names,
-      maker,
-      put: (...what) => maker.put(names, ...what),
-      unnamed: new UnnamedFiles(files, disk, work),
-    }
   }
 
   #free(directory: number, name: ByteString): OverlayNode {

@@ -6,10 +6,12 @@ import type { AttributeChange, Creation, Room, Standing, Unnamed, WritableBytes 
 import { type Change, noContent } from './change.ts'
 import type { ChangeLog } from './change-log.ts'
 import type { ContentFiles } from './content-files.ts'
+import { checkFree, checkOutside, checkReplaceable } from './name-rules.ts'
 import { type PortableState, whiteoutMark } from './portable-state.ts'
 import { PortableView } from './portable-view.ts'
+import { ifPossible } from './real-facts.ts'
 import type { StoredUpper } from './stored-upper.ts'
-import type { UpperInode } from './upper-inode.ts'
+import { UnnamedContents } from './unnamed-contents.ts'
 
 /** How many removed files wait for the next `sync` before one is made for them. */
 const removedAtMost = 256
@@ -32,8 +34,7 @@ export class PortableUpper extends PortableView implements StoredUpper {
   #readOnly: boolean
   readonly #now: Clock
   readonly #onClose: PortableParts['onClose']
-  /** Contents of files without a name, by inode number. */
-  readonly #unnamed = new Map<number, number>()
+  readonly #unnamed: UnnamedContents
   #changed = false
 
   constructor({ state, log, files, readOnly, now, onClose }: PortableParts) {
@@ -41,13 +42,14 @@ export class PortableUpper extends PortableView implements StoredUpper {
     this.#readOnly = readOnly
     this.#now = now
     this.#onClose = onClose
+    this.#unnamed = new UnnamedContents(state, files, () => this.syncRecords())
     state.onRelease = ({ content }) => {
       if (content.is !== 'none') files.remove(content.number)
     }
   }
 
   create(directory: number, name: ByteString, creation: Creation): number {
-    this.#free(directory, name)
+    checkFree(this.directory(directory), name)
     const ino = this.state.nextInode
     const content = creation.kind === 'file' ? ({ is: 'fresh', number: this.state.nextContent } as const) : noContent
     this.#change({ does: 'place', directory, name, inode: { ...creation, ino, content } })
@@ -55,7 +57,7 @@ export class PortableUpper extends PortableView implements StoredUpper {
   }
 
   copyUp(directory: number, name: ByteString, ino: number, creation: Creation, content?: Bytes): void {
-    this.#free(directory, name)
+    checkFree(this.directory(directory), name)
     if (this.state.inodes.has(ino)) throw new PlyError('EEXIST', { syscall: 'copy-up' })
     if (creation.kind !== 'file' || content === undefined) {
       this.#change({ does: 'place', directory, name, inode: { ...creation, ino, content: noContent } })
@@ -90,7 +92,7 @@ export class PortableUpper extends PortableView implements StoredUpper {
   }
 
   link(directory: number, name: ByteString, ino: number): void {
-    this.#free(directory, name)
+    checkFree(this.directory(directory), name)
     if (this.inode(ino).kind === 'directory') throw new PlyError('EPERM', { syscall: 'link' })
     this.#change({ does: 'link', directory, name, ino })
   }
@@ -106,8 +108,9 @@ export class PortableUpper extends PortableView implements StoredUpper {
     if (!ino) throw new PlyError('ENOENT', { syscall: 'rename' })
     const inode = this.inode(ino)
     const to = this.directory(toDirectory)
-    if (inode.kind === 'directory' && this.#isWithin(to, inode)) throw new PlyError('EINVAL', { syscall: 'rename' })
-    if (to.entries!.get(toName) !== ino) this.#replaceable(to, toName, 'rename')
+    if (inode.kind === 'directory') checkOutside(this.state, to, inode)
+    if (to.entries!.get(toName) !== ino)
+      checkReplaceable(this.state, { directory: to, name: toName, syscall: 'rename' })
     const { leave, redirect, opaque = false } = options
     const change = { does: 'rename', directory, name, toDirectory, toName, leave, opaque } as const
     this.#change(redirect === undefined ? change : { ...change, redirect })
@@ -124,22 +127,22 @@ export class PortableUpper extends PortableView implements StoredUpper {
     const [ino, other] = [from.entries!.get(name), to.entries!.get(toName)]
     if (!ino || !other) throw new PlyError('ENOENT', { syscall: 'rename' })
     if (ino === other) return
-    if (this.#isWithin(to, this.inode(ino)) || this.#isWithin(from, this.inode(other)))
-      throw new PlyError('EINVAL', { syscall: 'rename' })
+    checkOutside(this.state, to, this.inode(ino))
+    checkOutside(this.state, from, this.inode(other))
     this.#change({ does: 'exchange', directory, name, toDirectory, toName, ...standing })
   }
 
   forget(directory: number, name: ByteString): void {
     const inode = this.directory(directory)
     if (!inode.entries!.has(name)) throw new PlyError('ENOENT', { syscall: 'unlink' })
-    this.#replaceable(inode, name, 'unlink')
+    checkReplaceable(this.state, { directory: inode, name, syscall: 'unlink' })
     this.#change({ does: 'forget', directory, name })
   }
 
   whiteout(directory: number, name: ByteString): void {
     const inode = this.directory(directory)
     if (inode.entries!.get(name) === whiteoutMark) return
-    this.#replaceable(inode, name, 'unlink')
+    checkReplaceable(this.state, { directory: inode, name, syscall: 'unlink' })
     this.#change({ does: 'whiteout', directory, name })
   }
 
@@ -167,27 +170,14 @@ export class PortableUpper extends PortableView implements StoredUpper {
 
   unnamed(): Unnamed {
     this.#mayChange()
-    const ino = this.state.nextInode++
-    const number = this.state.nextContent++
-    this.#unnamed.set(ino, number)
-    const content = this.files.open(
-      { is: 'fresh', number },
-      {
-        onSync: () => this.syncRecords(),
-        onClose: () => {
-          if (this.#unnamed.delete(ino)) this.files.discard(number)
-        },
-      },
-    )
-    return { ino, content }
+    return this.#unnamed.open()
   }
 
   adopt(directory: number, name: ByteString, { ino }: Unnamed, creation: Creation & { readonly kind: 'file' }): void {
-    const number = this.#unnamed.get(ino)
-    if (number === undefined) throw new PlyError('ENOENT', { syscall: 'link' })
-    this.#free(directory, name)
+    const number = this.#unnamed.contentOf(ino)
+    checkFree(this.directory(directory), name)
     this.#change({ does: 'place', directory, name, inode: { ...creation, ino, content: { is: 'fresh', number } } })
-    this.#unnamed.delete(ino)
+    this.#unnamed.named(ino)
   }
 
   room(): Room {
@@ -212,7 +202,8 @@ export class PortableUpper extends PortableView implements StoredUpper {
   }
 
   override close(): void {
-    this.#storeTimes()
+    // A disk that takes no more has the modify times instead.
+    ifPossible(() => this.#storeTimes())
     super.close()
   }
 
@@ -251,26 +242,6 @@ export class PortableUpper extends PortableView implements StoredUpper {
     } catch (error) {
       this.files.discard(number)
       throw error
-    }
-  }
-
-  #free(directory: number, name: ByteString): void {
-    if (this.directory(directory).entries!.get(name)) throw new PlyError('EEXIST', { syscall: 'create' })
-  }
-
-  /** Only a directory with nothing but whiteouts in it may go. */
-  #replaceable(directory: UpperInode, name: ByteString, syscall: string): void {
-    const there = directory.entries!.get(name)
-    if (!there) return
-    const { entries } = this.inode(there)
-    if (!entries) return
-    for (const ino of entries.values()) if (ino !== whiteoutMark) throw new PlyError('ENOTEMPTY', { syscall })
-  }
-
-  #isWithin(directory: UpperInode, above: UpperInode): boolean {
-    for (let at = directory; ; at = this.inode(at.parent)) {
-      if (at === above) return true
-      if (at === this.state.root) return false
     }
   }
 }
