@@ -1,4 +1,5 @@
 import type { Disk } from '../sys/disk.ts'
+import { nodeDisk } from '../sys/node-disk.ts'
 import { type Clock, systemClock } from '../union/clock.ts'
 import { ChangeLog } from './change-log.ts'
 import { readChangeTimes, writeChangeTimes } from './change-times.ts'
@@ -9,7 +10,8 @@ import type { StoredUpper } from './stored-upper.ts'
 import { PortableUpper } from './writable-portable.ts'
 
 export interface PortableUpperOptions {
-  readonly disk: Disk
+  /** The disk that it is on. Default: the real one. */
+  readonly disk?: Disk
   /** The directory of this upper. Made if missing, unless `readOnly`. */
   readonly root: string
   /** Every change is refused with EROFS, and nothing on the disk is touched: a torn tail stays. */
@@ -31,7 +33,7 @@ export interface PortableUpperOptions {
  * @throws PLY_BAD_DOCUMENT if the log is damaged before its end; PLY_UNSUPPORTED if a later version wrote it.
  */
 export function openPortableUpper(options: PortableUpperOptions): StoredUpper {
-  const { disk, root, readOnly = false, numbersFrom = 0, now = systemClock() } = options
+  const { disk = nodeDisk(), root, readOnly = false, numbersFrom = 0, now = systemClock() } = options
   if (!readOnly) disk.fs.mkdirSync(root, { recursive: true, mode: 0o700 })
   const files = new ContentFiles(disk, `${root}/inodes`, readOnly)
   if (!disk.fs.existsSync(`${root}/log`) && files.any()) throw damaged(`there is none in ${root}, but there is content`)

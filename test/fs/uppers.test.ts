@@ -1,0 +1,111 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  convertUpper,
+  fsOf,
+  memoryUpper,
+  openOverlayUpper,
+  openPortableUpper,
+  plainLayer,
+  type StoredUpper,
+  type UnionFs,
+  union,
+} from 'plyfs'
+import { describe, expect, test } from 'vitest'
+import { whyNoOverlay, whyNoRootless } from '../overlay/able.ts'
+import { testIf } from '../support/ability.ts'
+
+/** A union that a program keeps on a disk, without a store: everything by public names. */
+
+function inDirectory(act: (root: string) => void | Promise<void>): () => Promise<void> {
+  return async () => {
+    const root = mkdtempSync(join(tmpdir(), 'plyfs-'))
+    for (const name of ['upper', 'work', 'other']) mkdirSync(join(root, name))
+    try {
+      await act(root)
+    } finally {
+      rmSync(root, { recursive: true, force: true })
+    }
+  }
+}
+
+const below = () =>
+  plainLayer({ '/etc/motd': 'hello\n', '/etc/issue': 'x', '/bin/one': '1', '/bin/two': { hardlink: '/bin/one' } })
+
+function change(fs: UnionFs): void {
+  fs.appendFileSync('/etc/motd', 'and more\n')
+  fs.rmSync('/etc/issue')
+  fs.chownSync('/bin/two', 1234, 5678)
+  fs.chmodSync('/bin/two', 0o4755)
+  fs.renameSync('/etc', '/opt')
+  fs.mkdirSync('/etc')
+  fs.symlinkSync('../bin/one', '/etc/link')
+}
+
+/** Everything that can be seen, by path. */
+function told(fs: UnionFs): object {
+  const paths = fs.readdirSync('/', { recursive: true }).sort()
+  return Object.fromEntries(
+    paths.map((path) => {
+      const { ino, mode, nlink, uid, gid, size, mtimeNs } = fs.lstatSync(`/${path}`, { bigint: true })
+      const content = (mode & 0o170000n) === 0o100000n ? fs.readFileSync(`/${path}`, 'utf8') : undefined
+      return [path, { ino, mode, nlink, uid, gid, mtimeNs, size, content }]
+    }),
+  )
+}
+
+function holds(open: (root: string) => StoredUpper): () => Promise<void> {
+  return inDirectory(async (root) => {
+    const first = union([below()], open(root))
+    change(fsOf(first))
+    const before = told(fsOf(first))
+    expect(before).toMatchObject({
+      'opt/motd': { content: 'hello\nand more\n' },
+      'bin/one': { uid: 1234n, gid: 5678n, mode: 0o104755n, nlink: 2n },
+    })
+    expect(before).not.toHaveProperty('opt/issue')
+    first.close()
+    const again = union([below()], open(root))
+    expect(told(fsOf(again))).toEqual(before)
+    again.close()
+
+    const from = open(root)
+    const to = openPortableUpper({ root: join(root, 'other') })
+    const stack = union([below()])
+    await convertUpper(from, to, { lower: stack })
+    for (const upper of [from, to]) upper.close()
+    stack.close()
+    const converted = union([below()], openPortableUpper({ root: join(root, 'other'), readOnly: true }))
+    expect(told(fsOf(converted))).toEqual(before)
+    expect(() => fsOf(converted).writeFileSync('/new', '')).toThrow('EROFS')
+    converted.close()
+  })
+}
+
+describe('an upper on a disk is opened again as it was, and converted', () => {
+  test(
+    'in the portable form',
+    holds((root) => openPortableUpper({ root: join(root, 'upper') })),
+  )
+  const overlay = (xattr: 'trusted' | 'user') => (root: string) =>
+    openOverlayUpper({ upperDir: join(root, 'upper'), workDir: join(root, 'work'), xattr })
+  testIf(!whyNoRootless(), whyNoRootless() ?? '')("in overlayfs's form, by anybody", holds(overlay('user')))
+  testIf(!whyNoOverlay(), whyNoOverlay() ?? '')("in overlayfs's form, by root", holds(overlay('trusted')))
+})
+
+test(
+  'an upper in memory is converted to one on a disk',
+  inDirectory(async (root) => {
+    const upper = memoryUpper()
+    const merged = union([below()], upper)
+    change(fsOf(merged))
+    const to = openPortableUpper({ root: join(root, 'other') })
+    await convertUpper(upper, to, { lower: merged.lower })
+    to.close()
+    const again = union([below()], openPortableUpper({ root: join(root, 'other') }))
+    expect(told(fsOf(again))).toEqual(told(fsOf(merged)))
+    again.close()
+    merged.close()
+  }),
+)
