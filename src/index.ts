@@ -61,7 +61,7 @@ export { mappedTree } from './stack/mapped-tree.ts'
 export type { Tree, TreeEntry } from './stack/tree.ts'
 // The store
 export type { Collected, CollectOptions } from './store/collect.ts'
-export type { Container, ContainerRecord, Containers } from './store/containers.ts'
+export type { Container, ContainerRecord, Containers, Snapshot } from './store/containers.ts'
 export { exportTree } from './store/export-tree.ts'
 export type { StoreOptions } from './store/open-store.ts'
 export { defaultRoot, openStore } from './store/open-store.ts'

@@ -25,6 +25,8 @@ const table = {
   PLY_NO_ZSTD_ENCODER: 'there is no zstd encoder here; use gzip, or Node 22.15 or later, or install libzstd',
   PLY_PLATFORM_NOT_FOUND: '{name} has no image for {platform}; it has: {available}',
   PLY_SIZE_MISMATCH: '{what}: expected {expected} bytes but there are {actual}',
+  PLY_SNAPSHOT_EXISTS: 'container {name} has a snapshot {snapshot} already; choose another name',
+  PLY_SNAPSHOT_NOT_FOUND: 'container {name} has no snapshot {snapshot}; it has: {available}',
   PLY_STORE_BUSY: 'another process holds the lock on {root}',
   PLY_STORE_FORMAT: 'the store at {root} has format {found}; this version reads {supported}: {reason}',
   PLY_STORE_READ_ONLY: 'the store at {root} is open for reading only',

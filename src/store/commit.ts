@@ -19,7 +19,7 @@ export interface Committed {
 }
 
 /**
- * A container's changes as one canonical layer on top of its image. Without changes there is no layer, but a step in the
+ * What differs between a container, or one of its snapshots, and its image, as one canonical layer on top of its image. Without changes there is no layer, but a step in the
  * history that says so (`empty_layer`), as `docker commit` does it. The layer is stored as the uncompressed tar it is:
  * nothing is compressed here, and nothing of the image below is read but what the changes name. It can be read once
  * `arrivals` are published.
@@ -42,7 +42,7 @@ export async function commitContainer(
   }
   if (!(await changesAny(container, operation))) return { image: configure(base, { created, history }), reports: [] }
   const tar = packLayer(
-    packChanges(container.changes(operation), { before: container.tree.lower, after: container.tree }, operation),
+    packChanges(container.changes(operation), { before: container.base, after: container.tree }, operation),
   )
   const docker = base.descriptor.mediaType === mediaTypes.dockerManifest
   const made = await layers.make(tar, docker ? mediaTypes.dockerLayer : mediaTypes.ociLayer, arrivals, writing)

@@ -1,60 +1,62 @@
-import { randomBytes } from 'node:crypto'
-import { join } from 'node:path'
-import { type Change, changes } from '../diff/index.ts'
-import type { UnionFs } from '../fs/index.ts'
-import { fsOf } from '../fs/index.ts'
-import type { Digest } from '../model/digest.ts'
-import { codeOf, PlyError } from '../model/errors.ts'
+import { PlyError } from '../model/errors.ts'
 import type { Operation } from '../model/operation.ts'
 import type { Tree } from '../stack/tree.ts'
 import type { Disk, Lock } from '../sys/disk.ts'
-import type { WritableUnion } from '../union/union.ts'
-import { union } from '../union/union-tree.ts'
-import type { Upper } from '../union/upper.ts'
+import { type Container, openContainer } from './container.ts'
+import {
+  type ContainerRecord,
+  ContainerRecords,
+  type Snapshot,
+  snapshotOf,
+  splitSnapshot,
+} from './container-records.ts'
 import { convertedUpper } from './converted-upper.ts'
+import { Freezing, freeUpper, withSnapshot } from './freezing.ts'
 import type { Layout } from './layout.ts'
-import { escapeName } from './names.ts'
-import { namesIn, readJson, writeFileAtomically } from './records.ts'
+import { letGo } from './letting-go.ts'
 import type { UpperForm, UpperRecord, Uppers } from './uppers.ts'
 
-export interface ContainerRecord {
-  readonly name: string
-  /** The name of the image it was made from, as it was given. */
-  readonly image: string
-  /** The manifest it was made from. */
-  readonly manifest: Digest
-  /** RFC 3339. */
-  readonly created: string
-  /** The upper it writes to. */
-  readonly upper: string
-}
+export type { Container } from './container.ts'
+export type { ContainerRecord, Snapshot } from './container-records.ts'
 
-/**
- * A writable union over an image. While it is open for writing, nobody else can open it for writing.
- * `close` (or disposal) syncs what was written and gives the container free; closing twice is fine.
- */
-export interface Container extends ContainerRecord, AsyncDisposable {
-  readonly tree: WritableUnion
-  /** The `node:fs` face. */
-  readonly fs: UnionFs
-  /** What differs from the image, in path order. Cost grows with what was written, not with the image. */
-  changes(operation?: Operation): AsyncIterable<Change>
-  close(): Promise<void>
-}
-
-/** The containers of a store. */
+/** The containers of a store. Those that are open here are kept, gone back and cloned by their own verbs. */
 export interface Containers {
   /** @throws PLY_CONTAINER_EXISTS, PLY_IMAGE_NOT_FOUND */
   create(name: string, image: string, operation?: Operation): Promise<Container>
-  /** @throws PLY_CONTAINER_NOT_FOUND, PLY_CONTAINER_BUSY (not with `readOnly`) */
+  /**
+   * `work`, or its snapshot `work@before`, which can only be read.
+   * @throws PLY_CONTAINER_NOT_FOUND, PLY_SNAPSHOT_NOT_FOUND, PLY_CONTAINER_BUSY (not with `readOnly`); PLY_USAGE for a snapshot without
+   * `readOnly`
+   */
   open(name: string, options?: { readonly readOnly?: boolean } & Operation): Promise<Container>
   list(): Promise<readonly ContainerRecord[]>
   /**
-   * Writes what was written in a container anew, in another form (docs/upper-format.md): the container shows the same. One that
-   * is interrupted has the form it had. @throws PLY_CONTAINER_NOT_FOUND, PLY_CONTAINER_BUSY; ENOTSUP for what the form cannot store
+   * Writes what was written in a container since its newest snapshot anew, in another form (docs/upper-format.md): the container shows
+   * the same. One that is interrupted has the form it had. @throws PLY_CONTAINER_NOT_FOUND, PLY_CONTAINER_BUSY; ENOTSUP for what the
+   * form cannot store
    */
   convert(name: string, form: UpperForm, operation?: Operation): Promise<ContainerRecord>
-  /** Removes the container and what was written in it. @throws PLY_CONTAINER_NOT_FOUND, PLY_CONTAINER_BUSY */
+  /**
+   * Keeps the present state under a name (default: `s1`, `s2`, …): constant time, for nothing is read or copied.
+   * @throws PLY_CONTAINER_NOT_FOUND, PLY_CONTAINER_BUSY, PLY_SNAPSHOT_EXISTS, PLY_USAGE
+   */
+  snapshot(name: string, snapshot?: string, operation?: Operation): Promise<Snapshot>
+  /**
+   * Goes back to a snapshot: what was written since the newest one is gone, snapshots stay, newer ones too. Constant time, but for
+   * removing what was written. @throws PLY_CONTAINER_NOT_FOUND, PLY_CONTAINER_BUSY, PLY_SNAPSHOT_NOT_FOUND
+   */
+  rollback(name: string, snapshot: string, operation?: Operation): Promise<ContainerRecord>
+  /**
+   * Another container that shows the same as one (`work`) or as a snapshot (`work@before`): both share everything until one of them
+   * writes. Constant time. It has no snapshots. @throws PLY_CONTAINER_NOT_FOUND, PLY_SNAPSHOT_NOT_FOUND, PLY_CONTAINER_EXISTS, PLY_USAGE,
+   * PLY_CONTAINER_BUSY (not for a snapshot)
+   */
+  clone(from: string, name: string, operation?: Operation): Promise<ContainerRecord>
+  /**
+   * Removes a container with its snapshots and what was written in it, or one snapshot (`work@before`). What other containers or newer
+   * snapshots stand on stays until they are gone.
+   * @throws PLY_CONTAINER_NOT_FOUND, PLY_SNAPSHOT_NOT_FOUND, PLY_CONTAINER_BUSY (not for a snapshot)
+   */
   remove(name: string): Promise<void>
 }
 
@@ -78,26 +80,19 @@ export interface Ground {
   writing(): void
 }
 
-const namePattern = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/
-
 export function containersOf(ground: Ground): Containers {
   const { disk, layout, uppers } = ground
-  const pathOf = (name: string) => join(layout.containers, escapeName(name))
-
-  const record = (name: string): ContainerRecord => {
-    const found = readJson<ContainerRecord>(disk, join(pathOf(name), 'record.json'))
-    if (found === undefined) throw new PlyError('PLY_CONTAINER_NOT_FOUND', { name })
-    return found
-  }
+  const records = new ContainerRecords(disk, layout)
+  const freezing = new Freezing(ground, records)
 
   /** The record and the lock of its upper. The record is read again under the lock: the name may be another's by then. */
   const lock = async (name: string): Promise<{ readonly found: ContainerRecord; readonly held: Lock }> => {
     for (;;) {
-      const { upper } = record(name)
+      const { upper } = records.read(name)
       const held = await disk.lock(uppers.lockOf(upper))
       if (held === undefined) throw new PlyError('PLY_CONTAINER_BUSY', { name })
       try {
-        const found = record(name)
+        const found = records.read(name)
         if (found.upper === upper) return { found, held }
       } catch (error) {
         forget(upper, held)
@@ -111,60 +106,66 @@ export function containersOf(ground: Ground): Containers {
     if (!disk.fs.existsSync(uppers.pathOf(upper))) disk.fs.rmSync(uppers.lockOf(upper), { force: true })
     held.release()
   }
+  /** Has a container stand on a new upper from now on, over a frozen one. */
+  const restand = (record: ContainerRecord, parent: string): ContainerRecord => {
+    const made = uppers.createOver(parent)
+    const next = { ...record, upper: made.id }
+    let failure: unknown
+    try {
+      failure = freezing.decide(next)
+    } catch (error) {
+      freezing.undo(record.name, made.id)
+      throw error
+    }
+    if (failure !== undefined) throw failure
+    return next
+  }
 
   return {
     async create(name, image, operation = {}) {
-      if (!namePattern.test(name))
-        throw new PlyError('PLY_USAGE', {
-          reason: `${JSON.stringify(name)} cannot name a container: use letters, digits, '_', '.', '-', at most 128`,
-        })
+      freezing.checkFree(name)
       using _ = await ground.lease(operation)
-      if (disk.fs.existsSync(pathOf(name))) throw new PlyError('PLY_CONTAINER_EXISTS', { name })
+      freezing.checkFree(name)
       const { manifest, chainId, tree } = await ground.stand(image, operation)
       let upper: UpperRecord | undefined
       let held: Lock | undefined
       let opened: Container | undefined
       try {
         upper = uppers.create({ parent: null, form: ground.form(), chainId, manifest })
-        const made: ContainerRecord = { name, image, manifest, created: new Date().toISOString(), upper: upper.id }
-        held = await disk.lock(uppers.lockOf(upper.id))
-        opened = container(made, tree, uppers.open(upper, { readOnly: false }), held)
+        held = await freeUpper({ disk, uppers }, upper.id)
+        const made = { name, image, manifest, created: new Date().toISOString(), upper: upper.id, snapshots: [] }
+        opened = await openContainer(freezing, made, upper, held, { ...operation, base: tree })
         // The name comes last: a container without its upper would be damage.
-        publish(disk, layout, pathOf(name), made)
+        records.publish(made)
         return opened
       } catch (error) {
-        ;(opened?.tree ?? tree).close()
-        if (upper !== undefined) uppers.remove(upper.id)
-        held?.release()
-        // Somebody else was faster.
-        if (codeOf(error) === 'ENOTEMPTY' || codeOf(error) === 'EEXIST')
-          throw new PlyError('PLY_CONTAINER_EXISTS', { name })
+        if (opened) await opened.close()
+        else held?.release()
+        tree.close()
+        if (upper) freezing.undo(name, upper.id)
         throw error
       }
     },
 
-    async open(name, { readOnly = false, ...operation } = {}) {
+    async open(text, { readOnly = false, ...operation } = {}) {
+      const { container: name, snapshot } = splitSnapshot(text)
       if (!readOnly) ground.writing()
-      const { found, held } = readOnly ? { found: record(name), held: undefined } : await lock(name)
-      let tree: Tree | undefined
+      if (!readOnly && snapshot !== undefined)
+        throw new PlyError('PLY_USAGE', {
+          reason: `${text} is a snapshot, which never changes; clone it: ply clone ${text} NAME`,
+        })
+      const { found, held } = readOnly ? { found: records.read(name), held: undefined } : await lock(name)
       try {
-        const stands = uppers.record(found.upper)
-        tree = await ground.lower(stands, operation)
-        return container(found, tree, uppers.open(stands, { readOnly }), held)
+        const { upper } = snapshot === undefined ? found : snapshotOf(found, snapshot)
+        return await openContainer(freezing, { ...found, upper }, uppers.record(upper), held, operation)
       } catch (error) {
-        tree?.close()
         held?.release()
         throw error
       }
     },
 
     async list() {
-      const found: ContainerRecord[] = []
-      for (const file of namesIn(disk, layout.containers)) {
-        const one = readJson<ContainerRecord>(disk, join(layout.containers, file, 'record.json'))
-        if (one !== undefined) found.push(one)
-      }
-      return found
+      return records.list()
     },
 
     async convert(name, form, operation = {}) {
@@ -174,62 +175,90 @@ export function containersOf(ground: Ground): Containers {
       const stands = uppers.record(found.upper)
       if (stands.form === form) return found
       const made = await convertedUpper(ground, stands, form, operation)
-      const record: ContainerRecord = { ...found, upper: made.id }
+      using ___ = await records.lock(operation)
       // The record is the moment of the change: before it the new upper is litter, after it the old one.
-      writeFileAtomically({ disk, tmp: layout.tmp }, join(pathOf(name), 'record.json'), `${JSON.stringify(record)}\n`)
+      const next = { ...records.read(name), upper: made.id }
+      let failure: unknown
+      try {
+        failure = freezing.decide(next)
+      } catch (error) {
+        freezing.undo(name, made.id)
+        throw error
+      }
       uppers.remove(found.upper)
-      return record
+      if (failure !== undefined) throw failure
+      return next
     },
 
-    async remove(name) {
-      using _ = await ground.lease({})
-      const { found, held } = await lock(name)
+    async snapshot(name, wanted, operation = {}) {
+      using _ = await ground.lease(operation)
+      const { held } = await lock(name)
       using __ = held
-      // The name goes first: an upper without a container is litter, a container without its upper is damage.
-      const doomed = join(layout.tmp, `removed-${randomBytes(8).toString('hex')}`)
-      disk.fs.renameSync(pathOf(name), doomed)
-      disk.syncDirectory(layout.containers)
-      uppers.remove(found.upper)
-      disk.fs.rmSync(doomed, { recursive: true, force: true })
+      using ___ = await records.lock(operation)
+      const { record, snapshot } = withSnapshot(records.read(name), wanted)
+      uppers.secure(snapshot.upper)
+      restand(record, snapshot.upper)
+      disk.fs.rmSync(uppers.lockOf(snapshot.upper), { force: true })
+      return snapshot
     },
-  }
-}
 
-function publish(disk: Disk, layout: Layout, path: string, record: ContainerRecord): void {
-  const making = join(layout.tmp, `container-${randomBytes(8).toString('hex')}`)
-  try {
-    disk.fs.mkdirSync(making, { mode: 0o700 })
-    writeFileAtomically({ disk, tmp: layout.tmp }, join(making, 'record.json'), `${JSON.stringify(record)}\n`)
-    // Renaming a directory over one that is not empty fails: that makes the name exclusive. In memory it does not, but
-    // there nothing comes in between.
-    if (disk.kind === 'memory' && disk.fs.existsSync(path)) throw new PlyError('EEXIST', { syscall: 'rename', path })
-    disk.fs.renameSync(making, path)
-  } catch (error) {
-    disk.fs.rmSync(making, { recursive: true, force: true })
-    throw error
-  }
-  disk.syncDirectory(layout.containers)
-}
+    async rollback(name, wanted, operation = {}) {
+      using _ = await ground.lease(operation)
+      const { held } = await lock(name)
+      using __ = held
+      using ___ = await records.lock(operation)
+      const found = records.read(name)
+      const next = restand(found, snapshotOf(found, wanted).upper)
+      uppers.remove(found.upper)
+      return next
+    },
 
-function container(record: ContainerRecord, lower: Tree, upper: Upper, lock: Lock | undefined): Container {
-  const tree = union(lower, upper)
-  let open = true
-  const close = async () => {
-    if (!open) return
-    open = false
-    try {
-      if (lock !== undefined) tree.sync()
-    } finally {
-      tree.close()
-      lock?.release()
-    }
-  }
-  return {
-    ...record,
-    tree,
-    fs: fsOf(tree),
-    changes: (operation) => changes(tree, operation),
-    close,
-    [Symbol.asyncDispose]: close,
+    async clone(from, name, operation = {}) {
+      const { container, snapshot } = splitSnapshot(from)
+      freezing.checkFree(name)
+      using _ = await ground.lease(operation)
+      using __ = snapshot === undefined ? (await lock(container)).held : undefined
+      using ___ = await records.lock(operation)
+      freezing.checkFree(name)
+      const found = records.read(container)
+      const { upper: frozen } = snapshot === undefined ? found : snapshotOf(found, snapshot)
+      if (snapshot === undefined) {
+        uppers.secure(frozen)
+        restand(found, frozen)
+        disk.fs.rmSync(uppers.lockOf(frozen), { force: true })
+      }
+      const made = uppers.createOver(frozen)
+      const twin = freezing.cloned(found, name, made.id)
+      try {
+        records.publish(twin)
+      } catch (error) {
+        freezing.undo(name, made.id)
+        throw error
+      }
+      return twin
+    },
+
+    async remove(text) {
+      const { container: name, snapshot } = splitSnapshot(text)
+      using _ = await ground.lease({})
+      if (snapshot !== undefined) {
+        using __ = await records.lock({})
+        const found = records.read(name)
+        const { upper } = snapshotOf(found, snapshot)
+        records.replace({ ...found, snapshots: found.snapshots.filter((one) => one.name !== snapshot) })
+        letGo({ disk, layout, records, uppers }, [upper])
+        return
+      }
+      const { held } = await lock(name)
+      using __ = held
+      using ___ = await records.lock({})
+      const found = records.read(name)
+      const { parent } = uppers.record(found.upper)
+      // The name goes first: an upper without a container is litter, a container without its upper is damage.
+      records.remove(name)
+      uppers.remove(found.upper)
+      const below = found.snapshots.map((one) => one.upper)
+      letGo({ disk, layout, records, uppers }, parent === null ? below : [parent, ...below])
+    },
   }
 }

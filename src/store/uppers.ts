@@ -6,8 +6,9 @@ import { openOverlayUpper } from '../overlay/overlay-upper.ts'
 import { openPortableUpper } from '../overlay/portable-upper.ts'
 import type { StoredUpper } from '../overlay/stored-upper.ts'
 import type { Disk } from '../sys/disk.ts'
+import { syncFileSystem } from '../sys/sync.ts'
 import type { Layout } from './layout.ts'
-import { namesIn, readJson, writeFileAtomically } from './records.ts'
+import { namesIn, readJson, recordText, writeFileAtomically } from './records.ts'
 
 /** How an upper keeps what was written (docs/upper-format.md). */
 export type UpperForm = 'portable' | 'overlay'
@@ -42,14 +43,16 @@ export class Uppers {
     const making = join(this.#layout.tmp, `upper-${record.id}`)
     fs.mkdirSync(join(making, 'upper'), { recursive: true, mode: 0o700 })
     fs.mkdirSync(join(making, 'work'), { mode: 0o700 })
-    writeFileAtomically(
-      { disk: this.#disk, tmp: this.#layout.tmp },
-      join(making, 'record.json'),
-      `${JSON.stringify(record)}\n`,
-    )
+    writeFileAtomically({ disk: this.#disk, tmp: this.#layout.tmp }, join(making, 'record.json'), recordText(record))
     fs.renameSync(making, this.#pathOf(record.id))
     this.#disk.syncDirectory(this.#layout.uppers)
     return record
+  }
+
+  /** Makes an empty upper over another one, which nobody writes from the moment that somebody stands on this one. */
+  createOver(parent: string): UpperRecord {
+    const { form, chainId, manifest } = this.record(parent)
+    return this.create({ parent, form, chainId, manifest })
   }
 
   list(): string[] {
@@ -63,19 +66,45 @@ export class Uppers {
     return record
   }
 
-  open(record: UpperRecord, options: { readonly readOnly: boolean }): StoredUpper {
+  /** `below` are the frozen uppers that it stands on, open, oldest first. */
+  open(
+    record: UpperRecord,
+    { readOnly, below }: { readonly readOnly: boolean; readonly below: readonly StoredUpper[] },
+  ): StoredUpper {
     const root = this.#pathOf(record.id)
-    if (record.form === 'portable')
-      return openPortableUpper({ disk: this.#disk, root: join(root, 'upper'), ...options })
+    const numbersFrom = below.at(-1)?.nextNumber ?? 0
+    const upper = { disk: this.#disk, readOnly, numbersFrom }
+    if (record.form === 'portable') return openPortableUpper({ ...upper, root: join(root, 'upper') })
     return openOverlayUpper({
-      disk: this.#disk,
+      ...upper,
       upperDir: join(root, 'upper'),
       workDir: join(root, 'work'),
       xattr: 'trusted',
       metacopy: true,
       ...(record.chainId && { chainId: record.chainId }),
-      ...options,
     })
+  }
+
+  /**
+   * Notes that an upper is written, until `written`. A process that died meanwhile may have left what is on no disk yet: then it is
+   * brought there first, so that nothing counts on what a power cut takes away.
+   */
+  writing(id: string): void {
+    if (this.#disk.kind === 'memory') return
+    this.secure(id)
+    this.#disk.fs.writeFileSync(this.#noteOf(id), '', { mode: 0o600 })
+  }
+
+  /** What was written in an upper is on the disk. */
+  written(id: string): void {
+    this.#disk.fs.rmSync(this.#noteOf(id), { force: true })
+  }
+
+  /** Returns when what was written in an upper that nobody has open is on the disk: at once, where it was closed. */
+  secure(id: string): void {
+    if (!this.#disk.fs.existsSync(this.#noteOf(id))) return
+    syncFileSystem(this.#pathOf(id))
+    this.written(id)
   }
 
   /** Out of sight at once, then gone. */
@@ -93,6 +122,10 @@ export class Uppers {
 
   pathOf(id: string): string {
     return this.#pathOf(id)
+  }
+
+  #noteOf(id: string): string {
+    return join(this.#pathOf(id), 'writing')
   }
 
   #pathOf(id: string): string {

@@ -41,6 +41,14 @@ export function union(
   return upper === undefined ? tree : new Union(tree, upper, options.now ?? systemClock())
 }
 
+/**
+ * An upper over any tree, a union too: for a chain of frozen uppers, whoever opens it sees to it that each numbers new inodes above
+ * those below.
+ */
+export function unionOver(lower: Tree, upper: Upper): RestackableUnion {
+  return new Union(lower, upper, systemClock())
+}
+
 class Union implements RestackableUnion, Inspection {
   lower!: Tree
   upper!: Upper
@@ -240,9 +248,10 @@ class Union implements RestackableUnion, Inspection {
     return below
   }
 
-  restack(lower: Tree, upper: Upper): void {
+  restack(lower: Tree, upper: Upper, decide: () => void): void {
     if (this.#handles.any) throw new PlyError('EBUSY', { syscall: 'restack' })
     const { lower: oldLower, upper: oldUpper } = this
+    decide()
     this.#restack(lower, upper)
     this.#sides.gone.clear()
     oldUpper.close()

@@ -85,8 +85,11 @@ export interface RestackableUnion extends WritableUnion {
    * @throws EBUSY while there are files without a name that may get one; what copying up throws
    */
   freeze(upper: Upper, decide: () => void): RestackableUnion
-  /** Goes on over other sides altogether, which number what they share alike; the old ones are closed. @throws EBUSY while anything is open */
-  restack(lower: Tree, upper: Upper): void
-  /** One more user: it is closed when all of them have closed it. */
+  /**
+   * Goes on over other sides altogether, which number what they share alike; the old ones are closed. `decide` as in `freeze`.
+   * @throws EBUSY while anything is open
+   */
+  restack(lower: Tree, upper: Upper, decide: () => void): void
+  /** One more user: it stays open until each of them has closed it, once. */
   retain(): RestackableUnion
 }

@@ -364,7 +364,9 @@ everywhere('a commit', (make, kind) => {
     await expect(
       store.commit(
         {
-          ...container,
+          manifest: container.manifest,
+          tree: container.tree,
+          base: container.base,
           changes: () => {
             throw new Error('broken')
           },
