@@ -60,6 +60,7 @@ export type { OwnerShift } from './stack/mapped-tree.ts'
 export { mappedTree } from './stack/mapped-tree.ts'
 export type { Tree, TreeEntry } from './stack/tree.ts'
 // The store
+export type { Accounting, AccountingOptions, ContainerSizes, ImageSizes, LayerSizes, Sizes } from './store/accounting.ts'
 export type { Collected, CollectOptions } from './store/collect.ts'
 export type { Container, ContainerRecord, Containers, Snapshot } from './store/containers.ts'
 export { exportTree } from './store/export-tree.ts'

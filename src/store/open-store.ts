@@ -12,6 +12,7 @@ import { zstdDecoders } from '../sys/libzstd.ts'
 import { memoryDisk } from '../sys/memory-disk.ts'
 import { nodeDisk } from '../sys/node-disk.ts'
 import { blobAtRest, cachedTar } from './at-rest.ts'
+import { accountingOf } from './accounting.ts'
 import { collect } from './collect.ts'
 import { commitContainer } from './commit.ts'
 import { containersOf } from './containers.ts'
@@ -25,8 +26,10 @@ import type { Taken } from './intake/taken.ts'
 import type { LayerId } from './layers.ts'
 import { Layers } from './layers.ts'
 import { openLayout } from './layout.ts'
+import type { MarkedImage } from './mark.ts'
 import { Names } from './names.ts'
 import { rewritesOf } from './rewrites.ts'
+import { shownSizeOf } from './shown-size.ts'
 import type { Store, StoredImage } from './store.ts'
 import { Trees } from './trees.ts'
 import { overlayWorks } from './upper-form.ts'
@@ -252,6 +255,14 @@ export async function storeOn(disk: Disk, path: string, options: StoreOptions = 
     },
     async usage() {
       return usageOf(disk, layout)
+    },
+    async accounting(operation = {}) {
+      const shown = {
+        image: (image: MarkedImage) => shownSizeOf(() => trees.open(image.layers, operation)),
+        container: (name: string) =>
+          shownSizeOf(async () => (await containers.open(name, { readOnly: true, ...operation })).tree),
+      }
+      return accountingOf({ disk, layout, blobs, names }, shown, operation)
     },
     async [Symbol.asyncDispose]() {
       fileDigests.flush()

@@ -4,6 +4,7 @@ import type { WriteOptions } from '../image/layer-report.ts'
 import type { Digest } from '../model/digest.ts'
 import type { Operation } from '../model/operation.ts'
 import type { Tree } from '../stack/tree.ts'
+import type { Accounting, AccountingOptions } from './accounting.ts'
 import type { Collected, CollectOptions } from './collect.ts'
 import type { Container, Containers } from './containers.ts'
 import type { Explanation } from './explain.ts'
@@ -90,5 +91,8 @@ export interface Store extends ImageSource, ImageSink {
    * name), or a file (by its path in the store). @throws PLY_USAGE if there is nothing of that name
    */
   explain(id: string, operation?: Operation): Promise<readonly Explanation[]>
+  /** What the store's parts take: each file is looked at once, and nothing is read. */
   usage(): Promise<Usage>
+  /** What the store takes, and what for: also manifests and configs are read. Images are those that names lead to. */
+  accounting(options?: AccountingOptions): Promise<Accounting>
 }
