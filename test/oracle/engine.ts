@@ -1,6 +1,14 @@
 import type { ByteString } from '../../src/model/bytes.ts'
 import type { Answer, System, Tree } from './answers.ts'
-import { type Disagreement, type HandleFacts, hazards, improvements, refusals, type Where } from './improvements.ts'
+import {
+  type Disagreement,
+  type HandleFacts,
+  hazards,
+  improvements,
+  type RenamesSeen,
+  refusals,
+  type Where,
+} from './improvements.ts'
 import type { Layer } from './layers.ts'
 import { leeways } from './leeways.ts'
 import { kindOf, type Operation } from './operations.ts'
@@ -74,6 +82,17 @@ export interface Reference extends System {
   isOut(operation: Operation): boolean
   /** What the handle is on that it goes through, if it goes through one. */
   handleOf(operation: Operation): HandleFacts | undefined
+  /** The directories that a rename is about: what moves, with where it leaves and where it comes to. Before it happens. */
+  moving(operation: Operation): readonly Moving[]
+  /** What an operation shows the time of; `undefined`: nothing. */
+  shown(operation: Operation): number | undefined
+}
+
+/** Numbers of the model. */
+export interface Moving {
+  readonly directory: number
+  readonly from: number
+  readonly to: number
 }
 
 /** The systems of one batch: `systems[0]` is the oracle, `model` says which inode is which. */
@@ -82,7 +101,8 @@ export class Bench {
   readonly #model: Reference
   readonly #where: Where
   readonly #turns: Turns | undefined
-  readonly #refusedRenames = new Set<ByteString>()
+  /** Numbers of the model. */
+  readonly #seen = { refused: new Set<number>(), moved: new Set<number>() }
   readonly #tally: Tally
   /** By system: the number that goes with a number of the model. */
   readonly #numbers: ReadonlyMap<System, Map<number, number>>
@@ -119,17 +139,22 @@ export class Bench {
       this.#tally.forgive(hazard.name)
       return true
     }
+    const moving = this.#model.moving(operation)
     const expected = oracle!.run(operation)
     this.#tally.count(operation, expected)
-    if (operation.do === 'rename' && expected === 'ENOTEMPTY') this.#refusedRenames.add(this.#within.directory)
+    for (const { directory, from, to } of moving) {
+      if (expected === 'ENOTEMPTY') this.#seen.refused.add(from)
+      if (expected === 'ok' && from !== to) this.#seen.moved.add(directory)
+    }
     for (const refusal of refusals) {
       if (!refusal.skips(operation, expected, handle?.links === 0)) continue
       this.#tally.forgive(refusal.name)
       return true
     }
+    const renames = this.#renamesOf(this.#model.shown(operation))
     for (const system of others) {
       const got = system.run(operation)
-      if (got !== expected && !this.#forgiven({ operation, expected, got, ...this.#where, refusedRename: false })) {
+      if (got !== expected && !this.#forgiven({ operation, expected, got, ...this.#where, renames })) {
         this.difference ??= { system: system.name, sequence, at, what: 'answer', expected, got }
       }
     }
@@ -148,8 +173,7 @@ export class Bench {
     const model = this.#model.tree(directory)
     for (const system of this.#systems) {
       const tree = system === oracle ? expected : system === this.#model ? model : system.tree(directory)
-      if (others.includes(system))
-        this.#compareTrees(system.name, expected, tree, sequence, at, this.#refusedRenames.has(directory))
+      if (others.includes(system)) this.#compareTrees(system.name, expected, tree, model, { sequence, at })
       if (system !== oracle) this.#compareNumbers(system, model, tree, sequence, at)
     }
     return this.difference === undefined
@@ -173,15 +197,21 @@ export class Bench {
     system: string,
     expected: Tree,
     got: Tree,
-    sequence: number,
-    at: Difference['at'],
-    refusedRename: boolean,
+    model: Tree,
+    where: Pick<Difference, 'sequence' | 'at'>,
   ): void {
     for (const path of new Set([...expected.keys(), ...got.keys()])) {
       const [a, b] = [expected.get(path)?.text ?? 'nothing', got.get(path)?.text ?? 'nothing']
-      if (a === b || this.#forgiven({ expected: a, got: b, ...this.#where, refusedRename })) continue
-      this.difference ??= { system, sequence, at, what: `path ${JSON.stringify(path)}`, expected: a, got: b }
+      if (a === b) continue
+      const renames = this.#renamesOf(model.get(path)?.ino)
+      if (this.#forgiven({ expected: a, got: b, ...this.#where, renames })) continue
+      this.difference ??= { system, ...where, what: `path ${JSON.stringify(path)}`, expected: a, got: b }
     }
+  }
+
+  #renamesOf(ino: number | undefined): RenamesSeen {
+    const { refused, moved } = this.#seen
+    return { refused: ino !== undefined && refused.has(ino), moved: ino !== undefined && moved.has(ino) }
   }
 
   #compareNumbers(system: System, model: Tree, tree: Tree, sequence: number, at: Difference['at']): void {

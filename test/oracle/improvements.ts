@@ -19,8 +19,16 @@ export interface Disagreement extends Where {
   readonly operation?: Operation
   readonly expected: Answer
   readonly got: Answer
-  /** A rename in this sequence was refused because the directory at the new name is not empty. */
-  readonly refusedRename: boolean
+  /** Of a directory, what a disk may give it the present time for. */
+  readonly renames: RenamesSeen
+}
+
+/** What renames did with a directory. */
+export interface RenamesSeen {
+  /** One that another directory was to leave, which was refused because the one at the new name is not empty. */
+  readonly refused: boolean
+  /** It was brought into another directory. */
+  readonly moved: boolean
 }
 
 /** A difference that is meant. Nothing else is tolerated. */

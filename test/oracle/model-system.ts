@@ -1,4 +1,5 @@
-import type { Reference } from './engine.ts'
+import type { ByteString } from '../../src/model/bytes.ts'
+import type { Moving, Reference } from './engine.ts'
 import type { HandleFacts } from './improvements.ts'
 import { PlainModel } from './model.ts'
 import type { Operation } from './operations.ts'
@@ -45,6 +46,27 @@ export class ModelSystem extends VerbsSystem implements Reference {
     const { ino, readable, writer } = handle
     const stat = { ...this.model.stat(ino), unnamed: this.model.isUnnamed(ino) }
     return { readable, writable: writer !== undefined, stat }
+  }
+
+  moving(operation: Operation): readonly Moving[] {
+    if (operation.do !== 'rename') return []
+    const [from, to] = [this.parentAt(operation.path), this.parentAt(operation.to)]
+    if (from === undefined || to === undefined) return []
+    const moving: Moving[] = []
+    const enter = (path: ByteString, leaves: number, comes: number): void => {
+      const stat = this.statAt(path, false)
+      if (stat?.kind === 'directory') moving.push({ directory: stat.ino, from: leaves, to: comes })
+    }
+    enter(operation.path, from, to)
+    if (operation.flag === 'exchange') enter(operation.to, to, from)
+    return moving
+  }
+
+  shown(operation: Operation): number | undefined {
+    if (operation.do !== 'stat') return undefined
+    return 'fd' in operation.on
+      ? this.handle(operation.on.fd)?.stat.ino
+      : this.statAt(operation.on.path, operation.on.follow)?.ino
   }
 
   handleOf(operation: Operation): HandleFacts | undefined {

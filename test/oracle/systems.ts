@@ -165,6 +165,11 @@ export class VerbsSystem implements System {
     return this.#calls.statAt(path, follow)
   }
 
+  /** The directory that a path's last name is in; `undefined` if there is none. */
+  parentAt(path: ByteString): number | undefined {
+    return this.#calls.parentAt(path)
+  }
+
   /** What a slot holds open. */
   openHandle(slot: number): OpenHandle | undefined {
     return this.#calls.openHandle(slot)

@@ -45,13 +45,12 @@ export class UnionCalls {
 
   /** What a path leads to; `undefined` if it leads nowhere. */
   statAt(path: ByteString, follow: boolean): Stat | undefined {
-    try {
-      return this.#verbs.stat(this.#find(path, follow))
-    } catch (error) {
-      // Whatever is wrong with the path, the operation itself will say.
-      if (error instanceof PlyError) return undefined
-      throw error
-    }
+    return ifAny(() => this.#verbs.stat(this.#find(path, follow)))
+  }
+
+  /** The directory that a path's last name is in; `undefined` if there is none. */
+  parentAt(path: ByteString): number | undefined {
+    return ifAny(() => resolveParent(this.#verbs, path, { from: this.#from }).directory)
   }
 
   /** What a slot holds open. */
@@ -331,6 +330,16 @@ export class UnionCalls {
   #on(target: Target, act: (ino: number) => Answer): Answer {
     if ('fd' in target) return this.#with(target.fd, ({ ino }) => act(ino))
     return act(this.#find(target.path, target.follow))
+  }
+}
+
+/** Whatever is wrong with a path, the operation itself will say. */
+function ifAny<Found>(find: () => Found): Found | undefined {
+  try {
+    return find()
+  } catch (error) {
+    if (error instanceof PlyError) return undefined
+    throw error
   }
 }
 
