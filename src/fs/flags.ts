@@ -13,6 +13,8 @@ export interface OpenFlags {
   readonly noFollow: boolean
   /** A file without a name (`O_TMPFILE`). */
   readonly unnamed: boolean
+  /** `O_PATH`: a place and nothing else, which only `fstat` and `close` take. */
+  readonly pathOnly: boolean
   /** `O_NOATIME`: nothing is read to a time here, and only owners may ask. */
   readonly noAccessTime: boolean
 }
@@ -21,6 +23,7 @@ const { O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_CREAT, O_EXCL, O_TRUNC, O_SYNC, 
   constants
 /** `__O_TMPFILE`: with `O_DIRECTORY` it is `O_TMPFILE`, which Node has no name for. */
 const tmpfile = 0o20000000
+/** `O_PATH`: Node has no name for it either. */
 const pathOnly = 0o10000000
 
 const words: Readonly<Record<string, number>> = {
@@ -50,18 +53,18 @@ export function parseFlags(flags: string | number | null | undefined, name = 'fl
 
 /**
  * What the bits ask for; `undefined` for what Linux refuses whatever the path: a directory that is to be made by `open`, an
- * unnamed file that is not for writing. What needs no care in a union (O_SYNC, O_DIRECT, O_NONBLOCK …) is taken and has no effect;
- * O_PATH is not offered.
+ * unnamed file that is not for writing. What needs no care in a union (O_SYNC, O_DIRECT, O_NONBLOCK …) is taken and has no effect.
  */
-export function openFlags(bits: number): OpenFlags | undefined {
+export function openFlags(given: number): OpenFlags | undefined {
+  // Linux looks at no other flags then.
+  const bits = (given & pathOnly) === 0 ? given : given & (pathOnly | O_DIRECTORY | O_NOFOLLOW)
   const access = bits & (O_WRONLY | O_RDWR)
   const unnamed = (bits & tmpfile) !== 0
   const directory = (bits & O_DIRECTORY) !== 0
   const create = (bits & O_CREAT) !== 0
   if (unnamed ? !directory || create || access === O_RDONLY : directory && create) return undefined
-  if ((bits & pathOnly) !== 0) return undefined
   return {
-    read: access !== O_WRONLY,
+    read: access !== O_WRONLY && (bits & pathOnly) === 0,
     write: access !== O_RDONLY,
     append: (bits & O_APPEND) !== 0,
     create,
@@ -70,6 +73,7 @@ export function openFlags(bits: number): OpenFlags | undefined {
     directory: directory && !unnamed,
     noFollow: (bits & O_NOFOLLOW) !== 0,
     unnamed,
+    pathOnly: (bits & pathOnly) !== 0,
     noAccessTime: (bits & O_NOATIME) !== 0,
   }
 }

@@ -19,13 +19,16 @@ export interface OpenFile {
   /** The name it was opened by; a file without a name has none. */
   readonly spot: Spot | undefined
   readonly flags: OpenFlags
-  /** Absent for a directory. */
+  /** Absent for a directory, and for a place alone (`O_PATH`). */
   readonly content: Bytes | undefined
   readonly writer: WritableBytes | undefined
-  /** Of a directory: to be called when it is closed. */
+  /** Of what is open without content: to be called when it is closed. */
   readonly release?: (() => void) | undefined
   position: number
 }
+
+/** What Linux takes a descriptor for that stands for a place alone. */
+const ofPlaces = new Set(['fstat', 'close'])
 
 /** The descriptors of one face of a union. */
 export class OpenFiles {
@@ -51,7 +54,7 @@ export class OpenFiles {
   /** @throws EBADF */
   file(fd: number, syscall: string): OpenFile {
     const file = this.#open.get(fd)
-    if (!file) throw refusal('EBADF', syscall)
+    if (!file || (file.flags.pathOnly && !ofPlaces.has(syscall))) throw refusal('EBADF', syscall)
     return file
   }
 
@@ -118,6 +121,7 @@ export class OpenFiles {
     }
     const found = namespace.resolve(path, !(noFollow || (create && exclusive)))
     const { ino, ...spot } = found
+    if (ino !== undefined && flags.pathOnly) return this.#openPlace(ino, spot, flags)
     if (ino !== undefined) return this.#openFound({ ...found, ino }, flags)
     if (!create) throw new PlyError('ENOENT')
     if (found.trailingSlash) throw new PlyError('EISDIR')
@@ -127,7 +131,7 @@ export class OpenFiles {
 
   #openFound({ ino, ...spot }: Found, flags: OpenFlags): OpenFile {
     const { create, exclusive, directory, read, write, truncate } = flags
-    const { tree, user, isReadOnly } = this.#namespace
+    const { tree, user } = this.#namespace
     if (create && exclusive) throw new PlyError('EEXIST')
     const stat = tree.stat(ino)
     if (create && stat.kind === 'directory') throw new PlyError('EISDIR')
@@ -136,13 +140,23 @@ export class OpenFiles {
     if (stat.kind === 'directory' && (write || truncate)) throw new PlyError('EISDIR')
     user?.access(ino, (read ? wants.read : 0) | (write || truncate ? wants.write : 0))
     if (flags.noAccessTime && user && !user.user.owns(stat)) throw new PlyError('EPERM')
-    if (stat.kind === 'directory') {
-      const release = isReadOnly ? undefined : this.#namespace.writable.hold(ino)
-      return { ino, spot, flags, content: undefined, writer: undefined, release, position: 0 }
-    }
+    if (stat.kind === 'directory') return this.#held(ino, spot, flags)
     // There is nobody behind a device or a pipe in a union.
     if (stat.kind !== 'file') throw new PlyError('EOPNOTSUPP')
     return this.#opened(ino, spot, flags)
+  }
+
+  /** Whatever stands there, a symlink too where it is not followed: nothing is asked of it, but of the way to it. */
+  #openPlace(ino: number, spot: Spot, flags: OpenFlags): OpenFile {
+    if (flags.directory && this.#namespace.tree.stat(ino).kind !== 'directory') throw new PlyError('ENOTDIR')
+    return this.#held(ino, spot, flags)
+  }
+
+  /** Open without content. */
+  #held(ino: number, spot: Spot, flags: OpenFlags): OpenFile {
+    const { isReadOnly } = this.#namespace
+    const release = isReadOnly ? undefined : this.#namespace.writable.hold(ino)
+    return { ino, spot, flags, content: undefined, writer: undefined, release, position: 0 }
   }
 
   #openUnnamed(path: ByteString, flags: OpenFlags, mode: number): OpenFile {

@@ -15,7 +15,10 @@ import { testIf } from '../support/ability.ts'
 
 type Fs = typeof nodeFs
 /** How the file is open: a flag, as a directory, not any more, or never (the call brings something of its own). */
-type How = 'r' | 'w' | 'a' | 'r+' | 'a+' | 'directory' | 'closed' | 'none'
+type How = 'r' | 'w' | 'a' | 'r+' | 'a+' | 'directory' | 'path' | 'closed' | 'none'
+
+/** `O_PATH`, which Node has no name for. */
+const pathOnly = 0o10000000
 type Call = (fs: Fs, fd: number, path: string) => unknown
 
 const calls: { readonly how: How; readonly name: string; readonly call: Call }[] = []
@@ -100,7 +103,7 @@ for (const value of wrong) {
   add('none', `watch { recursive: ${text} }`, (fs, _, path) => fs.watch(path, { recursive: any }).close())
 }
 
-for (const how of ['r', 'w', 'a', 'r+', 'a+', 'directory', 'closed'] as const) {
+for (const how of ['r', 'w', 'a', 'r+', 'a+', 'directory', 'path', 'closed'] as const) {
   add(how, 'read', (fs, fd) => fs.readSync(fd, Buffer.alloc(2)))
   add(how, 'read nothing', (fs, fd) => fs.readSync(fd, Buffer.alloc(2), 0, 0, null))
   add(how, 'read into nothing', (fs, fd) => fs.readSync(fd, Buffer.alloc(0)))
@@ -146,7 +149,12 @@ function outcome({ fs, root }: (typeof sides)[number], how: How, call: Call): un
   fs.writeFileSync(path, '0123456789')
   fs.mkdirSync(`${root}/directory`, { recursive: true })
   const fd =
-    how === 'none' ? -1 : fs.openSync(how === 'directory' ? `${root}/directory` : path, /^[rwa]/.test(how) ? how : 'r')
+    how === 'none'
+      ? -1
+      : fs.openSync(
+          how === 'directory' ? `${root}/directory` : path,
+          how === 'path' ? pathOnly : /^[rwa]/.test(how) ? how : 'r',
+        )
   if (how === 'closed') fs.closeSync(fd)
   let told: unknown
   try {

@@ -242,6 +242,11 @@ for (const path of paths) {
     0o20000000 | O_DIRECTORY,
     0o20000000 | O_DIRECTORY | O_RDWR,
     0o20000000 | O_RDWR,
+    // O_PATH
+    0o10000000,
+    0o10000000 | O_NOFOLLOW,
+    0o10000000 | O_DIRECTORY,
+    0o10000000 | O_CREAT | O_EXCL | O_RDWR | O_TRUNC,
   ])
     add('open', path, flags)
   void O_DIRECT

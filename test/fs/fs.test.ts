@@ -304,6 +304,34 @@ describe('opening', () => {
     expect(codeOf(caught(() => fs.fstatSync(fd)))).toBe('EBADF')
   })
 
+  test('O_PATH opens what is there as a place alone, symlinks and devices too', () => {
+    const fs = make({
+      l: { target: 'none' },
+      null: { kind: 'character', major: 1, minor: 3 },
+      f: { content: 'x', mode: 0 },
+    })
+    const nobody = fsOf(asUser(union(plainTree({ f: { content: 'x', mode: 0 } })), { uid: 1000, gid: 1000 }))
+    const kinds = (['/l', '/null', '/f'] as const).map((path) => {
+      const fd = fs.openSync(path, 0o10000000 | fs.constants.O_NOFOLLOW)
+      fs.unlinkSync(path)
+      const { mode, nlink } = fs.fstatSync(fd)
+      for (const act of [
+        () => fs.readSync(fd, Buffer.alloc(1)),
+        () => fs.fchmodSync(fd, 0o600),
+        () => fs.fsyncSync(fd),
+      ])
+        expect(codeOf(caught(act))).toBe('EBADF')
+      fs.closeSync(fd)
+      return [mode & fs.constants.S_IFMT, nlink]
+    })
+    expect(kinds).toEqual([
+      [fs.constants.S_IFLNK, 0],
+      [fs.constants.S_IFCHR, 0],
+      [fs.constants.S_IFREG, 0],
+    ])
+    expect(nobody.fstatSync(nobody.openSync('/f', 0o10000000)).size).toBe(1)
+  })
+
   test('a directory stays what it is for who has it open, removed or not', () => {
     const fs = make({ 'd/': { mode: 0o700 } })
     const fd = fs.openSync('/d', fs.constants.O_DIRECTORY)
