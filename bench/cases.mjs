@@ -66,8 +66,14 @@ export const cases = [
   },
   {
     name: 'import distro from a docker-archive',
+    about: ['What the disk alone takes for these bytes: dd, which checks nothing, and syncs once.', ''],
     contenders: ({ images, sample }) => [
       { name: 'floor', command: `node $BENCH/floor.mjs sha256 ${images}/distro/docker.tar` },
+      {
+        name: 'dd',
+        command: `dd if=${images}/distro/docker.tar of=$T/dd bs=1M conv=fsync status=none`,
+        cleanup: 'rm -f $T/dd',
+      },
       {
         name: 'ply',
         setup: 'rm -rf $T/store',

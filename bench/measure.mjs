@@ -7,6 +7,8 @@ import { join } from 'node:path'
 /**
  * A fresh ext4 with a journal in a file, mounted on a loop device. On an ext4 without one, the disk of some virtual
  * machines, making a file steps over every inode that was freed in the last 35 seconds, and what is measured is that.
+ * The loop device goes around the page cache: a second copy of every byte there is nothing that a disk has, and it made
+ * writing and syncing one file take between 3.8 and 7.7 s, where it is 0.8 to 1.6 s without.
  */
 export function scratchDisk(directory) {
   const image = `${directory}.img`
@@ -17,7 +19,10 @@ export function scratchDisk(directory) {
   mkdirSync(directory, { recursive: true })
   execFileSync('truncate', ['-s', '24G', image])
   execFileSync('mkfs.ext4', ['-q', '-E', 'lazy_itable_init=0,lazy_journal_init=0,nodiscard', image])
-  execFileSync('mount', ['-o', 'loop,noatime', image, directory])
+  const device = execFileSync('losetup', ['--find', '--show', '--direct-io=on', image], { encoding: 'utf8' }).trim()
+  execFileSync('mount', ['-o', 'noatime', device, directory])
+  // Gone with the last mount.
+  spawnSync('losetup', ['--detach', device])
   return () => {
     spawnSync('umount', [directory])
     rmSync(image, { force: true })
