@@ -365,6 +365,24 @@ asRoot("overlayfs's form", () => {
     })
   }
 
+  test('closes on a disk that takes nothing any more: what it leaves goes at the next opening, and numbers are left out', () => {
+    const at = place()
+    const upper = open(at)
+    const ino = upper.create(upper.root.ino, 'f', file)
+    upper.whiteout(upper.root.ino, 'white')
+    const descriptors = () => fs.readdirSync('/proc/self/fd').length
+    const before = descriptors()
+    dieAt(0)
+    upper.close()
+    vi.restoreAllMocks()
+    expect(descriptors()).toBeLessThanOrEqual(before)
+    expect(fs.readdirSync(join(at.workDir, 'work'))).toHaveLength(1)
+    const again = open(at)
+    expect(again.create(again.root.ino, 'g', file)).toBeGreaterThan(ino)
+    again.close()
+    expect(fs.readdirSync(join(at.workDir, 'work'))).toEqual([])
+  })
+
   test('read only: every change is EROFS and nothing on the disk is touched', () => {
     const at = place()
     const first = open(at)

@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { codeOf } from '../../src/model/errors.ts'
 import { openPortableUpper } from '../../src/overlay/portable-upper.ts'
 import { type Bytes, memoryBytes } from '../../src/stream/bytes.ts'
@@ -360,6 +360,25 @@ for (const [where, disk] of [
     })
   })
 }
+
+test('closes on a disk that does not take the change times, which are the modify times then', () => {
+  const root = temporary()
+  const disk = onDisk()
+  const closeSync = vi.fn(disk.fs.closeSync)
+  const watched: Disk = Object.assign(Object.create(disk), { fs: { ...disk.fs, closeSync } })
+  const upper = openPortableUpper({ disk: watched, root, now: () => 77n })
+  const ino = upper.create(upper.root.ino, 'f', file)
+  expect(upper.stat(ino).ctime).toBe(77n)
+  closeSync.mockClear()
+  // In its place, so that it cannot be made.
+  mkdirSync(join(root, 'changed.new'))
+  upper.close()
+  expect(closeSync).toHaveBeenCalledTimes(1)
+  const again = openPortableUpper({ disk, root })
+  expect(again.stat(ino)).toMatchObject({ mtime: file.mtime })
+  expect(again.stat(ino).ctime ?? file.mtime).toBe(file.mtime)
+  again.close()
+})
 
 test('S-06: copied-up content keeps its holes in steps of 4 KiB, byte for byte', () => {
   const root = temporary()
