@@ -74,6 +74,7 @@ export async function collect(
   const usedUppers = new Set(roots.kept.map(({ id }) => id))
   const uppersCertain = roots.unreadable.every(({ kind }) => kind === 'name' || kind === 'index')
 
+  if (!dryRun) secureRoots({ disk, layout })
   const removed: Digest[] = []
   const kept: Digest[] = []
   const files: string[] = []
@@ -102,8 +103,10 @@ export async function collect(
   }
   const mine = (name: string) => only === undefined || only.has(`sha256:${name.slice(0, 64)}` as Digest)
   sweep(layout.layerCache, (name) => marked.caches.has(name) || !layersCertain || !mine(name))
-  // These are no caches: they stay where the blobs do.
+  // These are no caches: they stay where the blobs do, also where a loss of power calls the blobs back.
   const accepted = (name: string) => marked.caches.has(name.replace(/json$/, 'erofs')) || !layersCertain
+  if (removed.length > 0 && !dryRun && disk.fs.existsSync(layout.accepted))
+    disk.syncDirectory(join(layout.root, 'blobs', 'sha256'))
   sweep(layout.accepted, (name) => accepted(name) || !mine(name))
   sweep(layout.sources, (name) => marked.blobs.has(digestOfFile(name)) || !certain || !mine(name))
   const answer = () => ({
@@ -132,6 +135,22 @@ export async function collect(
     if (roots.names.inIndex !== undefined) await names.refresh()
   }
   return answer()
+}
+
+/**
+ * What the roots say now is on the disk when this returns. Somebody may have died between a change and its sync, and a loss of power
+ * would call back a name whose blobs are gone.
+ */
+function secureRoots({ disk, layout }: Pick<Collectable, 'disk' | 'layout'>): void {
+  const containers = namesIn(disk, layout.containers).map((name) => join(layout.containers, name))
+  for (const directory of [layout.root, layout.names, layout.containers, ...containers]) {
+    try {
+      disk.syncDirectory(directory)
+    } catch (error) {
+      // Caches and such may be deleted with their directories, and what is no directory holds no names.
+      if (codeOf(error) !== 'ENOENT') throw error
+    }
+  }
 }
 
 /** Manifests that containers and snapshots stand on: their caches are not given up. */

@@ -106,7 +106,9 @@ export async function mark(
     const diffIds = 'error' in found ? [] : found.value.rootfs.diff_ids
     const chain = chainIds(diffIds)
     for (const [at, diffId] of diffIds.entries()) {
-      for (const kind of ['tar', 'erofs', 'spill', 'sums']) {
+      // Where the blob is the tar, there is no other.
+      const kinds = layers[at]?.digest === diffId ? [] : ['tar']
+      for (const kind of [...kinds, 'erofs', 'spill', 'sums']) {
         const file = `${hexOf(diffId)}.${kind}`
         marked.caches.add(file)
         because(`cache/layers/${file}`, digest, `cache of layer ${at}`)

@@ -5,6 +5,7 @@ import { type Digest, isDigest } from '../model/digest.ts'
 import type { Descriptor, ImageIndex } from '../model/documents.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { Disk } from '../sys/disk.ts'
+import { syncFileSystem } from '../sys/sync.ts'
 import type { Layout } from './layout.ts'
 import { namesIn, readJson, recordText, reserved, writeFileAtomically } from './records.ts'
 
@@ -192,6 +193,8 @@ export class Names {
   #adopt(): void {
     const foreign = this.#foreign()
     if (foreign === undefined) return
+    // Other tools sync nothing: a name of ours would last where what it leads to does not.
+    if (foreign.changed.size > 0 && this.#disk.kind === 'disk') syncFileSystem(this.#layout.root)
     for (const [name, descriptor] of foreign.changed) this.#write(this.#fileOf(name), recordText({ name, descriptor }))
     // Otherwise what was just adopted would look newer than what we change next, where `index.json` is not written.
     this.#remember(foreign.stamp, foreign.named)
