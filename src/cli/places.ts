@@ -20,12 +20,12 @@ export const treeTransports = ['oci', 'oci-archive', 'docker-archive', 'dir', 't
 const transports = new Set<string>([...treeTransports, 'ocidir', 'docker', 'store'])
 
 /**
- * Reads `work:/etc/issue`, `./file` or `-`. A colon after a container's name makes it a path in that container; a file on this
+ * Reads `work:/etc/issue`, `work@before:/etc/issue` (in a snapshot), `./file` or `-`. A colon after a container's name makes it a path in that container; a file on this
  * machine with a colon in its name is written with a `/` before it: `./odd:name`.
  */
 export function placeOf(text: string): Place {
   if (text === '-') return { in: 'stream' }
-  const match = /^([A-Za-z0-9][A-Za-z0-9_.-]*):(.*)$/s.exec(text)
+  const match = /^([A-Za-z0-9][A-Za-z0-9_.-]*(?:@[A-Za-z0-9][A-Za-z0-9_.-]*)?):(.*)$/s.exec(text)
   if (match === null) return { in: 'host', path: text }
   return { in: 'container', container: match[1]!, path: match[2]! }
 }

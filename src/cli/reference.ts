@@ -24,8 +24,8 @@ Generated from the commands themselves by \`npm run docs:cli\`; a test keeps it 
 | an image in the store | \`debian:12\`, \`localhost/app\`, \`host:5000/team/app:1\` |
 | an image elsewhere | \`oci:DIR[:TAG]\`, \`oci-archive:FILE[:TAG]\`, \`docker-archive:FILE[:NAME:TAG]\`, \`dir:DIR\` |
 | a root file system | \`rootfs:DIR\`, \`tar:FILE\` |
-| a tree | any of these, or \`container:work\` |
-| a path in a container | \`work:/etc/issue\` |
+| a tree | any of these, or \`container:work\`, \`container:work@before\` (a snapshot) |
+| a path in a container | \`work:/etc/issue\`, \`work@before:/etc/issue\` |
 | stdin or stdout | \`-\` |
 
 Names of files that are not UTF-8 or hold control characters are shown with \`\\xNN\` in place of such a byte and \`\\\\\` for a

@@ -207,7 +207,43 @@ describe('the main job from the shell', () => {
     expect(await json(['changes', 'work'])).toContainEqual(
       expect.objectContaining({ kind: 'delete', path: '/etc/issue' }),
     )
-    expect(await run(['ps'])).toMatch(/^NAME +IMAGE +IMAGE ID +CREATED\nwork +base:1 +[0-9a-f]{12} /)
+    expect(await run(['ps'])).toMatch(/^NAME +IMAGE +IMAGE ID +SNAPSHOTS +CREATED\nwork +base:1 +[0-9a-f]{12} +- /)
+  })
+
+  test('snapshot, rollback, clone: states of a container, which are read and removed like one', async () => {
+    await run(['create', 'base:1', '--name', 'kept'])
+    await run(['cp', '-', 'kept:/etc/motd'], { stdin: 'first' })
+    expect(await run(['snapshot', 'kept', 'before'])).toBe('kept@before\n')
+    await fails(['snapshot', 'kept', 'before'], 6, 'has a snapshot before already')
+    await run(['cp', '-', 'kept:/etc/motd'], { stdin: 'second' })
+    expect(await run(['cat', 'kept@before:/etc/motd'])).toBe('first')
+    expect(await run(['cat', 'container:kept@before', '/etc/motd'])).toBe('first')
+    expect(await run(['cp', 'kept@before:/etc/motd', '-'])).toBe('first')
+    await fails(['cp', '-', 'kept@before:/etc/motd'], 2, 'never changes', { stdin: 'x' })
+    expect(await run(['changes', 'kept@before'])).toBe('C /etc/motd\n')
+    expect(await run(['changes', 'kept', '--since', 'before'])).toBe('C /etc/motd\n')
+    await fails(['changes', 'kept', '--since', 'x'], 3, 'has no snapshot x; it has: before')
+    expect(await json(['snapshot', 'kept'])).toMatchObject({ container: 'kept', name: 's2' })
+    expect(await run(['changes', 'kept', '--since', 's2'])).toBe('')
+    expect(await run(['ps'])).toMatch(/\nkept .* before s2 /)
+    expect(await json(['inspect', 'container:kept'])).toMatchObject([
+      { snapshots: [{ name: 'before' }, { name: 's2' }] },
+    ])
+    expect(await run(['clone', 'kept@before', 'old'])).toBe('old\n')
+    expect(await run(['clone', 'kept', 'twin'])).toBe('twin\n')
+    await fails(['clone', 'kept', 'twin'], 6, 'already a container')
+    await run(['cp', '-', 'twin:/etc/motd'], { stdin: 'third' })
+    expect(await run(['rollback', 'kept', 'before'])).toBe('kept@before\n')
+    await fails(['rollback', 'kept', 'x'], 3, 'has no snapshot x')
+    for (const [name, holds] of Object.entries({ kept: 'first', old: 'first', 'kept@s2': 'second', twin: 'third' }))
+      expect(await run(['cat', `${name}:/etc/motd`])).toBe(holds)
+    await run(['commit', 'kept@s2', 'kept:2'])
+    expect(await run(['cat', 'kept:2', '/etc/motd'])).toBe('second')
+    await run(['rm', 'kept@before', 'kept', 'old', 'twin'])
+    await fails(['rm', 'kept@before'], 3, 'no container named')
+    await run(['rm', '-f', 'kept@before'])
+    await run(['rmi', 'kept:2'])
+    expect(await run(['gc', '-q'])).not.toContain('uppers')
   })
 
   test('cp copies directories both ways, with modes, times, links and symlinks', async () => {

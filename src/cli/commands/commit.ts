@@ -5,7 +5,7 @@ import { StoreCommand } from '../store-command.ts'
 export class Commit extends StoreCommand {
   static override summary = 'Make an image of what a container changed.'
   static override description =
-    'The changes become one layer on top of the image that the container was made from. The container stays as it is. The time of the commit is SOURCE_DATE_EPOCH where that is set.'
+    'The changes, also those before snapshots, become one layer on top of the image that the container was made from. The container stays as it is. The time of the commit is SOURCE_DATE_EPOCH where that is set.'
   static override examples = [
     {
       description: 'Commit the container work, then export the result',
@@ -13,7 +13,7 @@ export class Commit extends StoreCommand {
     },
   ]
   static override args = {
-    container: requiredArg('The container.'),
+    container: requiredArg('The container, or CONTAINER@SNAPSHOT.'),
     name: requiredArg('The name of the new image.'),
   }
   static override flags = {
@@ -25,7 +25,9 @@ export class Commit extends StoreCommand {
     const { args, flags } = await this.parse(Commit)
     const { describeImage } = await this.library()
     const store = await this.store()
-    const container = this.closing(await store.containers.open(args.container, this.operation))
+    const container = this.closing(
+      await store.containers.open(args.container, { readOnly: args.container.includes('@'), ...this.operation }),
+    )
     const { message, author } = flags
     const image = await store.commit(container, args.name, { message, author, ...this.operation })
     this.print(image.digest)

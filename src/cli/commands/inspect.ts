@@ -4,9 +4,10 @@ import { jsonText } from '../json.ts'
 import { StoreCommand } from '../store-command.ts'
 
 export class Inspect extends StoreCommand {
-  static override summary = 'Show images in full, as a JSON array.'
+  static override summary = 'Show images and containers in full, as a JSON array.'
   static override examples = [
     { description: 'Everything about an image', command: 'ply inspect debian:12' },
+    { description: 'A container with its snapshots', command: 'ply inspect container:work' },
     {
       description: 'The manifest, byte for byte: it hashes to the digest',
       command: 'ply inspect --raw debian:12 | sha256sum',
@@ -29,8 +30,19 @@ export class Inspect extends StoreCommand {
       return undefined
     }
     const images: unknown[] = []
-    for (const reference of args.images) images.push(describeImage(await this.image(reference, flags.platform)))
+    for (const reference of args.images) {
+      const container = /^container:([^@]*)$/.exec(reference)?.[1]
+      if (container === undefined) images.push(describeImage(await this.image(reference, flags.platform)))
+      else images.push(await this.#container(container))
+    }
     this.print(jsonText(images))
     return images
+  }
+
+  async #container(name: string) {
+    const found = (await (await this.store()).containers.list()).find((container) => container.name === name)
+    if (found) return found
+    const { PlyError } = await this.library()
+    throw new PlyError('PLY_CONTAINER_NOT_FOUND', { name })
   }
 }

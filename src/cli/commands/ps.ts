@@ -3,7 +3,7 @@ import { StoreCommand } from '../store-command.ts'
 import { shortId, table } from '../table.ts'
 
 export class Ps extends StoreCommand {
-  static override summary = 'List the containers in the store.'
+  static override summary = 'List the containers in the store, with their snapshots.'
   static override examples = [{ description: 'Containers, and the images they were made from', command: 'ply ps' }]
 
   async run() {
@@ -16,6 +16,7 @@ export class Ps extends StoreCommand {
           { header: 'name', of: (container) => container.name },
           { header: 'image', of: (container) => container.image },
           { header: 'image id', of: (container) => shortId(container.manifest, false) },
+          { header: 'snapshots', of: (container) => container.snapshots.map(({ name }) => name).join(' ') || '-' },
           { header: 'created', of: (container) => humanAge(container.created) },
         ]),
       )
