@@ -116,7 +116,8 @@ export class Arena {
       folded: await foldedLayers(indexed),
     }
     const turns = line.systems.includes('turns') ? new Turns(folder, lower.folded) : undefined
-    const model = new ModelSystem(this.disk.name)
+    // What is right is the model's own affair where no disk says it.
+    const model = new ModelSystem(line.systems[0] === 'model' ? 'here' : this.disk.name)
     for (const { directory, layers: own } of sequences) model.model.plant(directory, merged(own))
     const systems: System[] = []
     for (const name of line.systems)

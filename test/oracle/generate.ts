@@ -18,6 +18,12 @@ export interface Knowledge {
   handle(slot: number): { readonly readable: boolean; readonly writable: boolean; readonly stat: Stat } | undefined
 }
 
+/**
+ * Sticky ones only where nobody but the owner writes: what else may be opened in a sticky directory hangs on settings of the machine
+ * (`fs.protected_…`).
+ */
+const directoryModes = [0o755, 0o700, 0o2755, 0o777, 0, 0o1755, 0o1711, 0o3755] as const
+
 /** Draws operations for one sequence. It looks at a model of what was made so far, so that four of five have something to do. */
 export class Generator {
   readonly #random: Random
@@ -41,7 +47,7 @@ export class Generator {
     if (choice < 50) return { do: 'rename', path: this.#path(), ...this.#renameTo() }
     if (choice < 55) return { do: 'unlink', path: this.#notDirectory() }
     if (choice < 59) return { do: 'rmdir', path: this.#emptyDirectory() }
-    if (choice < 64) return { do: 'mkdir', path: this.#new(), mode: random.pick([0o755, 0o700, 0o2755, 0o777, 0]) }
+    if (choice < 64) return { do: 'mkdir', path: this.#new(), mode: random.pick(directoryModes) }
     if (choice < 68) return { do: 'link', path: this.#notDirectory(), to: this.#new(), follow: random.chance(0.2) }
     if (choice < 70)
       return {
@@ -51,7 +57,10 @@ export class Generator {
       }
     if (choice < 71) return { do: 'readlink', path: this.#some('others') }
     if (choice < 73) return this.#mknod()
-    if (choice < 77) return { do: 'chmod', on: this.#on(true), mode: this.#mode() }
+    if (choice < 77) {
+      const on = this.#on(true)
+      return { do: 'chmod', on, mode: random.chance(0.1) ? random.pick(directoryModes) : this.#mode() }
+    }
     if (choice < 80) return { do: 'chown', on: this.#on(), uid: random.below(3) * 1000, gid: random.below(3) * 100 }
     if (choice < 83) return { do: 'utimens', on: this.#on(), atime: this.#time(), mtime: this.#time() }
     if (choice < 91) return this.#xattr()
@@ -131,6 +140,10 @@ export class Generator {
       { do: 'mkdir', path, mode: 0o755 },
       { do: 'unlink', path },
       { do: 'symlink', target: 'x', path },
+      { do: 'rename', path, to: this.#new() },
+      { do: 'rename', path: this.#path(), to: path },
+      { do: 'rename', path: this.#path(), to: path, flag: 'exchange' },
+      { do: 'link', path: this.#some('files'), to: path, follow: false },
       { do: 'stat', on: { path: `a/${path}`, follow: true } },
       { do: 'open', fd: 0, path, flags: ['RDWR', 'CREAT'], mode: 0o644 },
     ])
@@ -179,7 +192,6 @@ export class Generator {
     return { to: random.chance(0.9) ? this.#new() : this.#path() }
   }
 
-  /** Never sticky: what may be opened in such a directory hangs on settings of the machine (`fs.protected_…`). */
   #mode(): number {
     return this.#random.pick([0o644, 0o600, 0o755, 0o4755, 0o2755, 0o2644, 0o777, 0, 0o6711])
   }

@@ -2,8 +2,11 @@ import type { ByteString } from '../../src/model/bytes.ts'
 import type { Moving, Reference } from './engine.ts'
 import type { HandleFacts } from './improvements.ts'
 import { PlainModel } from './model.ts'
-import type { Operation } from './operations.ts'
+import type { Operation, Target } from './operations.ts'
 import { VerbsSystem } from './systems.ts'
+
+const accessAcl = 'system.posix_acl_access'
+const capability = 'security.capability'
 
 /** The plain model as a system, which also knows what cannot be compared. */
 export class ModelSystem extends VerbsSystem implements Reference {
@@ -25,18 +28,28 @@ export class ModelSystem extends VerbsSystem implements Reference {
   override resume(): void {}
 
   isOut(operation: Operation): boolean {
-    // POSIX leaves the time open where the size stays; tmpfs and XFS keep it, ext4 and Btrfs do not.
-    if (operation.do === 'truncate') return this.statAt(operation.path)?.size === operation.size
+    // POSIX leaves the time open where the size stays: tmpfs and XFS keep it, ext4, Btrfs and ours do not.
+    const keepsTime = this.#disk !== 'ext4' && this.#disk !== 'btrfs'
+    if (operation.do === 'truncate') return keepsTime && this.statAt(operation.path)?.size === operation.size
+    if (operation.do === 'setxattr' && operation.name === accessAcl) return this.#isSticky(operation.on)
     const stat = this.handleOf(operation)
     if (stat === undefined) return false
-    if (operation.do === 'ftruncate') return stat.size === operation.size
+    if (operation.do === 'ftruncate') return keepsTime && stat.size === operation.size
     if (operation.do === 'fallocate') {
-      // Btrfs keeps the time where a hole is beyond the end; tmpfs has no FALLOC_FL_ZERO_RANGE.
+      // Btrfs keeps the time where a hole is beyond the end.
       if (this.#disk === 'btrfs') return operation.at >= stat.size
-      if (operation.what === 'zero') return this.#disk === 'tmpfs' || this.#disk === 'here'
+      // Those that are refused it may have taken capabilities away before.
+      if (operation.what === 'zero' && this.#disk === 'tmpfs') return this.model.xattrs(stat.ino).has(capability)
+      return operation.what === 'zero' && this.#disk === 'here'
     }
     // Where a directory's positions are is settled above file systems.
     return stat.kind === 'directory' && operation.do === 'lseek'
+  }
+
+  /** Whether it is a sticky directory: an ACL would let others write there, and then it hangs on settings of the machine what may be opened. */
+  #isSticky(on: Target): boolean {
+    const stat = 'fd' in on ? this.handle(on.fd)?.stat : this.statAt(on.path, on.follow)
+    return stat?.kind === 'directory' && (stat.mode & 0o1000) !== 0
   }
 
   /** What a slot holds open. */
