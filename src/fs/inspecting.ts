@@ -51,12 +51,16 @@ export function inspecting(namespace: Namespace, files: OpenFiles) {
     })
   }
 
-  /** Level by level, as Node lists them; a symlink is not followed, so there is an end to it. */
-  function* listed(path: PathLike, root: number, recursive: boolean): Generator<Listed> {
+  /**
+   * Level by level, as Node lists them; a symlink is not followed, so there is an end to it. `call` is what a refusal of the first
+   * level is said to be of.
+   */
+  function* listed(path: PathLike, root: number, recursive: boolean, call = 'scandir'): Generator<Listed> {
     const pending = [{ ino: root, prefix: '' }]
     for (const { ino, prefix } of pending) {
       const at = prefix === '' ? path : `${pathText(path)}/${decodeText(prefix.slice(0, -1))}`
-      for (const { name, kind, ino: entry } of namespace.call('scandir', at, () => namespace.tree.list(ino))) {
+      const syscall = prefix === '' ? call : 'scandir'
+      for (const { name, kind, ino: entry } of namespace.call(syscall, at, () => namespace.tree.list(ino))) {
         yield { name, kind, prefix }
         if (recursive && kind === 'directory') pending.push({ ino: entry, prefix: `${prefix}${name}/` })
       }
@@ -68,9 +72,10 @@ export function inspecting(namespace: Namespace, files: OpenFiles) {
     root: number,
     recursive: boolean,
     options: EncodingOption,
+    call?: string,
   ): Generator<Dirent<string | Buffer>> {
     const base = pathText(path)
-    for (const { name, kind, prefix } of listed(path, root, recursive)) {
+    for (const { name, kind, prefix } of listed(path, root, recursive, call)) {
       const parent = prefix === '' ? base : posix.join(base, decodeText(prefix.slice(0, -1)))
       yield new Dirent<string | Buffer>(encoded(name, options), parent, kind)
     }
@@ -184,7 +189,7 @@ export function inspecting(namespace: Namespace, files: OpenFiles) {
       checkUint32(given.bufferSize === undefined ? 32 : given.bufferSize, 'options.bufferSize', 1)
       return namespace.call('opendir', path, () => {
         const root = directoryAt(bytes)
-        const entries = dirents(path, root, given.recursive ?? false, given) as Iterable<Dirent>
+        const entries = dirents(path, root, given.recursive ?? false, given, 'opendir') as Iterable<Dirent>
         // What is asked later is answered as it is now; of a tree below, it is asked when it is come to.
         const now = given.recursive ? entries : [...entries]
         const release = namespace.isReadOnly ? undefined : namespace.writable.hold(root)

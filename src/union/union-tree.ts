@@ -37,7 +37,7 @@ export function union(
   upper?: Upper,
   options: UnionOptions = {},
 ): Tree | WritableUnion {
-  const tree = lowerTree(lower)
+  const tree = lowerTree(lower, upper)
   return upper === undefined ? tree : new Union(tree, upper, options.now ?? systemClock())
 }
 

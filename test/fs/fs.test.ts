@@ -692,6 +692,16 @@ describe('somebody', () => {
       errno: -13,
     })
     expect(codeOf(caught(() => fs.readFileSync('/secret/f')))).toBe('EACCES')
+    expect(caught(() => fs.opendirSync('/secret'))).toMatchObject({
+      code: 'EACCES',
+      syscall: 'opendir',
+      path: '/secret',
+    })
+    expect(caught(() => fs.readdirSync('/secret'))).toMatchObject({
+      code: 'EACCES',
+      syscall: 'scandir',
+      path: '/secret',
+    })
     expect(codeOf(caught(() => fs.chmodSync('/theirs/f', 0o666)))).toBe('EPERM')
     expect(codeOf(caught(() => fs.accessSync('/theirs/f', fs.constants.W_OK)))).toBe('EACCES')
     expect(fs.existsSync('/secret/f')).toBe(false)

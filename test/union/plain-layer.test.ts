@@ -97,4 +97,5 @@ describe('a layer made from a plain object', () => {
 test('a union that can be written cannot lie below another: numbers of what is new would meet', () => {
   const below = union([], memoryUpper())
   expect(codeOf(caught(() => union(below, memoryUpper())))).toBe('PLY_UNSUPPORTED')
+  expect(union(below).root).toBe(below.root)
 })
