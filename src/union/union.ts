@@ -18,16 +18,29 @@ export interface OnBehalf {
  * Verbs take directories by number and names as byte strings, and answer with inode numbers that survive copy-up and
  * rename. Failures are `PlyError`s with errno codes, as Linux gives them (`rmdir` of a full directory: ENOTEMPTY …).
  * All verbs are synchronous and none asks who calls. What lost its last name goes on answering by number while it is held, by a
- * handle or by `hold`: `stat` (no links), `xattrs`, `readlink`, `open`, `writer`, `setAttributes`, `setXattr`. `close` closes the lower tree and the upper too. A name may not be empty, `.`, `..`, contain
- * `/` or NUL (EINVAL), or be longer than 255 bytes (ENAMETOOLONG).
+ * handle or by `hold`: `stat` (no links), `xattrs`, `readlink`, `open`, `writer`, `setAttributes`, `setXattr`. `close` closes the lower
+ * tree and the upper too. A name may not be empty, `.`, `..`, contain `/` or NUL (EINVAL), or be longer than 255 bytes (ENAMETOOLONG).
+ * Whatever changes something may also meet what the upper's disk answers (ENOSPC, EROFS, EIO), and ENOTSUP for what its form cannot store.
  */
 export interface WritableUnion extends Tree {
   readonly lower: Tree
   readonly upper: Upper
 
+  /**
+   * Makes something at a free name, with the very attributes that are given: nothing comes from the directory (`asUser` and `fsOf` see
+   * to that). Answers with its number. @throws EEXIST; ENOENT for a removed directory, ENOTDIR; EPERM for the device 0:0
+   */
   create(directory: number, name: ByteString, creation: Creation): number
-  /** @throws ENOENT for what has lost its last name, but for a file of `unnamed` */
+  /**
+   * One more name for what is no directory; files with several names below stay one file when they are copied up. @throws EEXIST, ENOTDIR,
+   * EPERM for a directory; ENOENT for what has lost its last name, but for a file of `unnamed`
+   */
   link(directory: number, name: ByteString, ino: number): void
+  /**
+   * As `renameat2(2)`: what stands at the new name is replaced in the same step, or with `exchange` gets the old name. Directories keep
+   * what they show from below, wherever they go. @throws ENOENT, ENOTDIR, EISDIR, ENOTEMPTY; EEXIST with `noReplace`; EINVAL for a
+   * directory into itself, and for both flags
+   */
   rename(
     directory: number,
     name: ByteString,
@@ -35,7 +48,9 @@ export interface WritableUnion extends Tree {
     toName: ByteString,
     flags?: { readonly noReplace?: boolean; readonly exchange?: boolean },
   ): void
+  /** @throws ENOENT, ENOTDIR; EISDIR for a directory */
   unlink(directory: number, name: ByteString): void
+  /** @throws ENOENT; ENOTDIR for what is no directory; ENOTEMPTY */
   rmdir(directory: number, name: ByteString): void
   /** A change of mode changes the access ACL with it, and a change of owner takes set-id bits and capabilities. */
   setAttributes(ino: number, change: AttributeChange, on?: OnBehalf): void
@@ -65,6 +80,7 @@ export interface WritableUnion extends Tree {
   hold(ino: number): () => void
   /** Locks that programs take on its inodes: one set for all who share this union. They go with it. */
   readonly locks: AdvisoryLocks
+  /** Returns when everything changed so far is on the disk, modify times of what is still being written included. */
   sync(): void
   /** Room on what the upper is stored on. */
   room(): Room
