@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { codeOf } from '../../src/model/errors.ts'
 
 /** What changes a disk. Not every machine has all of them: strace leaves out those with a question mark. */
-const changing = [
+export const changing = [
   ...['write', 'pwrite64', 'writev', 'pwritev', 'pwritev2', 'ftruncate', 'truncate', 'fallocate', 'copy_file_range'],
   ...['sendfile', 'splice', 'ioctl', 'rename', 'renameat', 'renameat2', 'link', 'linkat', 'unlink', 'unlinkat'],
   ...['rmdir', 'mkdir', 'mkdirat', 'symlink', 'symlinkat', 'mknod', 'mknodat', 'chown', 'lchown', 'fchown'],
@@ -12,7 +12,7 @@ const changing = [
   ...['fsync', 'fdatasync', 'syncfs', 'sync_file_range', 'creat', 'open', 'openat', 'openat2'],
 ]
 /** Calls that change nothing: with a path that is nowhere they say where in the trace the program is. */
-const asking = ['access', 'faccessat', 'faccessat2']
+export const asking = ['access', 'faccessat', 'faccessat2']
 const nowhere = '/plyfs-crash-'
 
 /** The path that a traced program asks for to say where it is. */
@@ -109,7 +109,7 @@ function read(log: string, at: string): Read {
 }
 
 /** Opening changes something only if it may make or empty the file; of ioctls only those that share blocks. */
-function changes(name: string, line: string): boolean {
+export function changes(name: string, line: string): boolean {
   if (name === 'open' || name.startsWith('openat')) return /O_CREAT|O_TRUNC|O_TMPFILE/.test(line)
   return name !== 'ioctl' || line.includes('FICLONE')
 }

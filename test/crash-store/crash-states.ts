@@ -1,0 +1,58 @@
+import type { Dice } from '../properties/seed.ts'
+import { apply, type Change, type DiskState, isData } from './disk-state.ts'
+import type { RecordedDisk } from './recorded-disk.ts'
+
+/** How many subsets of what is pending are tried at random, beside those that are tried each time. */
+const randomSubsets = 12
+
+/** What may be on the disk when it loses power now, and which of the pending changes came onto it. */
+export interface CrashState {
+  readonly state: DiskState
+  readonly what: string
+}
+
+/**
+ * States that a disk may be in after it has lost power at this moment: each prefix of what was not synced, all but one change, one
+ * alone, names without content, content without names, each write cut in half, or full of zeros, and some subsets at random.
+ */
+export function* crashStates(disk: RecordedDisk, dice: Dice): Iterable<CrashState> {
+  const changes = disk.pending.map(({ change }) => change)
+  const with_ = (chosen: readonly Change[], what: string): CrashState => {
+    const state = new Map(disk.durable)
+    for (const change of chosen) apply(state, change)
+    return { state, what: `${what} of ${changes.length} changes` }
+  }
+  for (let count = 0; count <= changes.length; count++) yield with_(changes.slice(0, count), `the first ${count}`)
+  if (changes.length < 2) {
+    yield* torn(changes, with_)
+    return
+  }
+  for (const [i, change] of changes.entries()) {
+    yield with_(changes.toSpliced(i, 1), `all but number ${i}`)
+    yield with_([change], `only number ${i}`)
+  }
+  yield with_(
+    changes.filter((change) => !isData(change)),
+    'all that is no content',
+  )
+  yield with_(changes.filter(isData), 'all content')
+  yield* torn(changes, with_)
+  for (let i = 0; i < randomSubsets; i++) {
+    const chosen = changes.filter(() => dice.once(2))
+    yield with_(chosen, `those of mask ${changes.map((change) => (chosen.includes(change) ? 1 : 0)).join('')}`)
+  }
+}
+
+/** Each write as it is when the disk was at it: half of it, or a file that is as long and holds zeros. */
+function* torn(
+  changes: readonly Change[],
+  with_: (chosen: readonly Change[], what: string) => CrashState,
+): Iterable<CrashState> {
+  for (const [i, change] of changes.entries()) {
+    if (change.does !== 'write' || change.bytes.length < 2) continue
+    const half = { ...change, bytes: change.bytes.subarray(0, change.bytes.length >> 1) }
+    const zeros = { ...change, bytes: Buffer.alloc(change.bytes.length) }
+    yield with_(changes.with(i, half), `number ${i} in half, and all others,`)
+    yield with_(changes.with(i, zeros), `number ${i} as zeros, and all others,`)
+  }
+}

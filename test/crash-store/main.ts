@@ -1,0 +1,73 @@
+import { parseArgs } from 'node:util'
+import { Dice, seed } from '../properties/seed.ts'
+import { crash, pointsIn } from './crashes.ts'
+import { type Course, Ground } from './ground.ts'
+import { operations } from './operations.ts'
+import { cuts, record } from './power-cuts.ts'
+import type { Injection } from './tracing.ts'
+import type { Verdict } from './verdict.ts'
+
+const { values } = parseArgs({
+  options: {
+    operation: { type: 'string', default: '' },
+    inject: { type: 'string', multiple: true, default: ['kill', 'EIO', 'ENOSPC', 'EROFS', 'EDQUOT', 'power'] },
+    on: { type: 'string' },
+    verbose: { type: 'boolean', default: false },
+    list: { type: 'boolean', default: false },
+  },
+})
+const counts = { points: 0, met: 0, states: 0, old: 0, new: 0, both: 0, between: 0, neither: 0, wrong: 0 }
+
+function count({ shows, wrong }: Verdict, what: string): void {
+  counts[shows]++
+  if (values.verbose) console.log(`  ${what} → ${shows}`)
+  if (wrong.length === 0) return
+  counts.wrong++
+  console.log([what, ...wrong.slice(0, 12)].join('\n    '))
+}
+
+async function crashes(ground: Ground, course: Course, injections: readonly Injection[]): Promise<void> {
+  const points = await pointsIn(ground, course)
+  if (values.list) for (const { text } of points) console.log(`  ${text}`)
+  for (const what of injections) {
+    const met = new Set<string>()
+    for (const point of points) {
+      const result = await crash(ground, course, point, what)
+      if (result.met === point.text) met.add(`${point.text} ${point.count}`)
+      count(result, `${course.operation.name}: ${what} at ${result.met ?? `${point.text}, not met`}`)
+      counts.points++
+    }
+    counts.met += met.size
+    console.log(`${course.operation.name}: ${what}: ${points.length} points, ${met.size} met as recorded`)
+  }
+}
+
+async function powerCuts(ground: Ground, course: Course): Promise<void> {
+  const recording = await record(ground, course)
+  let states = 0
+  for (const cut of cuts(recording, new Dice(seed))) {
+    count(await cut.judge(ground), `${course.operation.name}: power lost ${cut.what}`)
+    states++
+  }
+  counts.states += states
+  console.log(`${course.operation.name}: ${states} states of a disk that lost power`)
+}
+
+console.log(`seed ${seed}`)
+const ground = await Ground.prepare(values.on)
+try {
+  const pattern = new RegExp(values.operation)
+  for (const operation of operations.filter(({ name }) => pattern.test(name))) {
+    const course = await ground.course(operation)
+    const injections = values.inject.filter((each) => each !== 'power') as Injection[]
+    if (injections.length > 0) await crashes(ground, course, injections)
+    if (values.inject.includes('power')) await powerCuts(ground, course)
+  }
+} finally {
+  ground[Symbol.dispose]()
+}
+const { points, met, states, wrong, neither } = counts
+console.log(`${points} crash points (${met} of them met as recorded) and ${states} states after a loss of power`)
+console.log(`${counts.old} show the old store, ${counts.new} the new one, ${counts.both} what is the same in both`)
+console.log(`${counts.between} show a container that was being written, ${neither} a mixture, ${wrong} are wrong`)
+process.exitCode = wrong > 0 ? 1 : 0

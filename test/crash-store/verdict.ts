@@ -1,0 +1,65 @@
+import { codeOf } from '../../src/model/errors.ts'
+import type { Course } from './ground.ts'
+import { collected, look } from './look.ts'
+import type { Place } from './operations.ts'
+
+export interface Verdict {
+  readonly shows: 'old' | 'new' | 'both' | 'between' | 'neither'
+  readonly wrong: readonly string[]
+}
+
+/**
+ * What a store is like that somebody left in the middle: it has to be as before or as after, whole; a collection takes what is
+ * neither; the operation, once more (`repeats`), leads to what it leads to. `must`: it has said that it is done.
+ */
+export async function judge(
+  course: Course,
+  place: Place,
+  { must, repeats = true }: { readonly must?: 'new'; readonly repeats?: boolean } = {},
+): Promise<Verdict> {
+  const { operation, old, next, caches } = course
+  const wrong: string[] = []
+  const found = await look(place.root, caches)
+  wrong.push(...found.wrong)
+  const shows =
+    found.content === old.content
+      ? old.content === next.content
+        ? 'both'
+        : 'old'
+      : found.content === next.content
+        ? 'new'
+        : operation.isSeveral || operation.between === found.content
+          ? 'between'
+          : 'neither'
+  if (shows === 'neither') wrong.push(`a mixture: ${found.content}`, `before: ${old.content}`, `after: ${next.content}`)
+  if (must !== undefined && shows !== must && shows !== 'both') wrong.push(`it shows ${shows} and should show ${must}`)
+  if (wrong.length > 0) return { shows, wrong }
+  try {
+    if (found.content !== null && shows !== 'between') {
+      const files = await collected(place.root)
+      const wanted = shows === 'new' ? next.files : old.files
+      wrong.push(...apart(files, wanted, 'after a collection'))
+    }
+    if (!repeats) return { shows, wrong }
+    const again = await operation.act(place).then(
+      () => undefined,
+      (error) => error,
+    )
+    const code = again && (codeOf(again) ?? 'none')
+    if (again && !(shows === 'new' && code === operation.again)) wrong.push(`once more: ${again.stack}`)
+    const last = await look(place.root, caches)
+    wrong.push(...last.wrong.map((each) => `once more: ${each}`))
+    if (last.content !== next.content) wrong.push(`once more: it shows ${last.content}`, `and not ${next.content}`)
+    wrong.push(...apart(await collected(place.root), next.files, 'once more, and collected'))
+  } catch (error) {
+    wrong.push(String((error as Error).stack))
+  }
+  return { shows, wrong }
+}
+
+function apart(found: readonly string[], wanted: readonly string[], when: string): string[] {
+  return [
+    ...found.filter((name) => !wanted.includes(name)).map((name) => `${when}: ${name} is left`),
+    ...wanted.filter((name) => !found.includes(name)).map((name) => `${when}: ${name} is missing`),
+  ]
+}
