@@ -4,6 +4,7 @@ import { memoryDisk } from '../../src/sys/memory-disk.ts'
 import type { Answer, System } from './answers.ts'
 import type { TestDisk } from './disk.ts'
 import { Bench, type Sequence, type Tally } from './engine.ts'
+import { faceSystem } from './face-system.ts'
 import { writeLayer, writeMerged } from './layer-directories.ts'
 import { foldedLayers, indexedLayer } from './layer-index.ts'
 import { type Layer, merged } from './layers.ts'
@@ -46,6 +47,7 @@ export const lines: readonly Line[] = [
     root: true,
   },
   { name: 'default', systems: ['overlayfs', ...shared], options: '', links: false, root: true },
+  { name: 'userxattr', systems: ['overlayfs', ...shared], options: 'userxattr', links: false, root: true },
   {
     name: 'metacopy',
     systems: ['overlayfs', 'model', 'memory', 'metacopy', 'portable'],
@@ -76,12 +78,18 @@ export const lines: readonly Line[] = [
   },
   {
     name: 'plain',
-    systems: ['directory', ...shared, 'metacopy', 'memfs'],
+    systems: ['directory', ...shared, 'metacopy', 'memfs', 'fs'],
     options: '',
     links: true,
     root: true,
   },
-  { name: 'model', systems: ['model', 'memory', 'folded', 'portable', 'memfs'], options: '', links: true, root: false },
+  {
+    name: 'model',
+    systems: ['model', 'memory', 'folded', 'portable', 'memfs', 'fs'],
+    options: '',
+    links: true,
+    root: false,
+  },
 ]
 
 /** A place where batches happen. */
@@ -105,7 +113,7 @@ export class Arena {
       const directory = join(folder, `lower${i}`)
       if (needsDirectories) {
         mkdirSync(directory)
-        writeLayer(directory, layer)
+        writeLayer(directory, layer, line.options.includes('userxattr') ? 'user' : 'trusted')
       }
       return directory
     })
@@ -173,6 +181,8 @@ export class Arena {
         return memorySystem(name, lower)
       case 'folded':
         return memorySystem(name, { ...lower, views: () => lower.folded.tree() })
+      case 'fs':
+        return faceSystem(name, lower)
       case 'overlay':
         return overlaySystem(name, `${folder}/ours`, lower, { xattr: 'trusted' })
       case 'metacopy':

@@ -10,13 +10,16 @@ function must(result: number, what: string): void {
   if (result < 0) throw new Error(`the oracle cannot make its layers: ${what}: ${refused()}`)
 }
 
+/** Where overlayfs has its marks: with `userxattr` in `user.*`. */
+export type MarkSpace = 'trusted' | 'user'
+
 /** Writes a layer below a directory, in the form of a lower directory of overlayfs. */
-export function writeLayer(root: ByteString, layer: Layer): void {
+export function writeLayer(root: ByteString, layer: Layer, marks: MarkSpace): void {
   for (const entry of layer) {
     const path = `${root}/${entry.path}`
     if (entry.kind === 'whiteout') must(sys.mknod(path, typeBits.character, 0, 0), path)
     else if (entry.kind === 'link') must(sys.link(`${root}/${entry.of!}`, path, false), path)
-    else writeEntry(path, entry)
+    else writeEntry(path, entry, marks)
   }
   // Times last, and from the leaves up: making a name sets that of its directory.
   for (const { path, kind, mtime = 0 } of [...layer].reverse()) {
@@ -24,7 +27,7 @@ export function writeLayer(root: ByteString, layer: Layer): void {
   }
 }
 
-function writeEntry(path: ByteString, entry: LayerEntry): void {
+function writeEntry(path: ByteString, entry: LayerEntry, marks: MarkSpace): void {
   const { kind, mode = 0o644, uid = 0, gid = 0, target = '', major = 0, minor = 0, xattrs = {} } = entry
   if (kind === 'directory') {
     if (sys.stat({ path, follow: false }) === undefined) must(sys.mkdir(path, 0o700), path)
@@ -33,8 +36,12 @@ function writeEntry(path: ByteString, entry: LayerEntry): void {
   else must(sys.mknod(path, typeBits[kind as keyof typeof typeBits] | 0o600, major, minor), path)
   must(sys.chown({ path, follow: false }, uid, gid), path)
   if (kind !== 'symlink') must(sys.chmod({ path, follow: false }, mode), path)
-  for (const [name, value] of Object.entries(xattrs)) setXattr(path, name, Buffer.from(value, 'latin1'))
-  if (entry.opaque) setXattr(path, 'trusted.overlay.opaque', Buffer.from('y'))
+  const prefix = `${marks}.overlay.`
+  for (const [name, value] of Object.entries(xattrs)) {
+    const stored = name.startsWith(prefix) ? `${prefix}overlay.${name.slice(prefix.length)}` : name
+    setXattr(path, stored, Buffer.from(value, 'latin1'))
+  }
+  if (entry.opaque) setXattr(path, `${prefix}opaque`, Buffer.from('y'))
 }
 
 function writeFile(path: ByteString, entry: LayerEntry): void {
