@@ -60,10 +60,30 @@ export type { OwnerShift } from './stack/mapped-tree.ts'
 export { mappedTree } from './stack/mapped-tree.ts'
 export type { Tree, TreeEntry } from './stack/tree.ts'
 // The store
-export type { Accounting, AccountingOptions, ContainerSizes, ImageSizes, LayerSizes, Sizes } from './store/accounting.ts'
+export type {
+  Accounting,
+  AccountingOptions,
+  ContainerSizes,
+  ImageSizes,
+  LayerSizes,
+  Sizes,
+} from './store/accounting.ts'
 export type { Collected, CollectOptions } from './store/collect.ts'
 export type { Container, ContainerRecord, Containers, Snapshot } from './store/containers.ts'
+export type { Explanation, Reason } from './store/explain.ts'
 export { exportTree } from './store/export-tree.ts'
+export type { RepairSource } from './store/fsck/fetch.ts'
+export type {
+  AffectedPaths,
+  Finding,
+  FindingCode,
+  FindingKind,
+  FsckLevel,
+  FsckReport,
+  Remedy,
+} from './store/fsck/findings.ts'
+export { fsckLevels } from './store/fsck/findings.ts'
+export type { FsckOptions } from './store/fsck/fsck.ts'
 export type { StoreOptions } from './store/open-store.ts'
 export { defaultRoot, openStore } from './store/open-store.ts'
 export type { OpenTreeOptions } from './store/open-tree.ts'

@@ -3,10 +3,10 @@ import type { ErrorCode } from '../index.ts'
 /** What each exit code means: the table in docs/cli.md. */
 export const exitMeanings = {
   0: 'done',
-  1: 'the answer is no: `diff` found a difference',
+  1: 'the answer is no: `diff` found a difference, `fsck` something that is not as it should be, and no damage',
   2: 'wrong usage: an argument, a flag or a reference that cannot be read',
   3: 'not found, or not ours to see: an image, a container, a platform, a blob, a file',
-  4: 'integrity: bytes that do not hash to their name, a truncated archive, a malformed layer or document',
+  4: 'integrity: bytes that do not hash to their name, a truncated archive, a malformed layer or document; damage that `fsck` leaves',
   5: 'not supported, or not on this machine',
   6: 'in the way: the name is taken, the target exists, somebody else is writing',
   7: 'not permitted, or read-only',

@@ -73,11 +73,13 @@ export abstract class ImageCommand extends StoreCommand {
     text: string,
     platform: string | undefined,
     judgement: WriteOptions = {},
-  ): AsyncGenerator<{ image: Image; name: string | undefined }> {
+  ): AsyncGenerator<{ image: Image; name: string | undefined; source: string | undefined }> {
     const { openSource } = await this.library()
     const named = transport.test(text)
     const reference = named ? text : await this.detected(text)
     const { lenient, limits } = judgement
+    // What came from stdin cannot be asked again.
+    const from = text === '-' ? undefined : reference
     const opening = { input: this.world.stdin, lenient, limits, ...this.operation }
     const source = this.closing(await openSource(reference, opening))
     const listed: Listed[] = []
@@ -85,10 +87,10 @@ export abstract class ImageCommand extends StoreCommand {
     const options = { ...(platform !== undefined && { platform }), ...this.operation }
     if (named || listed.length === 1) {
       const image = await source.image(undefined, options)
-      yield { image, name: nameOf(image, listed) }
+      yield { image, name: nameOf(image, listed), source: from }
       return
     }
-    for (const { name } of listed) yield { image: await source.image(name, options), name }
+    for (const { name } of listed) yield { image: await source.image(name, options), name, source: from }
   }
 
   /** The source of a root file system: a tar, a directory, or `-` for a tar on stdin. */

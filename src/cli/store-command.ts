@@ -50,6 +50,8 @@ export abstract class StoreCommand extends Command {
 
   /** Set by a command whose answer is no: exit code 1. */
   protected negative = false
+  /** Set by a command that found damage and has told it: exit code 4. */
+  protected damaged = false
   #world: World | undefined
   #output: Output | undefined
   #settings: Settings = {}
@@ -66,7 +68,7 @@ export abstract class StoreCommand extends Command {
       this.#renderer?.stop()
       if (this.jsonEnabled()) this.#output.print(jsonText(result))
       await this.#output.end()
-      return this.negative ? 1 : 0
+      return this.damaged ? 4 : this.negative ? 1 : 0
     } catch (error) {
       // What was done before the failure was done: its lines are not held back.
       if (!this.jsonEnabled() && !(error instanceof OutputClosed)) await this.#output.room().catch(() => {})

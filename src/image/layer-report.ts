@@ -36,4 +36,10 @@ export interface ImportJudgement {
 }
 
 /** The last argument of whatever takes an image in. What only keeps bytes, as an archive does, judges nothing. */
-export interface WriteOptions extends ImportJudgement, Operation {}
+export interface WriteOptions extends ImportJudgement, Operation {
+  /**
+   * Where the image comes from, as a reference. A store remembers it without any password, so that `fsck` can fetch again what the
+   * disk loses. Archives have no use for it.
+   */
+  readonly source?: string | undefined
+}

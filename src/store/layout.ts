@@ -86,6 +86,8 @@ const fresh: FormatRecord = {
   format: formatVersion,
   features: { compatible: [], readOnlyCompatible: [], incompatible: [] },
 }
+/** What `ply.json` is when a store is made. */
+export const formatText = `${JSON.stringify(fresh, null, 2)}\n`
 
 /**
  * Opens a store's directory, making it if there is none. Answers whether it may be written.
@@ -119,6 +121,7 @@ function formatOf(disk: Disk, { root, record }: Layout): FormatRecord | undefine
       { root, found: 'unknown', supported: formatVersion, reason: 'its ply.json is damaged' },
       { cause },
     )
+  let cause: unknown
   try {
     const found = readJson<FormatRecord | null>(disk, record)
     if (found === undefined) return undefined
@@ -126,9 +129,18 @@ function formatOf(disk: Disk, { root, record }: Layout): FormatRecord | undefine
     // Another version may say everything else in its own way.
     if (typeof format === 'number' && (format !== formatVersion || lists(features))) return found!
   } catch (error) {
-    throw codeOf(error) === 'PLY_BAD_DOCUMENT' ? refuse(error) : error
+    if (codeOf(error) !== 'PLY_BAD_DOCUMENT') throw error
+    cause = error
   }
-  throw refuse()
+  // One byte of it must not keep anybody from a whole store; a check tells of it, and a repair writes it anew.
+  if (differsInOneByte(disk.fs.readFileSync(record) as Uint8Array, Buffer.from(formatText))) return fresh
+  throw refuse(cause)
+}
+
+function differsInOneByte(found: Uint8Array, expected: Uint8Array): boolean {
+  return (
+    found.length === expected.length && found.reduce((count, byte, i) => count + Number(byte !== expected[i]), 0) === 1
+  )
 }
 
 function lists(features: FormatRecord['features'] | undefined): boolean {
@@ -160,7 +172,7 @@ function initialise(disk: Disk, layout: Layout): void {
   if (!fs.existsSync(layout.indexJson))
     writeFileAtomically(place, layout.indexJson, '{"schemaVersion":2,"manifests":[]}')
   // The record comes last: a directory without it is made again from the start.
-  writeFileAtomically(place, layout.record, `${JSON.stringify(fresh, null, 2)}\n`)
+  writeFileAtomically(place, layout.record, formatText)
 }
 
 function makeDirectories(disk: Disk, layout: Layout): void {

@@ -19,6 +19,8 @@ import { containersOf } from './containers.ts'
 import { LayerDigests } from './content-digests.ts'
 import { explain } from './explain.ts'
 import { storedFileDigests } from './file-digests.ts'
+import { fsck } from './fsck/fsck.ts'
+import { rememberSource } from './fsck/sources.ts'
 import { Images } from './images.ts'
 import { Acceptances } from './intake/acceptances.ts'
 import { Arrivals } from './intake/arrivals.ts'
@@ -110,7 +112,7 @@ export async function storeOn(disk: Disk, path: string, options: StoreOptions = 
    */
   const arriving = async (
     as: string | undefined,
-    { onReport, ...operation }: WriteOptions,
+    { onReport, source, ...operation }: WriteOptions,
     make: (arrivals: Arrivals) => Promise<{ readonly image: Image } & Taken>,
   ): Promise<Image> => {
     let unnamed: readonly Digest[] = []
@@ -123,6 +125,7 @@ export async function storeOn(disk: Disk, path: string, options: StoreOptions = 
       unnamed = [...added, ...documents]
       await arrivals.publish()
       if (as !== undefined) await names.set(as, image.descriptor)
+      if (source !== undefined) rememberSource({ disk, layout }, image.digest, source)
       for (const report of reports) onReport?.(report)
       return image
     } catch (error) {
@@ -252,6 +255,10 @@ export async function storeOn(disk: Disk, path: string, options: StoreOptions = 
     },
     async explain(id, operation = {}) {
       return explain({ disk, layout, blobs, names }, id, operation)
+    },
+    async fsck(options = {}) {
+      if (options.repair) writing()
+      return fsck({ disk, layout, blobs, names, layers, trees, uppers, acceptances, zstd, writable, lease }, options)
     },
     async usage() {
       return usageOf(disk, layout)

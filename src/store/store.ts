@@ -8,6 +8,8 @@ import type { Accounting, AccountingOptions } from './accounting.ts'
 import type { Collected, CollectOptions } from './collect.ts'
 import type { Container, Containers } from './containers.ts'
 import type { Explanation } from './explain.ts'
+import type { FsckReport } from './fsck/findings.ts'
+import type { FsckOptions } from './fsck/fsck.ts'
 import type { RebaseOptions } from './rebase.ts'
 import type { RewriteOptions, SplitOptions, SquashOptions } from './rewrite.ts'
 import type { Usage } from './usage.ts'
@@ -92,6 +94,12 @@ export interface Store extends ImageSource, ImageSink {
    */
   explain(id: string, operation?: Operation): Promise<readonly Explanation[]>
   /** What the store's parts take: each file is looked at once, and nothing is read. */
+  /**
+   * Checks the store, as deep as `level` says, and with `repair` heals it: caches are built anew, damaged blobs fetched from `sources`
+   * or from where the images came from; what cannot be healed is put aside, and named with what it belongs to. Nothing is deleted
+   * that cannot be made again. @throws PLY_STORE_READ_ONLY for a repair; PLY_ABORTED
+   */
+  fsck(options?: FsckOptions): Promise<FsckReport>
   usage(): Promise<Usage>
   /** What the store takes, and what for: also manifests and configs are read. Images are those that names lead to. */
   accounting(options?: AccountingOptions): Promise<Accounting>

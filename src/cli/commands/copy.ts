@@ -46,7 +46,7 @@ export class Copy extends ImageCommand {
       const { descriptor, layers } = await this.take({
         name,
         recompressed,
-        write: (options) => copy(image, sink, { as: name, ...options }),
+        write: (options) => copy(image, sink, { as: name, ...options, source: args.from }),
       })
       this.printResult(descriptor.digest)
       return { ...descriptor, layers, recompressed }

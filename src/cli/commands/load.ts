@@ -46,7 +46,7 @@ export class Load extends ImageCommand {
       const judgement = await this.judgement(flags)
       const store = await this.store()
       const loaded: Loaded[] = []
-      for await (const { image, name } of this.imagesOf(text, flags.platform, judgement)) {
+      for await (const { image, name, source } of this.imagesOf(text, flags.platform, judgement)) {
         if (flags.tag !== undefined && loaded.length > 0) {
           throw new PlyError('PLY_USAGE', {
             reason: `${text} holds several images: -t can name one; choose it with a reference such as oci:DIR:TAG`,
@@ -55,7 +55,7 @@ export class Load extends ImageCommand {
         const as = flags.tag ?? name
         const { descriptor, layers } = await this.take({
           name: as,
-          write: (options) => store.write(image, as, options),
+          write: (options) => store.write(image, as, { ...options, source }),
         })
         loaded.push({ name: as, descriptor, layers })
         this.printResult(this.quiet ? descriptor.digest : `${as ?? '<none>'} ${descriptor.digest}`)
