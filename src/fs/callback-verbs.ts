@@ -157,6 +157,8 @@ function answer(given: unknown[], act: (rest: unknown[]) => unknown): void {
 
 /** What is the caller's own mistake is thrown at once. */
 function refusedByFiles(error: unknown): unknown {
+  // A `RangeError`, and yet an answer: it is the file that is too large.
+  if (codeOf(error) === 'ERR_FS_FILE_TOO_LARGE') return error
   if (error instanceof TypeError || error instanceof RangeError) throw error
   if (codeOf(error) === 'ERR_FS_INVALID_SYMLINK_TYPE') throw error
   return error

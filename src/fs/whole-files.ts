@@ -5,7 +5,7 @@ import { copyRange } from '../union/copy-range.ts'
 import { fsConstants } from './flags.ts'
 import type { Namespace } from './namespace.ts'
 import type { OpenFiles } from './open-files.ts'
-import { aborted, refusedAs } from './refusal.ts'
+import { aborted, misuse, refusedAs } from './refusal.ts'
 import { type PathLike, pathBytes, pathText } from './texts.ts'
 import { checkBoolean, checkInteger, checkObject, checkString, optionsOf, wrongType } from './validation.ts'
 
@@ -29,6 +29,8 @@ export type FileContent<Option> = Option extends BufferEncoding | { readonly enc
   : Buffer
 
 const pieceSize = 1 << 18
+/** What Node takes into one buffer. */
+const largestWhole = 2 ** 31 - 1
 
 /** The bytes of what is to be written. @throws ERR_INVALID_ARG_TYPE */
 export function bytesToWrite(data: unknown, encoding: Encoding = 'utf8'): Uint8Array {
@@ -75,6 +77,10 @@ export function wholeFiles(namespace: Namespace, files: OpenFiles) {
 
   function contentOf(fd: number): Buffer {
     const { content, position, flags } = files.file(fd, 'read')
+    if (flags.read && content && content.size > largestWhole) {
+      const message = `File size (${content.size}) is greater than 2 GiB`
+      throw misuse('ERR_FS_FILE_TOO_LARGE', message, RangeError)
+    }
     const size = flags.read && content ? Math.max(0, content.size - position) : 0
     const pieces: Buffer[] = []
     let total = 0

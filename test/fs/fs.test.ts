@@ -160,6 +160,20 @@ describe('errors', () => {
     fs.accessSync('/a', fs.constants.R_OK)
   })
 
+  test('a file of 2 GiB or more is not read as a whole, as Node refuses it, in any form', async () => {
+    const fs = make()
+    fs.writeFileSync('/f', '')
+    fs.truncateSync('/f', 2 ** 40)
+    const told = { code: 'ERR_FS_FILE_TOO_LARGE', message: 'File size (1099511627776) is greater than 2 GiB' }
+    expect(caught(() => fs.readFileSync('/f'))).toBeInstanceOf(RangeError)
+    expect(caught(() => fs.readFileSync('/f', 'utf8'))).toMatchObject(told)
+    expect(await rejected(fs.promises.readFile('/f'))).toMatchObject(told)
+    expect(await rejected(promisify(fs.readFile as (path: string, done: () => void) => void)('/f'))).toMatchObject(told)
+    const fd = fs.openSync('/f')
+    expect([fs.readSync(fd, Buffer.alloc(4), 0, 4, 2 ** 39), fs.statSync('/f').size]).toEqual([4, 2 ** 40])
+    fs.closeSync(fd)
+  })
+
   test('a device or a pipe cannot be opened: nobody is behind it', () => {
     const fs = make({ null: { kind: 'character', major: 1, minor: 3 } })
     expect(codeOf(caught(() => fs.readFileSync('/null')))).toBe('EOPNOTSUPP')
