@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -74,7 +74,13 @@ async function firstFailure(arena: Arena, line: (typeof lines)[number]) {
   }
 }
 
-test('every tolerated difference has a name of its own, and says what it is', () => {
+test('every tolerated difference has a name of its own, says what it is, and is in docs/oracle.md with the row that it refers to', () => {
+  const page = readFileSync(new URL('../../docs/oracle.md', import.meta.url), 'utf8')
+  for (const { name, row } of [...improvements, ...hazards, ...refusals]) {
+    expect(page).toContain(`| \`${name}\` | ${row ?? 'the disk'} |`)
+    if (row !== undefined) expect(page).toMatch(new RegExp(`^\\| ${row} \\|`, 'm'))
+  }
+  for (const { name } of leeways) expect(page).toContain(`| \`${name}\` |`)
   const names = [...improvements, ...refusals, ...hazards, ...leeways].map(({ name }) => name)
   expect(new Set(names).size).toBe(names.length)
   for (const { says } of [...improvements, ...refusals, ...hazards, ...leeways]) expect(says.length).toBeGreaterThan(20)
