@@ -36,7 +36,7 @@ export const model: Switches = {
   'A-05': {
     file: 'src/stack/fold.ts',
     find: 'const pace = new Pace(signal)',
-    put: `if (views.length > 127) throw new PlyError('PLY_UNSUPPORTED', { what: 'the stack', reason: 'too many layers' })
+    put: `if (views.length > 127) throw new Error('too many layers')
   const pace = new Pace(signal)`,
   },
 }
