@@ -176,7 +176,10 @@ function outcome({ fs, root }: (typeof sides)[number], how: How, call: Call): un
       // The call closed it.
     }
   }
-  return { told, left: fs.readFileSync(path, 'latin1') }
+  const { mode } = fs.statSync(path)
+  // What was made of the mode may keep its owner from reading it.
+  fs.chmodSync(path, 0o644)
+  return { told, mode, left: fs.readFileSync(path, 'latin1') }
 }
 
 /** Other versions have other words for some of it. */
