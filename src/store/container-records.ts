@@ -88,12 +88,27 @@ export class ContainerRecords {
     return this.#disk.fs.existsSync(this.#pathOf(name))
   }
 
-  /** @throws PLY_BAD_DOCUMENT */
-  list(): ContainerRecord[] {
+  /** Those whose records can be read: one that is damaged hides no other. */
+  readable(): ContainerRecord[] {
+    return this.list((error) => {
+      if (codeOf(error) !== 'PLY_BAD_DOCUMENT') throw error
+    })
+  }
+
+  /** @throws PLY_BAD_DOCUMENT, unless `damaged` takes it */
+  list(
+    damaged: (error: unknown) => void = (error) => {
+      throw error
+    },
+  ): ContainerRecord[] {
     const found: ContainerRecord[] = []
     for (const file of namesIn(this.#disk, this.#layout.containers)) {
-      const one = this.#read(file)
-      if (one !== undefined) found.push(one)
+      try {
+        const one = this.#read(file)
+        if (one !== undefined) found.push(one)
+      } catch (error) {
+        damaged(error)
+      }
     }
     return found
   }

@@ -29,6 +29,7 @@ export interface Containers {
    * `readOnly`
    */
   open(name: string, options?: { readonly readOnly?: boolean } & Operation): Promise<Container>
+  /** Those whose records can be read. */
   list(): Promise<readonly ContainerRecord[]>
   /**
    * Writes what was written in a container since its newest snapshot anew, in another form (docs/upper-format.md): the container shows
@@ -165,7 +166,7 @@ export function containersOf(ground: Ground): Containers {
     },
 
     async list() {
-      return records.list()
+      return records.readable()
     },
 
     async convert(name, form, operation = {}) {

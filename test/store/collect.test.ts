@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
-import { append } from '../../src/image/append.ts'
+import { append, scratch } from '../../src/image/append.ts'
 import { layerFrom } from '../../src/image/layer-from.ts'
 import { digestOf } from '../../src/model/digest.ts'
 import { type Descriptor, mediaTypes } from '../../src/model/documents.ts'
@@ -180,6 +180,122 @@ everywhere('a collection', (make) => {
       ['a:latest', undefined],
       ['t9:latest', undefined],
     ])
+  })
+})
+
+everywhere('a collection', (make) => {
+  test('keeps to a budget of caches, the least recently used first, and what containers stand on stays', async () => {
+    const place = await make()
+    await using store = await place.open()
+    const names = ['old', 'new', 'held']
+    for (const [i, name] of names.entries()) {
+      await store.write(append(scratch, await gzipLayer({ [`/${name}`]: noise(200_000) })), name)
+      ;(await store.tree(name)).close()
+      const { layers } = await store.image(name)
+      for (const end of ['tar', 'erofs']) {
+        const path = place.at('cache', 'layers', `${layers[0]!.diffId.slice(7)}.${end}`)
+        place.disk.fs.utimesSync(path, 1e9 + i, 1e9 + i)
+      }
+    }
+    await (await store.containers.create('c', 'held')).close()
+    const cached = async (name: string) => {
+      const { layers } = await store.image(name)
+      return place.names('cache', 'layers').includes(`${layers[0]!.diffId.slice(7)}.tar`)
+    }
+    const all = place.names('cache', 'layers').length
+    expect((await store.collect({ caches: 1e9 })).files).toEqual([])
+    const dry = await store.collect({ caches: 500_000, dryRun: true })
+    expect(place.names('cache', 'layers')).toHaveLength(all)
+    expect(await store.collect({ caches: 500_000 })).toEqual(dry)
+    expect([await cached('old'), await cached('new'), await cached('held')]).toEqual([false, true, true])
+    await store.collect({ caches: 0 })
+    expect([await cached('old'), await cached('new'), await cached('held')]).toEqual([false, false, true])
+    for (const name of names) (await store.tree(name)).close()
+    expect(await cached('old')).toBe(true)
+    await store.containers.remove('c')
+    for (const name of names) await store.untag(name)
+    await store.collect()
+    expect(place.names('cache', 'layers')).toEqual([])
+    expect(place.names('blobs', 'sha256')).toEqual([])
+  })
+
+  test('keeps uppers that snapshots stand on, and those below them', async () => {
+    const place = await make()
+    await using store = await place.open({ upperForm: 'portable' })
+    await store.write(await sampleImage(), 'a')
+    const container = await store.containers.create('c', 'a')
+    container.fs.writeFileSync('/one', '1')
+    await container.close()
+    await store.containers.snapshot('c', 'first')
+    await store.containers.snapshot('c', 'second')
+    await store.containers.clone('c@first', 'twin')
+    place.disk.fs.mkdirSync(place.at('uppers', 'dead'))
+    const uppers = place.names('uppers').filter((name) => name !== 'dead')
+    expect(uppers.length).toBeGreaterThanOrEqual(4)
+    await store.untag('a')
+    expect(await store.collect()).toMatchObject({ blobs: [], files: ['uppers/dead'] })
+    expect(place.names('uppers')).toEqual(uppers)
+  })
+
+  test('leaves what another tool has just written, until it is old', async () => {
+    const place = await make()
+    await using store = await place.open()
+    const blob = Buffer.from('the layer of an image whose manifest is still to come')
+    const digest = digestOf(blob)
+    place.put(place.blob(digest), blob)
+    expect(await store.collect()).toMatchObject({ blobs: [], kept: [digest] })
+    expect(await store.collect({ grace: 0 })).toMatchObject({ blobs: [digest], kept: [] })
+  })
+
+  test('says why something lives: each way from it to what somebody named', async () => {
+    const place = await make()
+    await using store = await place.open({ upperForm: 'portable' })
+    const image = await sampleImage()
+    await store.write(image, 'a')
+    await (await store.containers.create('c', 'a')).close()
+    const stray = putBlob(place, 'stray', 'x')
+    const { descriptor, diffId } = image.layers[1]!
+    const found = await store.explain(descriptor.digest)
+    const blob = found.find(({ thing }) => thing === descriptor.digest)!
+    const upper = (await store.containers.list())[0]!.upper
+    expect(blob.chains).toContainEqual([
+      { holder: image.digest, as: 'layer 1' },
+      { holder: 'name a:latest', as: 'image' },
+    ])
+    expect(blob.chains.map((chain) => chain.at(-1)!.holder)).toContain('container c')
+    expect((await store.explain(diffId.slice(0, 19))).map(({ thing }) => thing)).toContain(
+      `cache/layers/${diffId.slice(7)}.erofs`,
+    )
+    expect(await store.explain(upper)).toEqual([
+      { thing: `upper ${upper}`, chains: [[{ holder: 'container c', as: 'upper' }]] },
+    ])
+    expect(await store.explain(`uppers/${upper}`)).toHaveLength(1)
+    expect(await store.explain(stray.digest)).toEqual([{ thing: stray.digest, chains: [] }])
+    await expect(store.explain('nothing')).rejects.toMatchObject({ code: 'PLY_USAGE' })
+  })
+
+  test('goes on beside records that cannot be read, and keeps what they may have kept alive', async () => {
+    const place = await make()
+    await using store = await place.open()
+    const image = await sampleImage()
+    await store.write(image, 'kept')
+    const other = append(scratch, layerFrom({ '/other': 'x' }))
+    await store.write(other, 'other')
+    await store.write(append(scratch, layerFrom({ '/gone': 'x' })))
+    // The digest in it can still be read, and index.json has it too: what it kept alive is known.
+    place.put(place.at('names', 'kept%3alatest'), place.text('names', 'kept%3alatest').replace('{', '<'))
+    const known = await store.collect()
+    expect(known).toMatchObject({ records: ['names/kept%3alatest'], unreadable: [], blobs: { length: 3 } })
+    expect((await store.images()).map(({ name }) => name)).toEqual(['other:latest'])
+    await store.untag('other')
+    place.put(place.at('names', 'unknown'), 'nothing')
+    place.put(place.at('tmp', 'litter'), 'x')
+    const unknown = await store.collect()
+    expect(unknown).toMatchObject({ blobs: [], records: { length: 2 } })
+    expect(unknown.files).toContain('tmp/litter')
+    place.disk.fs.rmSync(place.at('names', 'unknown'))
+    expect((await store.collect()).blobs).toContain(other.digest)
+    expect(place.names('blobs', 'sha256')).toContain(image.digest.slice(7))
   })
 })
 

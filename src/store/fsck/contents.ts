@@ -1,7 +1,9 @@
 import { join } from 'node:path'
 import { codeOf } from '../../model/errors.ts'
+import { readLog } from '../../overlay/log-reader.ts'
 import { openPortableUpper } from '../../overlay/portable-upper.ts'
 import { drain } from '../../stream/hash.ts'
+import type { Disk } from '../../sys/disk.ts'
 import { fileBytes } from '../../sys/file-bytes.ts'
 import { findIndex } from '../cached-index.ts'
 import type { LayerId } from '../layers.ts'
@@ -77,6 +79,18 @@ function checkLog(survey: Survey, id: string): void {
   if (!disk.fs.existsSync(root)) return
   try {
     openPortableUpper({ disk, root, readOnly: true }).close()
+    const rest = tailOf(disk, join(root, 'log'))
+    if (rest === 0) return
+    survey.add(
+      {
+        kind: 'cosmetics',
+        code: 'bad-log',
+        file: `uppers/${id}/upper/log`,
+        problem: `its last ${rest} bytes are no whole record; nothing says that they were on the disk`,
+        advice: 'the next opening cuts them off',
+      },
+      `upper ${id}`,
+    )
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return
     if (codeOf(error) !== 'PLY_BAD_DOCUMENT') throw error
@@ -90,5 +104,15 @@ function checkLog(survey: Survey, id: string): void {
       },
       `upper ${id}`,
     )
+  }
+}
+
+/** Bytes behind the last whole record: a process that dies while it writes leaves such. */
+function tailOf(disk: Disk, path: string): number {
+  const fd = disk.fs.openSync(path, 'r')
+  try {
+    return disk.fs.fstatSync(fd).size - readLog(disk, fd, () => {}).end
+  } finally {
+    disk.fs.closeSync(fd)
   }
 }
