@@ -74,7 +74,12 @@ export class Crashes implements Disposable {
       const looks = injection !== 'kill' && call.after !== 'closing'
       const from = now() - leeway
       const run = this.#run(place, { scenario: scenario.name, looks }, [{ ...call, count }, injection])
-      const point = { course, call, place, period: { from, to: now() + leeway } }
+      const point = {
+        course,
+        call,
+        place,
+        period: { from, to: now() + leeway, isSeveral: scenario.isSeveral === true },
+      }
       try {
         count = call.count - (course.before.get(call.name) ?? 0) + (run.before.get(call.name) ?? 0)
         if (run.hit !== number) continue

@@ -31,7 +31,11 @@ export function cuts(
   const results = choose(lengths).map((length): Result => {
     cpSync(place.at, torn.at, { recursive: true })
     truncateSync(join(torn.at, 'log'), length)
-    const { is, between, differences } = verdictOn(seen(torn), old, next, { from: 0n, to: 0n })
+    const { is, between, differences } = verdictOn(seen(torn), old, next, {
+      from: 0n,
+      to: 0n,
+      isSeveral: scenario.isSeveral === true,
+    })
     const wrong = [...differences, ...litterIn(torn, new Set()).map((each) => `litter: ${each}`)]
     rmSync(torn.at, { recursive: true })
     return { shows: is, wrong: wrong.map((each) => `${scenario.name}: cut at byte ${length}: ${each}`), between }

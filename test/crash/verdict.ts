@@ -1,18 +1,22 @@
 import { firstForeignInode } from '../../src/overlay/overlay-node.ts'
 import { firstNewInode } from '../../src/union/upper.ts'
-import { type Difference, differences, type State, told } from './state.ts'
+import { type Difference, differences, type Facts, type State, told } from './state.ts'
 
-/** What the clock of the unions gives (`ticking`): another reading, where something was tried twice. */
+/** What the clock of the unions gives (`ticking`). */
 const unionTimes: Period = { from: 1_600_000_000_000_000_000n, to: 1_600_000_100_000_000_000n }
 
 /** Times that the disk gave while something ran, in nanoseconds since the epoch. */
 export interface Period {
   readonly from: bigint
   readonly to: bigint
-  /** Something was tried twice: a new inode has got the next number then. */
+  /** Something was tried twice: a new inode has got the next number then, and times are another reading of the union's clock. */
   readonly isTwice?: boolean
-  /** What was there before: a time that could not be stored is still that. */
+  /** It was several calls, with a reading of that clock each. */
+  readonly isSeveral?: boolean
+  /** What was there before, where that is neither of the two states. */
   readonly before?: State
+  /** The time of a directory could not be stored, after a change of a name in it: it is still the one before. */
+  readonly lacksTimes?: boolean
 }
 
 export interface Verdict {
@@ -25,8 +29,8 @@ export interface Verdict {
 
 /**
  * Which of two states a third one is. Everything has to be the same but modify times: a disk sets those of a directory in
- * the step that changes a name in it, and the union puts its own in place in a step of its own. What carries no number of
- * ours goes by that of the disk, which is another one in each run.
+ * the step that changes a name in it, and the union puts its own in place in a step of its own; those of other inodes only if they
+ * are changed at all. What carries no number of ours goes by that of the disk, which is another one in each run.
  */
 export function verdictOn(found: State, old: State, next: State, period: Period): Verdict {
   const againstOld = against('old', found, { wanted: old, old, next, period })
@@ -37,6 +41,10 @@ export function verdictOn(found: State, old: State, next: State, period: Period)
   return b.is === 'new' && b.between.length < a.between.length ? b : a
 }
 
+function isSame(one: Facts | undefined, other: Facts | undefined): boolean {
+  return one !== undefined && other !== undefined && differences({ '': one }, { '': other }).length === 0
+}
+
 function against(
   is: 'old' | 'new',
   found: State,
@@ -44,9 +52,15 @@ function against(
 ): Verdict {
   const isOther = (ino: unknown): boolean => Number(ino) >= (period.isTwice ? firstNewInode : firstForeignInode)
   const isBetween = ({ path, is: time }: Difference): boolean => {
-    if (time === old[path]?.mtime || time === period.before?.[path]?.mtime || time === next[path]?.mtime) return true
+    const isDirectory = found[path]?.kind === 'directory'
+    const was = (period.before ?? old)[path]
+    if (time === old[path]?.mtime || time === next[path]?.mtime) return true
+    if (isDirectory && period.lacksTimes && time === was?.mtime) return true
+    // A time that nobody gave it: of a directory in which a name was changed, or of another inode that was.
+    if (!isDirectory && isSame(was, next[path])) return false
     const ns = BigInt(String(time))
-    return (ns >= period.from && ns <= period.to) || (ns > unionTimes.from && ns < unionTimes.to)
+    if (ns >= period.from && ns <= period.to) return true
+    return (period.isTwice || period.isSeveral) === true && ns > unionTimes.from && ns < unionTimes.to
   }
   const between: string[] = []
   const rest: string[] = []
