@@ -2,7 +2,8 @@
 // the new one (docs/durability.md).
 //
 //   node scripts/crash-store.mjs
-//   --operation PATTERN, --inject kill|EIO|ENOSPC|EROFS|EDQUOT|power (several), --list, --verbose
+//   --operation PATTERN, --inject kill|EIO|ENOSPC|EROFS|EDQUOT|power|both (several; both: a death, and a loss of power later), --list, --verbose
+//   --every N          one point in so many (PLYFS_SEED says which)
 //   --on DIRECTORY     where the stores are made: on a tmpfs it is much faster than on a disk
 //
 // Needs strace and root: it attaches to threads of other processes.

@@ -38,7 +38,7 @@ async function some(
 ) {
   const dice = new Dice(seed)
   const until = Date.now() + budget.seconds * 1000
-  const shown = { old: 0, new: 0, both: 0, between: 0, neither: 0 }
+  const shown = { old: 0, new: 0, both: 0, between: 0, known: 0, neither: 0 }
   const wrong: string[] = []
   const order = dice.shuffled(operations)
   for (let i = 0; Date.now() < until; i++) {

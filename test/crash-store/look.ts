@@ -36,6 +36,9 @@ export async function look(root: string, caches: CacheBook): Promise<Shown> {
   const content: Record<string, unknown> = {}
   await attempt('opening', async () => {
     await using store = await openStore(root)
+    const { findings } = await store.fsck({ level: 'caches' })
+    for (const { kind, code, file, problem } of findings)
+      if (kind === 'damage') wrong.push(`fsck: ${code} ${file}: ${problem}`)
     for (const { name, digest, problem } of await store.images()) {
       if (problem !== undefined) wrong.push(`image ${name}: ${problem}`)
       content[`image ${name}`] = digest

@@ -2,21 +2,23 @@ import { parseArgs } from 'node:util'
 import { Dice, seed } from '../properties/seed.ts'
 import { crash, pointsIn } from './crashes.ts'
 import { type Course, Ground } from './ground.ts'
-import { operations } from './operations.ts'
-import { cuts, record } from './power-cuts.ts'
+import { operations, sequels } from './operations.ts'
+import { cuts, cutsAfterDeath, type Recording, record } from './power-cuts.ts'
 import type { Injection } from './tracing.ts'
 import type { Verdict } from './verdict.ts'
 
 const { values } = parseArgs({
   options: {
     operation: { type: 'string', default: '' },
-    inject: { type: 'string', multiple: true, default: ['kill', 'EIO', 'ENOSPC', 'EROFS', 'EDQUOT', 'power'] },
+    inject: { type: 'string', multiple: true, default: ['kill', 'EIO', 'ENOSPC', 'EROFS', 'EDQUOT', 'power', 'both'] },
+    every: { type: 'string', default: '1' },
     on: { type: 'string' },
     verbose: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
   },
 })
-const counts = { points: 0, met: 0, states: 0, old: 0, new: 0, both: 0, between: 0, neither: 0, wrong: 0 }
+const every = Number(values.every)
+const counts = { points: 0, met: 0, states: 0, old: 0, new: 0, both: 0, between: 0, known: 0, neither: 0, wrong: 0 }
 
 function count({ shows, wrong }: Verdict, what: string): void {
   counts[shows]++
@@ -27,7 +29,8 @@ function count({ shows, wrong }: Verdict, what: string): void {
 }
 
 async function crashes(ground: Ground, course: Course, injections: readonly Injection[]): Promise<void> {
-  const points = await pointsIn(ground, course)
+  const all = await pointsIn(ground, course)
+  const points = all.filter((_, i) => i % every === seed % every)
   if (values.list) for (const { text } of points) console.log(`  ${text}`)
   for (const what of injections) {
     const met = new Set<string>()
@@ -38,12 +41,16 @@ async function crashes(ground: Ground, course: Course, injections: readonly Inje
       counts.points++
     }
     counts.met += met.size
-    console.log(`${course.operation.name}: ${what}: ${points.length} points, ${met.size} met as recorded`)
+    console.log(
+      `${course.operation.name}: ${what}: ${points.length} of ${all.length} points, ${met.size} met as recorded`,
+    )
   }
 }
 
-async function powerCuts(ground: Ground, course: Course): Promise<void> {
+async function powerCuts(ground: Ground, course: Course, cut: boolean, sequel: boolean): Promise<void> {
   const recording = await record(ground, course)
+  if (sequel) await afterDeaths(ground, recording)
+  if (!cut) return
   let states = 0
   for (const cut of cuts(recording, new Dice(seed))) {
     count(await cut.judge(ground), `${course.operation.name}: power lost ${cut.what}`)
@@ -53,15 +60,34 @@ async function powerCuts(ground: Ground, course: Course): Promise<void> {
   console.log(`${course.operation.name}: ${states} states of a disk that lost power`)
 }
 
+/** Every fifth moment: the next process has to run for each. */
+const fewer = (all: readonly number[]): readonly number[] =>
+  all.filter((_, i) => i % (5 * every) === seed % (5 * every))
+
+async function afterDeaths(ground: Ground, recording: Recording): Promise<void> {
+  const { name } = recording.course.operation
+  for (const then of sequels.filter(([died]) => died === name).map(([, next]) => next)) {
+    const operation = operations.find((each) => each.name === then)!
+    let states = 0
+    for await (const cut of cutsAfterDeath(ground, recording, operation, fewer, new Dice(seed))) {
+      count(await cut.judge(ground), `${name}: power lost ${cut.what}`)
+      states++
+    }
+    counts.states += states
+    console.log(`${name}, a death, ${then}: ${states} states of a disk that lost power`)
+  }
+}
+
 console.log(`seed ${seed}`)
 const ground = await Ground.prepare(values.on)
 try {
   const pattern = new RegExp(values.operation)
   for (const operation of operations.filter(({ name }) => pattern.test(name))) {
     const course = await ground.course(operation)
-    const injections = values.inject.filter((each) => each !== 'power') as Injection[]
+    const injections = values.inject.filter((each) => each !== 'power' && each !== 'both') as Injection[]
     if (injections.length > 0) await crashes(ground, course, injections)
-    if (values.inject.includes('power')) await powerCuts(ground, course)
+    const [power, both] = [values.inject.includes('power'), values.inject.includes('both')]
+    if (power || both) await powerCuts(ground, course, power, both)
   }
 } finally {
   ground[Symbol.dispose]()
@@ -69,5 +95,6 @@ try {
 const { points, met, states, wrong, neither } = counts
 console.log(`${points} crash points (${met} of them met as recorded) and ${states} states after a loss of power`)
 console.log(`${counts.old} show the old store, ${counts.new} the new one, ${counts.both} what is the same in both`)
+console.log(`${counts.known} differ from another one in temporary files and locks alone`)
 console.log(`${counts.between} show a container that was being written, ${neither} a mixture, ${wrong} are wrong`)
 process.exitCode = wrong > 0 ? 1 : 0

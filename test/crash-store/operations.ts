@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { layerFromBlob } from '../../src/image/image-from-blobs.ts'
@@ -41,6 +41,8 @@ export interface Operation {
   readonly again?: string
   /** It is several changes of a container's files: those that were made before it was interrupted stay. */
   readonly isSeveral?: boolean
+  /** What is there before is damaged, and is made good. */
+  readonly heals?: boolean
   /** It is two steps, and this is what is shown between them. */
   readonly between?: string
 }
@@ -145,6 +147,8 @@ const both = async (place: Place): Promise<void> => {
   await based(place)
   await load(place, 'shared', 'shared')
 }
+
+const upperForms = ['overlay', 'portable'] as const
 
 const perForm = (form: UpperForm): Operation[] => [
   {
@@ -282,6 +286,32 @@ export const operations: readonly Operation[] = [
     },
     act: on((store) => store.collect()),
   },
+  {
+    name: 'repair',
+    heals: true,
+    before: async (place) => {
+      await both(place)
+      await on(async (store) => {
+        const { layers } = await store.image('shared')
+        const hex = (digest: string) => digest.slice('sha256:'.length)
+        for (const [folder, name] of [
+          ['blobs/sha256', hex(layers.at(-1)!.descriptor.digest)],
+          ['cache/layers', `${hex(layers[0]!.diffId)}.erofs`],
+        ] as const) {
+          const path = join(place.root, folder, name)
+          const bytes = readFileSync(path)
+          bytes[bytes.length >> 1]! ^= 1
+          rmSync(path)
+          writeFileSync(path, bytes, { mode: 0o444 })
+        }
+      })(place)
+    },
+    act: async ({ root, images }) => {
+      await using store = await openStore(root)
+      const { left } = await store.fsck({ level: 'caches', repair: true, sources: [`oci:${join(images, 'shared')}`] })
+      if (left.damage > 0) throw new Error(`${left.damage} times damage is left`)
+    },
+  },
   { name: 'squash', before: both, act: on((store) => store.squash('shared', { from: 1, as: 'made' })) },
   { name: 'flatten', before: both, act: on((store) => store.flatten('shared', { as: 'made' })) },
   { name: 'split', before: both, act: on((store) => store.split('shared', { layer: 2, paths: ['/usr'], as: 'made' })) },
@@ -293,6 +323,22 @@ export const operations: readonly Operation[] = [
     },
     act: on((store) => store.rebase('shared', { oldBase: 'base', newBase: 'new', as: 'made' })),
   },
-  ...perForm('overlay'),
-  ...perForm('portable'),
+  ...upperForms.flatMap(perForm),
+]
+
+/** Operations during which a process dies, and what another one does then, before the power goes. */
+export const sequels: readonly (readonly [died: string, then: string])[] = [
+  ['import (gzip)', 'import (gzip)'],
+  ['import with raised limits', 'import with raised limits'],
+  ['make a store and import into it', 'make a store and import into it'],
+  ['untag', 'collect'],
+  ['tag over a name', 'collect'],
+  ['import over a name', 'collect'],
+  ...upperForms.flatMap((form): (readonly [string, string])[] => [
+    [`remove a container (${form})`, 'collect'],
+    [`convert a container (${form})`, 'collect'],
+    [`commit a container (${form})`, `commit a container (${form})`],
+    [`roll back (${form})`, 'collect'],
+    [`remove a container with a snapshot and a clone (${form})`, 'collect'],
+  ]),
 ]

@@ -6,6 +6,7 @@ import type { Call } from './calls.ts'
 import { crashStates } from './crash-states.ts'
 import { hashOf } from './disk-state.ts'
 import { type Course, type Ground, restamp } from './ground.ts'
+import type { Operation, Place } from './operations.ts'
 import { RecordedDisk } from './recorded-disk.ts'
 import { lay, scan } from './scan.ts'
 import { traced } from './tracing.ts'
@@ -22,10 +23,7 @@ export interface Recording {
 export async function record(ground: Ground, course: Course): Promise<Recording> {
   const { at, place } = ground.furnished(course)
   const initial = scan(at)
-  const order = { place, operation: course.operation.name, log: join(ground.folder, 'trace') }
-  const { calls, ending } = await traced(ground.program, order)
-  if (ending?.code !== undefined || ending === undefined)
-    throw new Error(`${course.operation.name}: ${ending?.stack ?? 'it died'}`)
+  const calls = await callsOf(ground, place, course.operation.name)
   const disk = new RecordedDisk(at, initial)
   for (const call of calls) disk.take(call)
   // What the model says has to be what is there.
@@ -35,42 +33,91 @@ export async function record(ground: Ground, course: Course): Promise<Recording>
   return { course, at, initial, calls }
 }
 
+async function callsOf(ground: Ground, place: Place, operation: string): Promise<readonly Call[]> {
+  const order = { place, operation, log: join(ground.folder, 'trace') }
+  const { calls, ending } = await traced(ground.program, order)
+  if (ending?.code !== undefined || ending === undefined) throw new Error(`${operation}: ${ending?.stack ?? 'it died'}`)
+  return calls
+}
+
 /** One state of a disk that lost power, where it is not one that was there before. */
 export interface Cut {
   readonly what: string
-  /** The operation had answered that it is done: what it did has to be there. */
-  readonly isDone: boolean
   judge(ground: Ground): Promise<Verdict>
 }
 
 /** All different states that the disk may be in after the power went at any moment of a recording. */
 export function* cuts({ course, at, initial, calls }: Recording, dice: Dice): Iterable<Cut> {
-  const disk = new RecordedDisk(at, initial)
+  yield* moments({ course, disk: new RecordedDisk(at, initial), calls, mayBeOld: false, seen: new Set() }, dice)
+}
+
+/**
+ * Two misfortunes: a process dies in the middle of an operation, nothing of which is synced that it had not synced itself, another one
+ * does `then`, and then the power goes. `after` chooses among the moments of the death.
+ */
+export async function* cutsAfterDeath(
+  ground: Ground,
+  { course, at, initial, calls }: Recording,
+  then: Operation,
+  after: (moments: readonly number[]) => readonly number[],
+  dice: Dice,
+): AsyncIterable<Cut> {
+  const probe = new RecordedDisk(at, initial)
+  const changing = calls.flatMap((call, number) => (probe.take(call) ? [number] : []))
   const seen = new Set<string>()
-  const repeated = new Set<string>()
+  for (const last of after(changing)) {
+    const disk = new RecordedDisk(at, initial)
+    for (const call of calls.slice(0, last + 1)) disk.take(call)
+    const { at: next, place } = ground.place()
+    lay(disk.seen, next)
+    restamp(place.root)
+    const following = await callsOf(ground, place, then.name)
+    rmSync(next, { recursive: true })
+    disk.nextProcess(next)
+    const mayBeOld = then !== course.operation
+    for (const cut of moments({ course, disk, calls: following, mayBeOld, seen }, dice))
+      yield { ...cut, what: `after a death in call ${last}, during ${then.name}: ${cut.what}` }
+  }
+}
+
+function* moments(
+  {
+    course,
+    disk,
+    calls,
+    mayBeOld,
+    seen,
+  }: {
+    readonly course: Course
+    readonly disk: RecordedDisk
+    readonly calls: readonly Call[]
+    /** What was done says nothing of the operation. */
+    readonly mayBeOld: boolean
+    readonly seen: Set<string>
+  },
+  dice: Dice,
+): Iterable<Cut> {
   let isDone = false
   const acted = Buffer.from(signpost('acted')).toString('hex')
   for (const [number, call] of calls.entries()) {
     const says = call.name === 'access' && call.arguments[0]?.replace(/[^0-9a-f]|\\x/g, '') === acted
     if (says) isDone = true
     else if (!disk.take(call)) continue
+    const must = isDone && !mayBeOld ? ('new' as const) : undefined
     for (const { state, what } of crashStates(disk, dice)) {
-      const hash = `${isDone} ${hashOf(state)}`
+      const hash = `${must} ${hashOf(state)}`
       if (seen.has(hash)) continue
-      seen.add(hash)
-      // Temporary files and locks change nothing of what an operation leads to.
-      const gist = hashOf(state, ['/store/tmp', '/store/locks'])
-      const repeats = !repeated.has(gist)
-      repeated.add(gist)
+      const gist = `${must} ${hashOf(state, ['/store/tmp', '/store/locks'])}`
+      const isKnown = seen.has(gist)
+      seen.add(hash).add(gist)
       yield {
         what: `after call ${number} (${call.name}): ${what}`,
-        isDone,
         async judge(ground) {
           const { at: to, place } = ground.place()
           lay(state, to)
           restamp(place.root)
           try {
-            return await judge(course, place, { repeats, ...(isDone && { must: 'new' }) })
+            return await judge(course, place, { isKnown, ...(must && { must }) })
           } finally {
             rmSync(to, { recursive: true, force: true })
           }

@@ -22,7 +22,7 @@ const directoryMode = 0o040000
  * of a directory its names and nothing of what they lead to; all else comes onto the disk in any order, in part, or never.
  */
 export class RecordedDisk {
-  readonly #at: string
+  #at: string
   /** What is there for good. */
   readonly #durable: Map<number, Inode>
   /** What a process sees. */
@@ -51,10 +51,10 @@ export class RecordedDisk {
     return this.#pending
   }
 
-  /** Everything comes onto the disk: what happens when nobody pulls the plug for a minute. */
-  settle(): void {
-    for (const { change } of this.#pending) apply(this.#durable, change)
-    this.#pending = []
+  /** The process has died, and the next one finds the same disk at another path. */
+  nextProcess(at: string): void {
+    this.#files.clear()
+    this.#at = at
   }
 
   /** Takes the next call; answers whether it changed what the disk holds or may lose. */

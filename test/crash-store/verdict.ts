@@ -4,23 +4,30 @@ import { collected, look } from './look.ts'
 import type { Place } from './operations.ts'
 
 export interface Verdict {
-  readonly shows: 'old' | 'new' | 'both' | 'between' | 'neither'
+  readonly shows: 'old' | 'new' | 'both' | 'between' | 'known' | 'neither'
   readonly wrong: readonly string[]
 }
 
 /**
  * What a store is like that somebody left in the middle: it has to be as before or as after, whole; a collection takes what is
- * neither; the operation, once more (`repeats`), leads to what it leads to. `must`: it has said that it is done.
+ * neither; the operation, once more, leads to what it leads to. `must`: it has said that it is done. `isKnown`: one that differs in
+ * temporary files and locks alone was judged before: a collection has to come to the same.
  */
 export async function judge(
   course: Course,
   place: Place,
-  { must, repeats = true }: { readonly must?: 'new'; readonly repeats?: boolean } = {},
+  { must, isKnown = false }: { readonly must?: 'new'; readonly isKnown?: boolean } = {},
 ): Promise<Verdict> {
   const { operation, old, next, caches } = course
   const wrong: string[] = []
+  if (isKnown) {
+    const files = await collected(place.root)
+    const [a, b] = [apart(files, old.files, 'after a collection'), apart(files, next.files, 'after a collection')]
+    const isSame = a.length === 0 || b.length === 0 || operation.isSeveral || operation.heals || operation.between
+    return { shows: 'known', wrong: isSame ? [] : a }
+  }
   const found = await look(place.root, caches)
-  wrong.push(...found.wrong)
+  if (!operation.heals || must === 'new') wrong.push(...found.wrong)
   const shows =
     found.content === old.content
       ? old.content === next.content
@@ -35,12 +42,11 @@ export async function judge(
   if (must !== undefined && shows !== must && shows !== 'both') wrong.push(`it shows ${shows} and should show ${must}`)
   if (wrong.length > 0) return { shows, wrong }
   try {
-    if (found.content !== null && shows !== 'between') {
+    if (found.content !== null && shows !== 'between' && !operation.heals) {
       const files = await collected(place.root)
       const wanted = shows === 'new' ? next.files : old.files
       wrong.push(...apart(files, wanted, 'after a collection'))
     }
-    if (!repeats) return { shows, wrong }
     const again = await operation.act(place).then(
       () => undefined,
       (error) => error,
