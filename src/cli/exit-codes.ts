@@ -68,6 +68,7 @@ export const exitCodes = {
   ENOTEMPTY: 6,
   ETXTBSY: 6,
 
+  PLY_STORE_OWNER: 7,
   PLY_STORE_READ_ONLY: 7,
   EACCES: 7,
   EPERM: 7,

@@ -15,6 +15,8 @@ type Parsed = Record<string, unknown>
 
 interface Settings {
   readonly root?: string | undefined
+  readonly 'any-owner'?: boolean
+  readonly durable?: boolean
   readonly quiet?: boolean
   readonly progress?: ProgressStyle
 }
@@ -34,6 +36,17 @@ export abstract class StoreCommand extends Command {
       helpGroup: 'global',
       helpValue: 'DIR',
       summary: 'The store; by default $XDG_DATA_HOME/ply or ~/.local/share/ply.',
+    }),
+    'any-owner': Flags.boolean({
+      env: 'PLY_ANY_OWNER',
+      helpGroup: 'global',
+      summary: 'Open the store even if it belongs to another user, who then decides what you read.',
+    }),
+    durable: Flags.boolean({
+      allowNo: true,
+      default: true,
+      helpGroup: 'global',
+      summary: 'Make a store that survives a loss of power. One that is there stays what it is.',
     }),
     json: Flags.boolean({
       helpGroup: 'global',
@@ -146,7 +159,10 @@ export abstract class StoreCommand extends Command {
   /** The store of `--root`, opened once. */
   protected store(): Promise<Store> {
     this.#store ??= this.library()
-      .then(({ openStore }) => openStore(this.#settings.root))
+      .then(({ openStore }) => {
+        const { root, 'any-owner': anyOwner = false, durable = true } = this.#settings
+        return openStore(root, { anyOwner, durable })
+      })
       .then((store) => this.closing(store))
     return this.#store
   }

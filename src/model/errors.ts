@@ -29,6 +29,8 @@ const table = {
   PLY_SNAPSHOT_NOT_FOUND: 'container {name} has no snapshot {snapshot}; it has: {available}',
   PLY_STORE_BUSY: 'another process holds the lock on {root}',
   PLY_STORE_FORMAT: 'the store at {root} has format {found}; this version reads {supported}: {reason}',
+  PLY_STORE_OWNER:
+    'the store at {root} belongs to user {owner}, and this is user {user}: what is in it may be made to harm you; choose another with --root, or trust it with {option}',
   PLY_STORE_READ_ONLY: 'the store at {root} is open for reading only',
   PLY_TOO_LARGE: '{what} is larger than {limit} bytes, which is the most that is read',
   PLY_UNKNOWN_TRANSPORT: 'unknown transport {transport}; known: {known}',

@@ -86,22 +86,52 @@ const fresh: FormatRecord = {
   format: formatVersion,
   features: { compatible: [], readOnlyCompatible: [], incompatible: [] },
 }
-/** What `ply.json` is when a store is made. */
-export const formatText = `${JSON.stringify(fresh, null, 2)}\n`
+/** What `ply.json` of a store should be, in the way in which it is written. @throws PLY_STORE_FORMAT */
+export function formatText(disk: Disk, layout: Layout): string {
+  return textOfFormat(formatOf(disk, layout) ?? fresh)
+}
+
+function textOfFormat(record: FormatRecord): string {
+  return `${JSON.stringify(record, null, 2)}\n`
+}
+
+/** The store gives up syncing: what it holds after a loss of power is what the disk happened to write. */
+const notDurable = 'not-durable'
+const unsyncedFormat: FormatRecord = { ...fresh, features: { ...fresh.features, compatible: [notDurable] } }
+
+export interface Opening {
+  readonly readOnly?: boolean | undefined
+  /** Also a store that belongs to somebody else. */
+  readonly anyOwner?: boolean | undefined
+  /** Of a store that is made now. */
+  readonly durable?: boolean | undefined
+}
+
+export interface OpenedLayout {
+  readonly layout: Layout
+  readonly writable: boolean
+  readonly durable: boolean
+}
 
 /**
- * Opens a store's directory, making it if there is none. Answers whether it may be written.
+ * Opens a store's directory, making it if there is none. Answers whether it may be written, and whether it is kept durable.
  *
- * @throws PLY_STORE_FORMAT if it is no store or one of another format; EACCES and the like from the disk
+ * @throws PLY_STORE_FORMAT if it is no store or one of another format; PLY_STORE_OWNER if it is somebody else's; EACCES and the like
+ * from the disk
  */
-export function openLayout(disk: Disk, root: string, readOnly: boolean): { layout: Layout; writable: boolean } {
+export function openLayout(
+  disk: Disk,
+  root: string,
+  { readOnly = false, anyOwner = false, durable = true }: Opening = {},
+): OpenedLayout {
   const layout = layoutOf(root)
   const found = formatOf(disk, layout)
+  if (disk.kind === 'disk' && !anyOwner) checkOwner(disk, root, readOnly)
   if (found === undefined) {
     if (readOnly)
       throw new PlyError('PLY_STORE_FORMAT', { root, found: 'none', supported: 1, reason: 'there is no store' })
-    initialise(disk, layout)
-    return { layout, writable: true }
+    initialise(disk, layout, durable ? fresh : unsyncedFormat)
+    return { layout, writable: true, durable }
   }
   const refuse = (reason: string) =>
     new PlyError('PLY_STORE_FORMAT', { root, found: found.format, supported: formatVersion, reason })
@@ -111,7 +141,18 @@ export function openLayout(disk: Disk, root: string, readOnly: boolean): { layou
   if (!writable && !readOnly) throw refuse(`writing it needs ${found.features.readOnlyCompatible.join(', ')}`)
   // Caches, locks and temporary files may be deleted with their directories.
   if (!readOnly) makeDirectories(disk, layout)
-  return { layout, writable: writable && !readOnly }
+  return { layout, writable: writable && !readOnly, durable: !found.features.compatible.includes(notDurable) }
+}
+
+/**
+ * Whoever may write a store decides what others read from it, and where. What root has made can be trusted as far as reading
+ * goes: root could do anything anyway.
+ */
+function checkOwner({ fs }: Disk, root: string, readOnly: boolean): void {
+  const owner = fs.statSync(root, { throwIfNoEntry: false })?.uid
+  const user = process.geteuid?.()
+  if (owner === undefined || user === undefined || owner === user || (readOnly && owner === 0)) return
+  throw new PlyError('PLY_STORE_OWNER', { root, owner, user, option: '--any-owner (anyOwner: true)' })
 }
 
 function formatOf(disk: Disk, { root, record }: Layout): FormatRecord | undefined {
@@ -133,7 +174,9 @@ function formatOf(disk: Disk, { root, record }: Layout): FormatRecord | undefine
     cause = error
   }
   // One byte of it must not keep anybody from a whole store; a check tells of it, and a repair writes it anew.
-  if (differsInOneByte(disk.fs.readFileSync(record) as Uint8Array, Buffer.from(formatText))) return fresh
+  const bytes = disk.fs.readFileSync(record) as Uint8Array
+  for (const known of [fresh, unsyncedFormat])
+    if (differsInOneByte(bytes, Buffer.from(textOfFormat(known)))) return known
   throw refuse(cause)
 }
 
@@ -147,7 +190,7 @@ function lists(features: FormatRecord['features'] | undefined): boolean {
   return [features?.compatible, features?.readOnlyCompatible, features?.incompatible].every(Array.isArray)
 }
 
-function initialise(disk: Disk, layout: Layout): void {
+function initialise(disk: Disk, layout: Layout, record: FormatRecord): void {
   const { fs } = disk
   try {
     const others = fs.readdirSync(layout.root).filter((name) => !ours.has(name))
@@ -172,7 +215,7 @@ function initialise(disk: Disk, layout: Layout): void {
   if (!fs.existsSync(layout.indexJson))
     writeFileAtomically(place, layout.indexJson, '{"schemaVersion":2,"manifests":[]}')
   // The record comes last: a directory without it is made again from the start.
-  writeFileAtomically(place, layout.record, formatText)
+  writeFileAtomically(place, layout.record, textOfFormat(record))
 }
 
 function makeDirectories(disk: Disk, layout: Layout): void {

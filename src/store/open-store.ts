@@ -11,6 +11,7 @@ import type { Disk, Lock } from '../sys/disk.ts'
 import { zstdDecoders } from '../sys/libzstd.ts'
 import { memoryDisk } from '../sys/memory-disk.ts'
 import { nodeDisk } from '../sys/node-disk.ts'
+import { unsynced } from '../sys/unsynced-disk.ts'
 import { blobAtRest, cachedTar } from './at-rest.ts'
 import { accountingOf } from './accounting.ts'
 import { collect } from './collect.ts'
@@ -44,6 +45,13 @@ export interface StoreOptions {
   readonly readOnly?: boolean
   /** The form of new uppers; default: overlayfs's own where this process may write it, else the portable one. */
   readonly upperForm?: 'portable' | 'overlay'
+  /** Open it even if it belongs to another user, who then decides what is read from it. */
+  readonly anyOwner?: boolean
+  /**
+   * `false` makes a store that syncs nothing and says so in its `ply.json`: faster, and worth nothing after a loss of power. A store
+   * that is there stays what it is.
+   */
+  readonly durable?: boolean
 }
 
 /** Where a store is when nobody says: `$PLY_ROOT`, else `$XDG_DATA_HOME/ply`, else `~/.local/share/ply`. */
@@ -56,7 +64,7 @@ export function defaultRoot(environment: NodeJS.ProcessEnv = process.env): strin
 /**
  * Opens a store, making it if there is none. `:memory:` is a store in memory: the same code on memfs.
  *
- * @throws PLY_STORE_FORMAT, and what the disk says (EACCES, EROFS, ENOSPC)
+ * @throws PLY_STORE_FORMAT, PLY_STORE_OWNER, and what the disk says (EACCES, EROFS, ENOSPC)
  */
 export async function openStore(root: string = defaultRoot(), options: StoreOptions = {}): Promise<Store> {
   return root === ':memory:'
@@ -65,8 +73,9 @@ export async function openStore(root: string = defaultRoot(), options: StoreOpti
 }
 
 /** A store on any disk, `path` being its directory there; `root` is what it is called in messages. @throws as `openStore` */
-export async function storeOn(disk: Disk, path: string, options: StoreOptions = {}, root = path): Promise<Store> {
-  const { layout, writable } = openLayout(disk, path, options.readOnly ?? false)
+export async function storeOn(place: Disk, path: string, options: StoreOptions = {}, root = path): Promise<Store> {
+  const { layout, writable, durable } = openLayout(place, path, options)
+  const disk = durable ? place : unsynced(place)
   const zstd = zstdDecoders()
   const blobs = diskBlobStore({ disk, root: layout.root, tmp: layout.tmp })
   const names = new Names(disk, layout)
@@ -258,7 +267,7 @@ export async function storeOn(disk: Disk, path: string, options: StoreOptions = 
     },
     async fsck(options = {}) {
       if (options.repair) writing()
-      return fsck({ disk, layout, blobs, names, layers, trees, uppers, acceptances, zstd, writable, lease }, options)
+      return fsck({ disk, layout, blobs, names, layers, trees, uppers, acceptances, zstd, writable, durable, lease }, options)
     },
     async usage() {
       return usageOf(disk, layout)

@@ -1,7 +1,8 @@
-import { mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { chownSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { openStore } from '../../src/store/open-store.ts'
+import { openStore, storeOn } from '../../src/store/open-store.ts'
+import { nodeDisk } from '../../src/sys/node-disk.ts'
 import { sampleImage } from '../support/images.ts'
 import { temporary } from '../support/temporary.ts'
 import { everywhere } from './places.ts'
@@ -169,3 +170,39 @@ test('an empty directory that is there already becomes a store and keeps its mod
   await using _ = await openStore(path)
   expect(statSync(path).mode & 0o777).toBe(0o755)
 })
+
+test('a store that gives up syncing says so in its record, and stays so whoever opens it', async () => {
+  const path = join(temporary(), 'store')
+  const syncs = () => {
+    const disk = nodeDisk()
+    let count = 0
+    const counted = {
+      ...disk,
+      fs: { ...disk.fs, fsyncSync: (fd: number) => (count++, disk.fs.fsyncSync(fd)) },
+      syncDirectory: (where: string) => (count++, disk.syncDirectory(where)),
+    }
+    return { disk: counted, count: () => count }
+  }
+  await (await openStore(path, { durable: false }))[Symbol.asyncDispose]()
+  expect(JSON.parse(readFileSync(join(path, 'ply.json'), 'utf8')).features.compatible).toEqual(['not-durable'])
+  const watched = syncs()
+  const store = await storeOn(watched.disk, path)
+  await store.write(await sampleImage(), 'a')
+  expect(watched.count()).toBe(0)
+  expect((await store.fsck()).findings).toMatchObject([{ kind: 'cosmetics', code: 'not-durable' }])
+  const durable = syncs()
+  await (await storeOn(durable.disk, join(temporary(), 'other'))).write(await sampleImage(), 'a')
+  expect(durable.count()).toBeGreaterThan(5)
+})
+
+if (process.getuid?.() === 0)
+  test('a store of somebody else is refused unless one is told to trust it; what root made may be read', async () => {
+    const path = join(temporary(), 'store')
+    await (await openStore(path))[Symbol.asyncDispose]()
+    chownSync(path, 1234, 1234)
+    const refused = { code: 'PLY_STORE_OWNER', details: { owner: 1234, user: 0 } }
+    await expect(openStore(path)).rejects.toMatchObject(refused)
+    await expect(openStore(path, { readOnly: true })).rejects.toMatchObject(refused)
+    await (await openStore(path, { anyOwner: true }))[Symbol.asyncDispose]()
+  })
+else console.log('a store of somebody else: only root can make one')

@@ -39,6 +39,7 @@ export type FindingCode =
   | 'litter'
   | 'missing-blob'
   | 'missing-upper'
+  | 'not-durable'
   | 'permissions'
   | 'quarantined'
   | 'unknown-file'

@@ -1,10 +1,9 @@
 import { dirname, join } from 'node:path'
 import type { Digest } from '../../model/digest.ts'
 import { codeOf } from '../../model/errors.ts'
-import type { Disk } from '../../sys/disk.ts'
 import { formatText } from '../layout.ts'
 import { escapeName } from '../names.ts'
-import { readJson, writeFileAtomically } from '../records.ts'
+import { writeFileAtomically } from '../records.ts'
 import { healedRecord, withOneByteHealed } from '../salvage.ts'
 import { checkSource, fetchBlobs, type RepairSource } from './fetch.ts'
 import type { Finding, Remedy } from './findings.ts'
@@ -51,13 +50,10 @@ async function healRecord(survey: Survey, { code, file, kind }: Finding): Promis
   const place = { disk, tmp: layout.tmp }
   switch (code) {
     case 'bad-format': {
-      const right = file === 'oci-layout' ? '{"imageLayoutVersion":"1.0.0"}' : formatIn(disk, path)
+      const right = file === 'oci-layout' ? '{"imageLayoutVersion":"1.0.0"}' : formatText(disk, layout)
       writeFileAtomically(place, path, right)
       return 'healed'
     }
-    case 'permissions':
-      disk.fs.chmodSync(layout.root, 0o700)
-      return 'healed'
     case 'bad-source':
       disk.fs.rmSync(path, { force: true })
       return 'removed'
@@ -83,17 +79,6 @@ async function healRecord(survey: Survey, { code, file, kind }: Finding): Promis
     default:
       return undefined
   }
-}
-
-/** What `ply.json` says, in the way in which it is written; as it is when a store is made, where it cannot be read. */
-function formatIn(disk: Disk, path: string): string {
-  try {
-    const found = readJson<{ features?: object } | null>(disk, path)
-    if (Object.keys(found?.features ?? {}).length === 3) return `${JSON.stringify(found, null, 2)}\n`
-  } catch (error) {
-    if (codeOf(error) !== 'PLY_BAD_DOCUMENT') throw error
-  }
-  return formatText
 }
 
 function isJson(bytes: Buffer): boolean {

@@ -212,10 +212,26 @@ function checkSurroundings(survey: Survey): void {
       survey.add({ kind: 'cosmetics', code: 'quarantined', file, problem, advice })
     }
   }
+  if (!survey.store.durable) {
+    const problem = 'the store was made to sync nothing: a loss of power may spoil anything in it'
+    survey.add({
+      kind: 'cosmetics',
+      code: 'not-durable',
+      file: 'ply.json',
+      problem,
+      advice: 'after one: ply fsck --level caches --repair',
+    })
+  }
   const { mode } = disk.fs.statSync(layout.root)
   if (disk.kind === 'disk' && (mode & 0o077) !== 0) {
     const problem = `others may look into the store (mode ${(mode & 0o777).toString(8)})`
-    survey.add({ kind: 'drift', code: 'permissions', file: '.', problem, advice: `chmod 700 ${layout.root}` })
+    survey.add({
+      kind: 'cosmetics',
+      code: 'permissions',
+      file: '.',
+      problem,
+      advice: `if nobody else should: chmod 700 ${layout.root}`,
+    })
   }
 }
 

@@ -26,6 +26,7 @@ export interface Checkable {
   readonly acceptances: Acceptances
   readonly zstd: ZstdDecoders | undefined
   readonly writable: boolean
+  readonly durable: boolean
   lease(operation: Operation): Promise<Lock>
 }
 
