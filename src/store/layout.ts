@@ -16,6 +16,8 @@ export interface Layout {
   readonly layerCache: string
   readonly treeCache: string
   readonly fileSums: string
+  /** What the records of many names said: a cache. */
+  readonly nameList: string
   readonly accepted: string
   readonly uppers: string
   readonly containers: string
@@ -49,6 +51,7 @@ export function layoutOf(root: string): Layout {
     layerCache,
     treeCache,
     fileSums: join(root, 'cache', 'files.sums'),
+    nameList: join(root, 'cache', 'names.list'),
     accepted,
     uppers: join(root, 'uppers'),
     containers: join(root, 'containers'),
@@ -207,13 +210,13 @@ function initialise(disk: Disk, layout: Layout, record: FormatRecord): void {
   }
   makeDirectoryDurably(disk, layout.root, 0o700)
   makeDirectories(disk, layout)
-  // Somebody who died may have made them and not come to the syncing; the names in the root are synced with the record.
-  for (const directory of [dirname(layout.root), join(layout.root, 'blobs'), join(layout.root, 'cache')])
-    syncNames(disk, directory)
   const place = { disk, tmp: layout.tmp }
   if (!fs.existsSync(layout.ociLayout)) writeFileAtomically(place, layout.ociLayout, '{"imageLayoutVersion":"1.0.0"}')
   if (!fs.existsSync(layout.indexJson))
     writeFileAtomically(place, layout.indexJson, '{"schemaVersion":2,"manifests":[]}')
+  // Somebody who died may have made all this and not come to the syncing.
+  for (const directory of [dirname(layout.root), layout.root, join(layout.root, 'blobs'), join(layout.root, 'cache')])
+    syncNames(disk, directory)
   // The record comes last: a directory without it is made again from the start.
   writeFileAtomically(place, layout.record, textOfFormat(record))
 }
