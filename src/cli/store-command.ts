@@ -16,7 +16,7 @@ type Parsed = Record<string, unknown>
 interface Settings {
   readonly root?: string | undefined
   readonly 'any-owner'?: boolean
-  readonly durable?: boolean
+  readonly 'no-durable'?: boolean
   readonly quiet?: boolean
   readonly progress?: ProgressStyle
 }
@@ -42,11 +42,9 @@ export abstract class StoreCommand extends Command {
       helpGroup: 'global',
       summary: 'Open the store even if it belongs to another user, who then decides what you read.',
     }),
-    durable: Flags.boolean({
-      allowNo: true,
-      default: true,
+    'no-durable': Flags.boolean({
       helpGroup: 'global',
-      summary: 'Make a store that survives a loss of power. One that is there stays what it is.',
+      summary: 'If there is no store yet, make one that syncs nothing: faster, and worth nothing after a loss of power.',
     }),
     json: Flags.boolean({
       helpGroup: 'global',
@@ -160,8 +158,8 @@ export abstract class StoreCommand extends Command {
   protected store(): Promise<Store> {
     this.#store ??= this.library()
       .then(({ openStore }) => {
-        const { root, 'any-owner': anyOwner = false, durable = true } = this.#settings
-        return openStore(root, { anyOwner, durable })
+        const { root, 'any-owner': anyOwner = false, 'no-durable': hasty = false } = this.#settings
+        return openStore(root, { anyOwner, durable: !hasty })
       })
       .then((store) => this.closing(store))
     return this.#store
