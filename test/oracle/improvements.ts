@@ -147,6 +147,12 @@ export const refusals: readonly Refusal[] = [
     skips: ({ do: verb }, answer) => answer === 'EXDEV' && (verb === 'rename' || verb === 'link' || verb === 'linkfd'),
   },
   {
+    name: 'unmarked-links',
+    row: 4,
+    says: 'with userxattr a lower symlink, fifo, socket or device is copied up without a mark of where from; a rename between two of its names is ESTALE, and nothing at all for ours, as POSIX has it',
+    skips: ({ do: verb }, answer) => verb === 'rename' && answer === 'ESTALE',
+  },
+  {
     name: 'whiteout-device',
     row: 9,
     says: 'a plain disk has character devices 0:0; overlayfs and ours refuse them (EPERM)',

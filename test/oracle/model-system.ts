@@ -28,13 +28,12 @@ export class ModelSystem extends VerbsSystem implements Reference {
   override resume(): void {}
 
   isOut(operation: Operation): boolean {
-    // POSIX leaves the time open where the size stays: tmpfs and XFS keep it, ext4, Btrfs and ours do not.
-    const keepsTime = this.#disk !== 'ext4' && this.#disk !== 'btrfs'
-    if (operation.do === 'truncate') return keepsTime && this.statAt(operation.path)?.size === operation.size
+    // POSIX leaves the time open where the size stays: by path most disks keep it, ext4 and ours do not; through a handle nobody does.
+    if (operation.do === 'truncate')
+      return this.#disk !== 'ext4' && this.statAt(operation.path)?.size === operation.size
     if (operation.do === 'setxattr' && operation.name === accessAcl) return this.#isSticky(operation.on)
     const stat = this.handleOf(operation)
     if (stat === undefined) return false
-    if (operation.do === 'ftruncate') return keepsTime && stat.size === operation.size
     if (operation.do === 'fallocate') {
       // Btrfs keeps the time where a hole is beyond the end.
       if (this.#disk === 'btrfs') return operation.at >= stat.size
