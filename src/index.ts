@@ -71,6 +71,7 @@ export type {
 export type { Collected, CollectOptions } from './store/collect.ts'
 export type { Container, ContainerRecord, Containers, Snapshot } from './store/containers.ts'
 export type { Explanation, Reason } from './store/explain.ts'
+export type { DedupeOptions, Deduplicated } from './store/dedupe.ts'
 export { exportTree } from './store/export-tree.ts'
 export type { RepairSource } from './store/fsck/fetch.ts'
 export type {

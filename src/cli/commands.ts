@@ -49,6 +49,7 @@ export const commandGroups = {
   'care for the store': {
     df: async () => (await import('./commands/df.ts')).Df,
     gc: async () => (await import('./commands/gc.ts')).Gc,
+    dedupe: async () => (await import('./commands/dedupe.ts')).Dedupe,
     fsck: async () => (await import('./commands/fsck.ts')).Fsck,
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, Loader>>>>

@@ -4,7 +4,7 @@ import type { CheckedTar, Image, Layer } from '../image/image.ts'
 import { type BlobReader, imageFromBlobs, readDocument } from '../image/image-from-blobs.ts'
 import { defaultLimits } from '../layer/index.ts'
 import { type DiffId, type Digest, isDigest } from '../model/digest.ts'
-import { type Descriptor, mediaTypes } from '../model/documents.ts'
+import { type Descriptor, type ImageIndex, mediaTypes } from '../model/documents.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { Operation } from '../model/operation.ts'
 import { isIndexType, manifestLimit, manifestOrIndex, parseIndex } from '../model/parse-documents.ts'
@@ -161,15 +161,7 @@ export class Images {
     if (depth === nesting)
       throw new PlyError('PLY_BAD_DOCUMENT', { what: `index ${descriptor.digest}`, reason: 'it is nested too deeply' })
     const index = parseIndex(await readDocument(descriptor, this.#read, manifestLimit, operation))
-    const candidates: Candidate[] = index.manifests
-      .filter(isImageEntry)
-      .map((entry) => ({ descriptor: entry, platform: entry.platform }))
-    // An index around a single image that says nothing of its platform is that image.
-    const chosen =
-      candidates.length === 1 && candidates[0]!.platform === undefined
-        ? candidates[0]!.descriptor
-        : chooseImage(candidates, name, platform)
-    return this.#manifestOf(chosen, name, platform, operation, depth + 1)
+    return this.#manifestOf(imageIn(index, name, platform), name, platform, operation, depth + 1)
   }
 
   async #described(digest: Digest, name: string): Promise<Descriptor> {
@@ -186,6 +178,17 @@ export class Images {
   #notFound(name: string): PlyError {
     return new PlyError('PLY_IMAGE_NOT_FOUND', { name, where: this.#root })
   }
+}
+
+/** @throws PLY_PLATFORM_NOT_FOUND, PLY_USAGE */
+export function imageIn({ manifests }: ImageIndex, name: string, platform: string | undefined): Descriptor {
+  const candidates: Candidate[] = manifests
+    .filter(isImageEntry)
+    .map((entry) => ({ descriptor: entry, platform: entry.platform }))
+  // An index around a single image that says nothing of its platform is that image.
+  return candidates.length === 1 && candidates[0]!.platform === undefined
+    ? candidates[0]!.descriptor
+    : chooseImage(candidates, name, platform)
 }
 
 function digestIn(text: string): Digest | undefined {

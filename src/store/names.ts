@@ -7,6 +7,7 @@ import { codeOf, PlyError } from '../model/errors.ts'
 import type { Disk } from '../sys/disk.ts'
 import { syncFileSystem } from '../sys/sync.ts'
 import type { Layout } from './layout.ts'
+import { hasMoreThan, listedNames } from './name-list.ts'
 import { namesIn, readJson, recordText, reserved, writeFileAtomically } from './records.ts'
 
 const refName = 'org.opencontainers.image.ref.name'
@@ -70,10 +71,13 @@ export interface NameSurvey {
 export class Names {
   readonly #disk: Disk
   readonly #layout: Layout
+  readonly #writable: boolean
 
-  constructor(disk: Disk, layout: Layout) {
+  /** `writable`: whether a list of very many names may be kept for the next time. */
+  constructor(disk: Disk, layout: Layout, writable = false) {
     this.#disk = disk
     this.#layout = layout
+    this.#writable = writable
   }
 
   /** @throws PLY_BAD_DOCUMENT if the record is damaged */
@@ -85,9 +89,13 @@ export class Names {
 
   /** Every name with what it points at, in byte order. Records that cannot be read are left out. */
   list(): NameRecord[] {
-    const found = new Map(this.#ownRecords().map((record) => [record.name, record]))
-    for (const [name, descriptor] of this.#foreign()?.changed ?? []) found.set(name, { name, descriptor })
-    return [...found.values()].sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)))
+    const place = { disk: this.#disk, layout: this.#layout, writable: this.#writable }
+    const own = listedNames(place, (file) => this.#readable(file)) ?? this.#ownRecords()
+    const changed = this.#foreign()?.changed
+    if (changed === undefined || changed.size === 0) return inByteOrder(own)
+    const found = new Map(own.map((record) => [record.name, record]))
+    for (const [name, descriptor] of changed) found.set(name, { name, descriptor })
+    return inByteOrder([...found.values()])
   }
 
   /** All that names keep alive, and what cannot be read: no such record hides another. */
@@ -150,23 +158,27 @@ export class Names {
     using _ = (await this.#disk.lock(join(this.#layout.locks, 'names'), { wait: true }))!
     this.#adopt()
     act()
-    const records = this.#ownRecords()
-    if (always || records.length <= eager) this.#writeIndex(records)
+    if (always || !hasMoreThan(this.#disk, this.#layout.names, eager)) this.#writeIndex(this.#ownRecords())
   }
 
   /** A record that cannot be read hides no other name; `damaged` hears of its file. */
   #ownRecords(damaged: (file: string) => void = () => {}): NameRecord[] {
     const records: NameRecord[] = []
     for (const file of namesIn(this.#disk, this.#layout.names)) {
-      try {
-        const record = this.#recordIn(join(this.#layout.names, file))
-        if (record !== undefined) records.push(record)
-      } catch (error) {
-        if (codeOf(error) !== 'PLY_BAD_DOCUMENT') throw error
-        damaged(file)
-      }
+      const record = this.#readable(file, damaged)
+      if (record !== undefined) records.push(record)
     }
     return records
+  }
+
+  #readable(file: string, damaged: (file: string) => void = () => {}): NameRecord | undefined {
+    try {
+      return this.#recordIn(join(this.#layout.names, file))
+    } catch (error) {
+      if (codeOf(error) !== 'PLY_BAD_DOCUMENT') throw error
+      damaged(file)
+      return undefined
+    }
   }
 
   #recordIn(path: string): NameRecord | undefined {
@@ -183,8 +195,9 @@ export class Names {
   #foreign(): Foreign | undefined {
     const stamp = this.#stamp()
     if (stamp === undefined) return undefined
+    const last = this.#seenStamp()
+    if (last !== undefined && sameStamp(last, stamp)) return undefined
     const seen = this.#seen()
-    if (seen !== undefined && sameStamp(seen, stamp)) return undefined
     const { named } = this.#readIndex()
     const before = new Map(Object.entries(seen?.names ?? {}))
     return { stamp, named, changed: new Map([...named].filter(([name, { digest }]) => before.get(name) !== digest)) }
@@ -198,6 +211,24 @@ export class Names {
     for (const [name, descriptor] of foreign.changed) this.#write(this.#fileOf(name), recordText({ name, descriptor }))
     // Otherwise what was just adopted would look newer than what we change next, where `index.json` is not written.
     this.#remember(foreign.stamp, foreign.named)
+  }
+
+  /** The head of what was seen: with a hundred thousand names, reading the rest takes longer than setting one. */
+  #seenStamp(): Stamp | undefined {
+    const { fs } = this.#disk
+    const path = join(this.#layout.names, seenFile)
+    const size = fs.statSync(path, { throwIfNoEntry: false })?.size ?? 0
+    if (size < headWorthwhile) return this.#seen()
+    const fd = fs.openSync(path, 'r')
+    try {
+      const head = Buffer.alloc(256)
+      const text = head.toString('latin1', 0, fs.readSync(fd, head, 0, head.length, 0))
+      const found = /^\{"ino":(\d+),"size":(\d+),"mtimeMs":(\d+(?:\.\d+)?),/.exec(text)
+      if (found === null) return this.#seen()
+      return { ino: Number(found[1]), size: Number(found[2]), mtimeMs: Number(found[3]) }
+    } finally {
+      fs.closeSync(fd)
+    }
   }
 
   #seen(): Seen | undefined {
@@ -292,6 +323,19 @@ export class Names {
 }
 
 const seenFile = `${reserved}index-seen`
+
+/** Bytes from which on only the head of what was seen is read first. */
+const headWorthwhile = 1 << 16
+
+/** As the bytes of the names are in UTF-8, which is how JavaScript compares them but for what follows the surrogates. */
+function inByteOrder(records: NameRecord[]): NameRecord[] {
+  const plain = !records.some(({ name }) => /[\ud800-\uffff]/.test(name))
+  return records.sort(
+    plain
+      ? (a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)
+      : (a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)),
+  )
+}
 
 function sameStamp(one: Stamp, other: Stamp): boolean {
   return one.ino === other.ino && one.size === other.size && one.mtimeMs === other.mtimeMs

@@ -14,6 +14,7 @@ import { nodeDisk } from '../sys/node-disk.ts'
 import { unsynced } from '../sys/unsynced-disk.ts'
 import { blobAtRest, cachedTar } from './at-rest.ts'
 import { accountingOf } from './accounting.ts'
+import { dedupe } from './dedupe.ts'
 import { collect } from './collect.ts'
 import { commitContainer } from './commit.ts'
 import { containersOf } from './containers.ts'
@@ -29,11 +30,13 @@ import type { Taken } from './intake/taken.ts'
 import type { LayerId } from './layers.ts'
 import { Layers } from './layers.ts'
 import { openLayout } from './layout.ts'
-import type { MarkedImage } from './mark.ts'
+import { type MarkedImage, mark } from './mark.ts'
 import { Names } from './names.ts'
 import { rewritesOf } from './rewrites.ts'
+import { rootsOf } from './roots.ts'
 import { shownSizeOf } from './shown-size.ts'
-import type { Store, StoredImage } from './store.ts'
+import type { Store } from './store.ts'
+import { summariesOf } from './summaries.ts'
 import { Trees } from './trees.ts'
 import { overlayWorks } from './upper-form.ts'
 import { Uppers } from './uppers.ts'
@@ -78,7 +81,7 @@ export async function storeOn(place: Disk, path: string, options: StoreOptions =
   const disk = durable ? place : unsynced(place)
   const zstd = zstdDecoders()
   const blobs = diskBlobStore({ disk, root: layout.root, tmp: layout.tmp })
-  const names = new Names(disk, layout)
+  const names = new Names(disk, layout, writable)
   const acceptances = new Acceptances(disk, layout)
   const images = new Images({
     root,
@@ -100,11 +103,12 @@ export async function storeOn(place: Disk, path: string, options: StoreOptions =
     writing()
     return (await disk.lock(join(layout.locks, 'collect'), { shared: true, wait: true, signal }))!
   }
+  const digests = new LayerDigests({ disk, layout, writable })
   const trees = new Trees({
     disk,
     layout,
     layers,
-    digests: new LayerDigests({ disk, layout, writable }),
+    digests,
     writable,
     lease,
   })
@@ -202,10 +206,7 @@ export async function storeOn(place: Disk, path: string, options: StoreOptions =
       for (const { name, descriptor } of names.list()) yield { name, descriptor }
     },
     async images() {
-      const found: StoredImage[] = []
-      // One after another: thousands of names at once would be thousands of open files.
-      for (const { name, descriptor } of names.list()) found.push(await images.summary(name, descriptor))
-      return found
+      return summariesOf({ disk, layout }, names.list(), (name, descriptor) => images.summary(name, descriptor))
     },
     async image(name, operation = {}) {
       if (name !== undefined) return imageOf(name, operation)
@@ -271,6 +272,13 @@ export async function storeOn(place: Disk, path: string, options: StoreOptions =
     },
     async usage() {
       return usageOf(disk, layout)
+    },
+    async dedupe(operation = {}) {
+      // What is read lives as long as nobody collects; where nothing is written nobody does.
+      using _ = operation.dryRun && !writable ? undefined : await lease(operation)
+      const { images: marked } = await mark(rootsOf({ disk, layout, names }).images, blobs, operation)
+      const ids = new Map(marked.flatMap((image) => image.layers.map((layer) => [layer.diffId, layer])))
+      return dedupe({ disk, layout, layers, digests }, [...ids.values()], operation)
     },
     async accounting(operation = {}) {
       const shown = {

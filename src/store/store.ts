@@ -5,6 +5,7 @@ import type { Digest } from '../model/digest.ts'
 import type { Operation } from '../model/operation.ts'
 import type { Tree } from '../stack/tree.ts'
 import type { Accounting, AccountingOptions } from './accounting.ts'
+import type { DedupeOptions, Deduplicated } from './dedupe.ts'
 import type { Collected, CollectOptions } from './collect.ts'
 import type { Container, Containers } from './containers.ts'
 import type { Explanation } from './explain.ts'
@@ -101,6 +102,11 @@ export interface Store extends ImageSource, ImageSink {
    */
   fsck(options?: FsckOptions): Promise<FsckReport>
   usage(): Promise<Usage>
+  /**
+   * Lets equal files in different layers share their place on the disk, where it can (Btrfs, XFS); elsewhere says what could be
+   * shared. What anybody reads stays the same. @throws PLY_STORE_READ_ONLY, but for a dry run
+   */
+  dedupe(options?: DedupeOptions): Promise<Deduplicated>
   /** What the store takes, and what for: also manifests and configs are read. Images are those that names lead to. */
   accounting(options?: AccountingOptions): Promise<Accounting>
 }

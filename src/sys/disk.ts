@@ -36,6 +36,8 @@ export type Files = Pick<
   | 'writeFileSync'
   | 'writeSync'
 > & {
+  /** Absent where a disk only reads directories whole. */
+  readonly opendirSync?: typeof nodeFs.opendirSync
   readonly promises: Pick<
     typeof nodeFs.promises,
     'open' | 'mkdir' | 'readFile' | 'readdir' | 'rename' | 'rm' | 'stat' | 'unlink' | 'writeFile'

@@ -1,0 +1,111 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { digestOf } from '../../src/model/digest.ts'
+import { layoutOf } from '../../src/store/layout.ts'
+import { escapeName, type NameRecord, Names } from '../../src/store/names.ts'
+import { recordText } from '../../src/store/records.ts'
+import { nodeDisk } from '../../src/sys/node-disk.ts'
+import { temporary } from '../support/temporary.ts'
+import { placeAt, type StorePlace } from './places.ts'
+
+const namesOn = (place: StorePlace) => new Names(place.disk, layoutOf(place.root))
+
+describe('very many names', () => {
+  const many = 1200
+
+  function manyNames(place: StorePlace) {
+    const names = namesOn(place)
+    const write = (name: string, at: number) =>
+      place.disk.fs.writeFileSync(place.at('names', escapeName(name)), recordText({ name, descriptor: entry(at) }))
+    for (let at = 0; at < many; at++) write(`n${at}`, at)
+    return { names: new Names(place.disk, layoutOf(place.root), true), plain: names, write }
+  }
+  const entry = (at: number) => ({
+    mediaType: 'application/vnd.oci.image.manifest.v1+json',
+    digest: digestOf(Buffer.from(String(at))),
+    size: at,
+  })
+  const age = (place: StorePlace) => {
+    // The directory has not changed for long, and neither has what is in it: the list is believed.
+    const list = place.at('cache', 'names.list')
+    const stored = JSON.parse(readFileSync(list, 'utf8'))
+    delete stored.crc32
+    writeFileSync(list, recordText({ ...stored, taken: stored.taken + 10_000 }))
+  }
+
+  test('are listed from what was read before, as far as the disk confirms it', async () => {
+    const place = placeAt(nodeDisk(), join(temporary(), 'store'))
+    await (await place.open())[Symbol.asyncDispose]()
+    const { names, write } = manyNames(place)
+    const sorted = (records: readonly NameRecord[]) =>
+      records.map(({ name, descriptor }) => `${name} ${descriptor.size}`)
+    const first = sorted(names.list())
+    expect(first).toHaveLength(many)
+    expect(first).toEqual([...first].sort())
+    age(place)
+    expect(sorted(names.list())).toEqual(first)
+    // Added, moved and removed, behind the list's back.
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    write('zz', 5)
+    place.disk.fs.rmSync(place.at('names', 'n8'))
+    place.put(place.at('names', 'n9'), recordText({ name: 'n9', descriptor: entry(99) }))
+    const changed = sorted(names.list())
+    expect(changed).toHaveLength(many)
+    expect(changed).toContain('zz 5')
+    expect(changed).not.toContain('n8 8')
+    expect(changed).toContain('n9 99')
+    age(place)
+    expect(sorted(names.list())).toEqual(changed)
+  })
+
+  test('whose list is damaged, missing or of another directory are read', async () => {
+    const place = placeAt(nodeDisk(), join(temporary(), 'store'))
+    await (await place.open())[Symbol.asyncDispose]()
+    const { names, plain } = manyNames(place)
+    const first = names.list()
+    age(place)
+    for (const damage of [
+      () => place.flip(place.at('cache', 'names.list')),
+      () => place.disk.fs.rmSync(place.at('cache', 'names.list')),
+      () => place.put(place.at('cache', 'names.list'), '{"format":2}'),
+      () => place.disk.fs.renameSync(place.at('names'), place.at('moved')),
+    ]) {
+      damage()
+      if (!place.disk.fs.existsSync(place.at('names'))) {
+        place.disk.fs.mkdirSync(place.at('names'))
+        for (const file of place.names('moved'))
+          if (file !== 'n3') place.disk.fs.renameSync(place.at('moved', file), place.at('names', file))
+        expect(names.list()).toEqual(first.filter(({ name }) => name !== 'n3'))
+      } else expect(names.list()).toEqual(first)
+    }
+    place.put(place.at('names', 'n4'), '{')
+    expect(names.list().map(({ name }) => name)).not.toContain('n4')
+    expect(plain.list()).toEqual(names.list())
+  })
+
+  test('one that is set or removed rewrites no index.json, and one that another tool adds to it is adopted', async () => {
+    const place = placeAt(nodeDisk(), join(temporary(), 'store'))
+    await (await place.open())[Symbol.asyncDispose]()
+    const { names } = manyNames(place)
+    await names.refresh()
+    const { ino } = place.disk.fs.statSync(place.at('index.json'))
+    await names.set('new', entry(1))
+    await names.remove('n1')
+    expect(place.disk.fs.statSync(place.at('index.json')).ino).toBe(ino)
+    const index = place.json<{ manifests: object[] }>('index.json')
+    index.manifests.push({ ...entry(2), annotations: { 'org.opencontainers.image.ref.name': 'foreign' } })
+    place.put(place.at('index.json'), JSON.stringify(index))
+    expect(names.get('foreign')).toEqual(entry(2))
+    const listed = names.list().map(({ name }) => name)
+    expect(listed).toContain('foreign')
+    expect(listed).toContain('new')
+    expect(listed).not.toContain('n1')
+    await names.set('newer', entry(3))
+    expect(place.names('names')).toContain('foreign')
+    await names.refresh()
+    const written = place.text('index.json')
+    for (const name of ['foreign', 'new', 'newer']) expect(written).toContain(`"${name}"`)
+    expect(written).not.toContain('"n1"')
+  })
+})
