@@ -43,6 +43,27 @@ export function* crashStates(disk: RecordedDisk, dice: Dice): Iterable<CrashStat
   }
 }
 
+/** The same after somebody has died: what counts is what he left, which others may have built upon, and what is theirs. */
+export function* statesAfterDeath(disk: RecordedDisk, left: ReadonlySet<Change>, dice: Dice): Iterable<CrashState> {
+  const changes = disk.pending.map(({ change }) => change)
+  const with_ = (chosen: readonly Change[], what: string): CrashState => {
+    const state = new Map(disk.durable)
+    for (const change of chosen) apply(state, change)
+    return { state, what }
+  }
+  const others = changes.filter((change) => !left.has(change))
+  yield with_([], 'nothing')
+  yield with_(changes, 'everything')
+  yield with_(others, 'nothing of what the dead left')
+  for (const [i, change] of changes.entries())
+    if (left.has(change)) yield with_(changes.toSpliced(i, 1), `all but number ${i}, which the dead left`)
+  for (let i = 0; i < 3; i++)
+    yield with_(
+      changes.filter(() => dice.once(2)),
+      'some of it',
+    )
+}
+
 /** Each write as it is when the disk was at it: half of it, or a file that is as long and holds zeros. */
 function* torn(
   changes: readonly Change[],

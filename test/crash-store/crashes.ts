@@ -54,10 +54,9 @@ function readable({ name, arguments: given }: Call, at: string): string {
     )
     .map((each) => (each.includes(at) ? each.replaceAll(at, '') : each.length > 40 ? '…' : each))
     .join(', ')
-  return `${name}(${text})`.replace(
-    /(record|blob|upper|container|removed|probe|spill|uppers|rep)([-/])[0-9a-f-]{12,}/g,
-    '$1$2*',
-  )
+  return `${name}(${text})`
+    .replace(/\b\d+</g, '<')
+    .replace(/(record|blob|upper|container|removed|probe|spill|uppers|rep)([-/])[0-9a-f-]{12,}/g, '$1$2*')
 }
 
 /** The points of an operation, from a run without any crash. */

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { signpost } from '../crash/strace.ts'
 import type { Dice } from '../properties/seed.ts'
 import type { Call } from './calls.ts'
-import { crashStates } from './crash-states.ts'
+import { type CrashState, crashStates, statesAfterDeath } from './crash-states.ts'
 import { hashOf } from './disk-state.ts'
 import { type Course, type Ground, restamp } from './ground.ts'
 import type { Operation, Place } from './operations.ts'
@@ -48,7 +48,9 @@ export interface Cut {
 
 /** All different states that the disk may be in after the power went at any moment of a recording. */
 export function* cuts({ course, at, initial, calls }: Recording, dice: Dice): Iterable<Cut> {
-  yield* moments({ course, disk: new RecordedDisk(at, initial), calls, mayBeOld: false, seen: new Set() }, dice)
+  const disk = new RecordedDisk(at, initial)
+  const states = () => crashStates(disk, dice)
+  yield* moments({ course, disk, calls, mayBeOld: false, seen: new Set(), states })
 }
 
 /**
@@ -75,28 +77,30 @@ export async function* cutsAfterDeath(
     rmSync(next, { recursive: true })
     disk.nextProcess(next)
     const mayBeOld = then !== course.operation
-    for (const cut of moments({ course, disk, calls: following, mayBeOld, seen }, dice))
+    const left = new Set(disk.pending.map(({ change }) => change))
+    const states = () => statesAfterDeath(disk, left, dice)
+    for (const cut of moments({ course, disk, calls: following, mayBeOld, seen, states }))
       yield { ...cut, what: `after a death in call ${last}, during ${then.name}: ${cut.what}` }
   }
 }
 
-function* moments(
-  {
-    course,
-    disk,
-    calls,
-    mayBeOld,
-    seen,
-  }: {
-    readonly course: Course
-    readonly disk: RecordedDisk
-    readonly calls: readonly Call[]
-    /** What was done says nothing of the operation. */
-    readonly mayBeOld: boolean
-    readonly seen: Set<string>
-  },
-  dice: Dice,
-): Iterable<Cut> {
+function* moments({
+  course,
+  disk,
+  calls,
+  mayBeOld,
+  seen,
+  states,
+}: {
+  readonly course: Course
+  readonly disk: RecordedDisk
+  readonly calls: readonly Call[]
+  /** What was done says nothing of the operation. */
+  readonly mayBeOld: boolean
+  readonly seen: Set<string>
+  /** Those that the disk may be in now. */
+  readonly states: () => Iterable<CrashState>
+}): Iterable<Cut> {
   let isDone = false
   const acted = Buffer.from(signpost('acted')).toString('hex')
   for (const [number, call] of calls.entries()) {
@@ -104,7 +108,7 @@ function* moments(
     if (says) isDone = true
     else if (!disk.take(call)) continue
     const must = isDone && !mayBeOld ? ('new' as const) : undefined
-    for (const { state, what } of crashStates(disk, dice)) {
+    for (const { state, what } of states()) {
       const hash = `${must} ${hashOf(state)}`
       if (seen.has(hash)) continue
       const gist = `${must} ${hashOf(state, ['/store/tmp', '/store/locks'])}`
