@@ -37,10 +37,11 @@ export function rewritesOf(store: RewritingStore): Pick<Store, 'squash' | 'flatt
     rewrite: (image: Image, place: Rewriting) => Promise<Rewritten>,
   ): Promise<Image> => {
     const as = options.as === undefined ? undefined : normalName(options.as)
-    const own = await store.given(image, operationOf(options))
-    return store.arriving(as, options, (arrivals) =>
-      rewrite(own, { layers, blobs, arrivals, limits: store.limitsOf(own) }),
-    )
+    return store.arriving(as, options, async (arrivals) => {
+      // Only now: what was found before collections are held off may be gone.
+      const own = await store.given(image, operationOf(options))
+      return rewrite(own, { layers, blobs, arrivals, limits: store.limitsOf(own) })
+    })
   }
   return {
     squash: (image, options = {}) => rewriting(image, options, (own, place) => squashImage(own, options, place)),
@@ -54,11 +55,12 @@ export function rewritesOf(store: RewritingStore): Pick<Store, 'squash' | 'flatt
         }
       }),
     split: (image, options) => rewriting(image, options, (own, place) => splitImage(own, options, place)),
-    async rebase(image, options) {
-      const oldBase = await store.given(options.oldBase, operationOf(options))
-      const newBase = await store.given(options.newBase, operationOf(options))
-      return rewriting(image, options, (own, place) => rebaseImage(own, { oldBase, newBase }, options, place))
-    },
+    rebase: (image, options) =>
+      rewriting(image, options, async (own, place) => {
+        const oldBase = await store.given(options.oldBase, operationOf(options))
+        const newBase = await store.given(options.newBase, operationOf(options))
+        return rebaseImage(own, { oldBase, newBase }, options, place)
+      }),
   }
 }
 
