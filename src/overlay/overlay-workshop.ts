@@ -12,6 +12,7 @@ import type { OverlayPlace } from './overlay-view.ts'
 import { PlaceMarks } from './place-marks.ts'
 import { type RealFacts, storing } from './real-facts.ts'
 import { StaleWhiteouts } from './stale-whiteouts.ts'
+import { UnfinishedContents } from './unfinished-contents.ts'
 import { UnnamedFiles } from './unnamed-files.ts'
 import type { UpperDisk } from './upper-disk.ts'
 import { WorkArea } from './work-area.ts'
@@ -23,6 +24,7 @@ export interface Workshop {
   readonly maker: InodeMaker
   readonly put: (place: Place, ino: number, inode: Creation & Standing, content?: Bytes) => void
   readonly unnamed: UnnamedFiles
+  readonly unfinished: UnfinishedContents
 }
 
 /** What an upper is read with. */
@@ -60,12 +62,15 @@ export function openWorkshop(place: OverlayPlace, reading: OverlayReading): Work
   }
   nodes.onClosed = (node, path) => facts.reach(node, path)
   if (asides) nodes.onAll = (all) => asides.sweep(all)
+  const unfinished = new UnfinishedContents(files, nodes, work, place.workDir)
   staleWhiteouts.sweep()
+  unfinished.sweep()
   return {
     work,
     names,
     maker,
     put: (...what) => maker.put(names, ...what),
     unnamed: new UnnamedFiles(files, disk, work),
+    unfinished,
   }
 }

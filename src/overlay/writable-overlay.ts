@@ -88,24 +88,22 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
   }
 
   copyUpContent(ino: number, content: Bytes): void {
-    this.#writable()
+    const { unfinished } = this.#writable()
     const node = this.nodes.at(ino)
     if (node.kind !== 'file') throw new PlyError('EINVAL', { syscall: 'copy-up' })
     if (!node.metacopy) throw new PlyError('EEXIST', { syscall: 'copy-up' })
     const path = this.nodes.paths.of(node)
     const { mtimeNs } = this.files.lstatExact(path)
-    // The disk takes it away from whatever is written to.
-    const capability = this.files.xattr(path, 'security.capability')
-    // Until the mark goes, nobody reads what is here, but the kernel takes the size from it: that one call is the moment of the change.
-    const fd = this.openContent(node, fs.constants.O_RDWR)
+    const restoreTime = () => this.files.setTimes(path, { mtime: mtimeNs })
+    const note = unfinished.begin(path)
     try {
-      makeHollow(this.disk, fd, content.size)
-      copyContent(this.disk, content, fd)
-    } finally {
-      this.files.close(fd)
+      this.#fill(node, path, content)
+      restoreTime()
+    } catch (error) {
+      if (ifPossible(restoreTime)) unfinished.end(note)
+      throw error
     }
-    if (capability) this.files.setXattr(path, 'security.capability', capability)
-    this.files.setTimes(path, { mtime: mtimeNs })
+    unfinished.end(note)
     this.files.removeXattr(path, this.marks.metacopy)
     node.metacopy = false
     if (node.redirect === undefined) return
@@ -223,6 +221,20 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
       this.#shop.work.close()
     }
     super.close()
+  }
+
+  /** Writes the content of a copy of attributes. Until its mark goes nobody reads what is here, but the kernel takes the size from it. */
+  #fill(node: OverlayNode, path: ByteString, content: Bytes): void {
+    // The disk takes it away from whatever is written to.
+    const capability = this.files.xattr(path, 'security.capability')
+    const fd = this.openContent(node, fs.constants.O_RDWR)
+    try {
+      makeHollow(this.disk, fd, content.size)
+      copyContent(this.disk, content, fd)
+    } finally {
+      this.files.close(fd)
+    }
+    if (capability) this.files.setXattr(path, 'security.capability', capability)
   }
 
   #free(directory: number, name: ByteString): OverlayNode {

@@ -1,10 +1,11 @@
+import { join } from 'node:path'
 import type { Outcome } from './child.ts'
 import type { Course } from './crashes.ts'
 import type { Place } from './forms.ts'
 import { type Ground, seen } from './ground.ts'
 import { inKernel } from './in-kernel.ts'
-import { litterIn } from './litter.ts'
-import { absent, differences, type State, told } from './state.ts'
+import { litterIn, rawNames } from './litter.ts'
+import { absent, differences, type Facts, type State, told } from './state.ts'
 import type { Call } from './strace.ts'
 import { type Period, verdictOn } from './verdict.ts'
 
@@ -29,11 +30,12 @@ export const broken = (why: string): Result => ({ shows: 'neither', wrong: [why]
 
 /**
  * What a process left that was killed. `kernelFirst`: before anybody opens it, and removes the litter, the kernel mounts it; then
- * a whiteout that hides nothing may be listed.
+ * a whiteout that hides nothing may be listed, and a file that was getting its content have the time of that.
  */
 export function afterKill(ground: Ground, { course, place, period }: Point, kernelFirst: boolean): Result {
   const { old, next, names, scenario } = course
   const early = kernelFirst ? ground.byKernel(place) : undefined
+  const isUnfinished = [...rawNames(join(place.at, 'work'))].some((name) => name.startsWith('/unfinished-'))
   let found: State
   try {
     found = seen(place)
@@ -47,13 +49,27 @@ export function afterKill(ground: Ground, { course, place, period }: Point, kern
     return inKernel(known, found, { form: place.form, except: [] })
   }
   const wrong = is === 'neither' ? ['a mixture', ...apart] : []
-  if (early)
-    wrong.push(...inMount(withoutAbsent(early)).map((each) => `before the next opening the kernel shows: ${each}`))
+  if (early) {
+    const shown = isUnfinished ? withTimesOf(found, withoutAbsent(early), period) : withoutAbsent(early)
+    wrong.push(...inMount(shown).map((each) => `before the next opening the kernel shows: ${each}`))
+  }
   wrong.push(...litterIn(place, names).map((each) => `litter: ${each}`))
   const late = ground.byKernel(place)
   if (late) wrong.push(...inMount(late).map((each) => `the kernel shows: ${each}`))
   wrong.push(...differences(seen(place), found).map((each) => `opened again: ${told(each)}`))
   return { shows: is, wrong, between }
+}
+
+/** A file whose content was being completed has its own time again after the next opening; until then that of the disk. */
+function withTimesOf(ours: State, shown: State, { from, to }: Period): State {
+  const isOfDisk = ({ kind, mtime }: Facts) =>
+    kind === 'file' && BigInt(String(mtime)) >= from && BigInt(String(mtime)) <= to
+  return Object.fromEntries(
+    Object.entries(shown).map(([path, facts]) => {
+      const own = ours[path]
+      return [path, own && isOfDisk(facts) ? { ...facts, mtime: own.mtime } : facts]
+    }),
+  )
 }
 
 const withoutAbsent = (state: State): State =>
