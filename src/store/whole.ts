@@ -5,7 +5,7 @@ import type { Operation } from '../model/operation.ts'
 import { drain } from '../stream/hash.ts'
 
 /**
- * Whether a blob is here and is what its name says. It is read and hashed, which costs about half a second a gigabyte:
+ * Whether a blob is here and is what its name says. It is read and hashed, which costs about a second a gigabyte:
  * only so is a bit that the disk lost noticed before somebody counts on it. @throws PLY_ABORTED, EIO and the like
  */
 export async function isWhole(

@@ -33,7 +33,9 @@ async function run(times: number, seed: number): Promise<number> {
     const answers = await served(whole.root)
     const counts = new Map<string, number>()
     const failures: Outcome[] = []
+    let done = 0
     for (const trial of trialsOf(whole, filesByKind(whole.root), times, random)) {
+      if (++done % 50 === 0) console.log(`${done} …`)
       const outcome = await tried(whole, answers, trial)
       counts.set(trial.kind, (counts.get(trial.kind) ?? 0) + 1)
       if (outcome.failure === undefined) continue

@@ -52,7 +52,7 @@ async function checkLayer(survey: Survey, id: LayerId, built: Map<DiffId, Bytes>
     const source = sourceOf(survey, id)
     if (source === undefined) return
     const accepted = acceptances.of(diffId)
-    const options = { ...survey.operation, ...accepted, expected: { diffId } }
+    const options = { signal: survey.operation.signal, ...accepted, expected: { diffId } }
     const made = await rebuildIndex(tar === undefined ? source : teed(source, tar), options)
     await made.writeIndex({
       write(chunk) {
