@@ -159,7 +159,7 @@ class Conversion {
     }
     const stat = (this.#from.has(ino) ? this.#from : this.#lower!).stat(ino)
     const to = this.#numberOf(ino)
-    const links = to < firstNewInode ? this.#lower?.stat(to).links : undefined
+    const links = this.#isBelow(to) ? this.#lower?.stat(to).links : undefined
     const creation = { ...this.#creationOf(ino, stat), ...(links !== undefined && { links }) }
     if (stat.kind === 'file') this.#placeFile(pair, name, { from: ino, to, links: stat.links }, creation)
     else this.#to.restore(pair.to, name, to, creation)
@@ -167,7 +167,11 @@ class Conversion {
   }
 
   #numberOf(ino: number): number {
-    return ino < firstForeignInode ? ino : this.#to.nextNumber
+    return ino < firstForeignInode || this.#isBelow(ino) ? ino : this.#to.nextNumber
+  }
+
+  #isBelow(ino: number): boolean {
+    return this.#lower?.has ? this.#lower.has(ino) : ino < firstNewInode
   }
 
   #creationOf(ino: number, stat: Stat): Creation {
@@ -214,7 +218,7 @@ class Conversion {
     const isHere = !pair.whole && isBelow(lower, pair.lower, name, ino.from)
     // Without redirects, content is found at a name from below alone.
     const isFound = this.#to.redirects || (isHere && ino.links === 1)
-    if (!isUp || !this.#to.metadataOnly || !isFound) {
+    if (!isUp || !this.#to.metadataOnly || !isFound || this.#to.isAlone?.(ino.to, lower.stat(ino.from).links)) {
       put(lower.open(ino.from))
       return
     }

@@ -1,8 +1,10 @@
 import type { ByteString } from '../model/bytes.ts'
 import type { Xattrs } from '../model/entry.ts'
+import { PlyError } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
 import { type Creation, firstNewInode, type Standing } from '../union/upper.ts'
 import { type Builder, buildInode } from './build-inode.ts'
+import type { FrozenBelow } from './frozen-below.ts'
 import { type Marks, yes } from './marks.ts'
 import type { NameChanges } from './name-changes.ts'
 import { encodeOrigin } from './origin.ts'
@@ -21,6 +23,7 @@ export interface MakerSurroundings extends Builder {
   readonly uuid: Uint8Array
   /** Inodes made here are numbered from here: what is below has other numbers. */
   readonly firstOwn: number
+  readonly frozen: FrozenBelow
 }
 
 /** Makes inodes of an upper in overlayfs's form, with the marks that they are known by. */
@@ -35,11 +38,11 @@ export class InodeMaker {
   put(names: NameChanges, place: Place, ino: number, inode: Creation & Standing, content?: Bytes): void {
     const { work, placeMarks, marks } = this.#around
     const { kind, opaque = false, redirect, links = 1 } = inode
-    const origin = ino < firstNewInode
     const isDirectory = kind === 'directory'
     const metacopy = this.#isBelow(ino) && kind === 'file' && content === undefined
-    const [mark, identity] = this.identity({ ino, origin })
-    const own = new Map<ByteString, Uint8Array>([[mark, identity]])
+    const own = this.identity(ino, links)
+    const identity = own.get(marks.origin)
+    const origin = identity !== undefined
     if (opaque && isDirectory) own.set(marks.opaque, yes)
     if (redirect !== undefined && (isDirectory || metacopy))
       own.set(marks.redirect, Buffer.from(`/${redirect}`, 'latin1'))
@@ -70,11 +73,10 @@ export class InodeMaker {
     const { files, nodes, work, marks } = this.#around
     const { kind, links = 1 } = creation
     const metacopy = kind === 'file' && content === undefined
-    const [mark, identity] = this.identity({ ino, origin: true })
-    const own = new Map<ByteString, Uint8Array>([
-      [mark, identity],
-      [marks.nlink, relativeLinks(links - 1)],
-    ])
+    const own = this.identity(ino, links)
+    const identity = own.get(marks.origin)
+    if (!identity) throw new PlyError('ENOTSUP', { syscall: 'copy-up' })
+    own.set(marks.nlink, relativeLinks(links - 1))
     if (metacopy) own.set(marks.metacopy, new Uint8Array())
     const temp = work.fresh()
     const index = work.inIndex(identity)
@@ -93,7 +95,7 @@ export class InodeMaker {
   emptied(directory: OverlayNode, creation: Creation, xattrs: Xattrs): ByteString {
     const { work, marks } = this.#around
     const temp = work.fresh()
-    const own = new Map([[marks.opaque, yes] as const, this.identity(directory)])
+    const own = this.identity(directory.ino).set(marks.opaque, yes)
     try {
       buildInode(this.#around, temp, { creation: { ...creation, xattrs }, content: undefined, marks: own })
     } catch (error) {
@@ -111,13 +113,23 @@ export class InodeMaker {
   }
 
   #isBelow(ino: number): boolean {
-    return ino < this.#around.firstOwn || ino >= firstForeignInode
+    return ino < this.#around.firstOwn || this.#around.frozen.has(ino)
   }
 
-  /** The mark that an inode is known by. */
-  identity({ ino, origin }: Pick<OverlayNode, 'ino' | 'origin'>): readonly [ByteString, Buffer] {
-    const { marks, uuid } = this.#around
-    return origin ? [marks.origin, encodeOrigin(uuid, ino)] : [marks.number, Buffer.from(String(ino))]
+  /**
+   * The marks that an inode is known by: of what is below how the kernel calls it there, of what is in no index also its number. What the
+   * kernel made in a frozen upper has no number that lasts, and is known by its name alone.
+   */
+  identity(ino: number, links = 1): Map<ByteString, Uint8Array> {
+    const { marks, uuid, frozen } = this.#around
+    const isFrozen = frozen.has(ino)
+    if (!isFrozen && ino < firstNewInode) return new Map([[marks.origin, encodeOrigin(uuid, ino)]])
+    const own = new Map<ByteString, Uint8Array>()
+    const origin = isFrozen ? frozen.originOf(ino, links) : undefined
+    if (origin) own.set(marks.origin, origin)
+    else if (isFrozen && ino >= firstForeignInode) throw new PlyError('ENOTSUP', { syscall: 'copy-up' })
+    if (ino < firstForeignInode) own.set(marks.number, Buffer.from(String(ino)))
+    return own
   }
 
   /** The kernel finds all lower names of a link group by this one. */

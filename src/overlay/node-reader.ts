@@ -3,6 +3,7 @@ import type { ByteString } from '../model/bytes.ts'
 import { type Kind, kindOf } from '../model/entry.ts'
 import { firstNewInode } from '../union/upper.ts'
 import type { Asides } from './asides.ts'
+import type { FrozenBelow } from './frozen-below.ts'
 import type { Marks } from './marks.ts'
 import { decodeOrigin } from './origin.ts'
 import { firstForeignInode, foreignNumber, type OverlayNode } from './overlay-node.ts'
@@ -27,6 +28,7 @@ export class NodeReader {
   readonly #marks: Marks
   readonly #uuid: Uint8Array
   readonly #firstOwn: number
+  readonly #frozen: FrozenBelow
   readonly #asides: Asides | undefined
 
   constructor(
@@ -35,6 +37,7 @@ export class NodeReader {
       readonly marks: Marks
       readonly uuid: Uint8Array
       readonly firstOwn: number
+      readonly frozen: FrozenBelow
       readonly asides: Asides | undefined
     },
   ) {
@@ -42,6 +45,7 @@ export class NodeReader {
     this.#marks = options.marks
     this.#uuid = options.uuid
     this.#firstOwn = options.firstOwn
+    this.#frozen = options.frozen
     this.#asides = options.asides
   }
 
@@ -70,10 +74,10 @@ export class NodeReader {
     const override = this.#override(carrier, found)
     const kind = realKind === 'file' && override?.kind && override.kind !== 'directory' ? override.kind : realKind
     const opaque = realKind === 'directory' && found.includes(marks.opaque) ? this.#text(carrier, marks.opaque) : ''
-    const ino = this.#number(carrier, found, stat.ino)
+    const number = this.#numberBelow(carrier, found)
     return {
-      ino,
-      below: ino < this.#firstOwn,
+      ino: number ?? this.#numberHere(carrier, found) ?? foreignNumber(stat.ino),
+      below: number !== undefined,
       real: stat.ino,
       realKind,
       kind,
@@ -98,18 +102,26 @@ export class NodeReader {
     return this.#asides && !isPlain(realKind) ? this.#asides.find(this.#disk.lstatExact(path)) : undefined
   }
 
-  #number(carrier: ByteString, found: readonly ByteString[], real: number): number {
-    if (found.includes(this.#marks.origin)) {
-      const origin = this.#disk.xattr(carrier, this.#marks.origin)
-      const nid = origin && decodeOrigin(origin, this.#uuid)
-      if (nid !== undefined) return nid
-    }
-    if (found.includes(this.#marks.number)) {
-      const number = Number(this.#text(carrier, this.#marks.number))
-      if (Number.isSafeInteger(number) && number > 0 && number !== firstNewInode && number < firstForeignInode)
-        return number
-    }
-    return foreignNumber(real)
+  /** That of what was copied up: of the image, of a frozen upper by its mark, or by what the kernel calls it there. */
+  #numberBelow(carrier: ByteString, found: readonly ByteString[]): number | undefined {
+    const origin = found.includes(this.#marks.origin) ? this.#disk.xattr(carrier, this.#marks.origin) : undefined
+    const nid = origin && decodeOrigin(origin, this.#uuid)
+    if (nid !== undefined) return nid
+    const marked = this.#marked(carrier, found)
+    if (marked !== undefined) return marked < this.#firstOwn ? marked : undefined
+    return origin && this.#frozen.numberOf(origin)
+  }
+
+  #numberHere(carrier: ByteString, found: readonly ByteString[]): number | undefined {
+    const marked = this.#marked(carrier, found)
+    return marked !== undefined && marked >= this.#firstOwn ? marked : undefined
+  }
+
+  #marked(carrier: ByteString, found: readonly ByteString[]): number | undefined {
+    if (!found.includes(this.#marks.number)) return undefined
+    const number = Number(this.#text(carrier, this.#marks.number))
+    const isOne = Number.isSafeInteger(number) && number > 0 && number !== firstNewInode && number < firstForeignInode
+    return isOne ? number : undefined
   }
 
   #text(carrier: ByteString, mark: ByteString): ByteString {

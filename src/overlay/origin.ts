@@ -1,3 +1,5 @@
+import type { FileHandle } from '../sys/file-handle.ts'
+
 /** How the kernel names a lower inode in `overlay.origin` and in the index directory: `struct ovl_fb` (fs/overlayfs/overlayfs.h). */
 const version = 0
 const magic = 0xfb
@@ -10,6 +12,27 @@ const handleSize = 12
 const knownFlags = 0
 
 export const originSize = headerSize + handleSize
+
+/** The origin of what was copied up from a file system that names its inodes by such handles. */
+export function encodeHandle(uuid: Uint8Array, { type, id }: FileHandle): Buffer {
+  const origin = Buffer.alloc(headerSize + id.length)
+  origin[0] = version
+  origin[1] = magic
+  origin[2] = origin.length
+  origin[4] = type
+  origin.set(uuid, 5)
+  origin.set(id, headerSize)
+  return origin
+}
+
+/** The handle in an origin, if it is one of the file system with this uuid. */
+export function decodeHandle(origin: Uint8Array, uuid: Uint8Array): FileHandle | undefined {
+  if (origin.length <= headerSize || origin[0] !== version || origin[1] !== magic || origin[2] !== origin.length)
+    return undefined
+  const bytes = Buffer.from(origin.buffer, origin.byteOffset, origin.byteLength)
+  if (origin[3] !== knownFlags || !bytes.subarray(5, headerSize).equals(uuid)) return undefined
+  return { type: bytes[4]!, id: bytes.subarray(headerSize) }
+}
 
 /**
  * The origin of what was copied up from an EROFS image: its uuid and the nid.

@@ -24,6 +24,7 @@ export class OverlayNodes {
   readonly #disk: UpperDisk
   readonly #reader: NodeReader
   readonly #known = new Map<number, OverlayNode>()
+  #reals: ReadonlyMap<number, OverlayNode> | undefined
   #all = false
 
   constructor(disk: UpperDisk, reader: NodeReader, { upperDir, index }: NodesPlace) {
@@ -55,6 +56,13 @@ export class OverlayNodes {
   all(): Iterable<OverlayNode> {
     if (!this.#all) this.#readAll()
     return this.#known.values()
+  }
+
+  /** The inode that a real one stands for, where nothing changes any more. */
+  ofReal(real: number): OverlayNode | undefined {
+    if (!this.#all) this.#readAll()
+    this.#reals ??= new Map([...this.#known.values()].map((node) => [node.real, node]))
+    return this.#reals.get(real)
   }
 
   /** What a directory holds, by name. @throws ENOTDIR */

@@ -5,6 +5,7 @@ import type { ChainId } from '../model/digest.ts'
 import type { Disk } from '../sys/disk.ts'
 import { nodeDisk } from '../sys/node-disk.ts'
 import { firstNewInode } from '../union/upper.ts'
+import { FrozenBelow } from './frozen-below.ts'
 import { type MarkSpace, marks } from './marks.ts'
 import type { OverlayPlace } from './overlay-view.ts'
 import type { StoredUpper } from './stored-upper.ts'
@@ -27,6 +28,8 @@ export interface OverlayUpperOptions {
   readonly readOnly?: boolean
   /** New inodes are numbered from here on: above every number of a frozen upper below. Default: 2^40. */
   readonly numbersFrom?: number
+  /** The frozen uppers that this one stands on, the topmost last, on the same file system: the kernel names what it copies up from them. */
+  readonly below?: readonly StoredUpper[]
   /**
    * Changes of attributes alone copy no content (`overlay.metacopy`). Whoever mounts such an upper says `metacopy=on`, or these files
    * are EPERM. Default: false; what others wrote so is read all the same.
@@ -59,6 +62,7 @@ export function openOverlayUpper(options: OverlayUpperOptions): StoredUpper {
     marks: marks[xattr],
     uuid: lowerUuid ?? (chainId ? indexUuid(chainId) : new Uint8Array(16)),
     firstOwn: Math.max(firstNewInode, numbersFrom),
+    frozen: new FrozenBelow(options.below ?? [], encodeText(resolve(upperDir))),
     disk: options.disk ?? nodeDisk(),
   }
   return new OverlayUpper(place, { readOnly, numbersFrom, metacopy, redirects })

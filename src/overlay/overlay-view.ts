@@ -6,6 +6,7 @@ import { codeOf, PlyError } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
 import type { Disk } from '../sys/disk.ts'
 import { Asides } from './asides.ts'
+import type { FrozenBelow } from './frozen-below.ts'
 import type { Marks } from './marks.ts'
 import { NodeReader } from './node-reader.ts'
 import { type OverlayNode, placed } from './overlay-node.ts'
@@ -24,6 +25,7 @@ export interface OverlayPlace {
   readonly uuid: Uint8Array
   /** Inodes made here are numbered from here: what is below has other numbers. */
   readonly firstOwn: number
+  readonly frozen: FrozenBelow
   readonly disk: Disk
 }
 
@@ -40,14 +42,14 @@ export class OverlayView implements LayerView {
   protected readonly fresh: boolean
   protected rootImplied: boolean
 
-  constructor({ upperDir, workDir, marks, uuid, firstOwn, disk }: OverlayPlace) {
+  constructor({ upperDir, workDir, marks, uuid, firstOwn, frozen, disk }: OverlayPlace) {
     this.disk = disk
     this.marks = marks
     this.asides = marks.override === undefined ? undefined : new Asides(this.files, workDir)
     this.facts = this.asides ? new RootlessFacts(this.files, marks, this.asides) : new RealFacts(this.files, marks)
     this.fresh = !this.files.exists(`${workDir}/work`) && this.files.names(upperDir).length === 0
     this.rootImplied = this.fresh || this.files.xattr(upperDir, marks.implied) !== undefined
-    const reader = new NodeReader(this.files, { marks, uuid, firstOwn, asides: this.asides })
+    const reader = new NodeReader(this.files, { marks, uuid, firstOwn, frozen, asides: this.asides })
     this.nodes = new OverlayNodes(this.files, reader, { upperDir, index: `${workDir}/index` })
   }
 
@@ -97,6 +99,29 @@ export class OverlayView implements LayerView {
   hasContent(ino: number): boolean {
     const node = this.nodes.find(ino)
     return node?.kind === 'file' && !node.metacopy
+  }
+
+  /** The path of the real inode that stands for a number, if it has so many names here. */
+  realPathOf(ino: number, names: number): ByteString | undefined {
+    const node = this.nodes.find(ino)
+    this.nodes.settle(node)
+    if (!node || (node.kind !== 'directory' && node.places.length !== names)) return undefined
+    return this.nodes.paths.of(node)
+  }
+
+  /** The number of a real inode, in an upper that does not change any more. */
+  numberOfReal(real: number): number | undefined {
+    return this.nodes.ofReal(real)?.ino
+  }
+
+  /** Asks something with the upper's directory open. */
+  inDirectory<Answer>(ask: (fd: number) => Answer): Answer {
+    const fd = this.files.openDirectory(this.nodes.paths.of(this.nodes.root))
+    try {
+      return ask(fd)
+    } finally {
+      this.files.closeDirectory(fd)
+    }
   }
 
   close(): void {

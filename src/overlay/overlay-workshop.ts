@@ -49,8 +49,8 @@ export function openWorkshop(place: OverlayPlace, reading: OverlayReading): Work
     facts.begin(nodes.root, place.upperDir)
   }
   const placeMarks = new PlaceMarks(files, nodes, marks, facts)
-  const { uuid, firstOwn } = place
-  const maker = new InodeMaker({ files, disk, nodes, marks, facts, placeMarks, work, uuid, firstOwn })
+  const { uuid, firstOwn, frozen } = place
+  const maker = new InodeMaker({ files, disk, nodes, marks, facts, placeMarks, work, uuid, firstOwn, frozen })
   const staleWhiteouts = new StaleWhiteouts(files, nodes, work, place.workDir)
   const emptied = (of: OverlayNode) => {
     const { stat, xattrs } = said(of)

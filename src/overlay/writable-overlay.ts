@@ -51,7 +51,7 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
       mark: this.marks.nlink,
       maker: this.#shop?.maker,
       // Rootless uppers are mounted without `index=on`, which would need the content of the file for it.
-      beforeHiding: this.marks.override === undefined,
+      beforeHiding: this.marks.override === undefined && place.frozen.canName,
     })
   }
 
@@ -76,6 +76,10 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
     this.#writable().put({ directory: parent, name }, ino, inode, content)
     // The change has happened; that it left a time on its directory is no reason to say otherwise. The kernel thinks so too.
     ifPossible(() => this.files.setTimes(this.nodes.paths.of(parent), { mtime: mtimeNs }))
+  }
+
+  isAlone(ino: number, links: number): boolean {
+    return this.#place.frozen.has(ino) && this.#place.frozen.originOf(ino, links) === undefined
   }
 
   get nextNumber(): number {
@@ -184,7 +188,7 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
     const place = { directory: parent, name }
     const dress = unnamed.adopt(
       ino,
-      (fd) => this.facts.dress(fd, creation, new Map([maker.identity({ ino, origin: false })])),
+      (fd) => this.facts.dress(fd, creation, maker.identity(ino)),
       (temp) => names.install(temp, place, false),
     )
     maker.enter(place, ino, { kind: 'file', origin: false, ...dress })

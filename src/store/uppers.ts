@@ -81,6 +81,7 @@ export class Uppers {
       workDir: join(root, 'work'),
       xattr: 'trusted',
       metacopy: true,
+      below,
       ...(record.chainId && { chainId: record.chainId }),
     })
   }

@@ -126,7 +126,9 @@ export class CopyUp {
    */
   hiding(ino: number): void {
     const { groups } = this.#sides.upper
-    if (groups?.beforeHiding && !this.#sides.inUpper(ino)) this.#file(ino, undefined, 'attributes')
+    if (!groups?.beforeHiding || this.#sides.inUpper(ino)) return
+    const { upper, lower } = this.#sides
+    if (!upper.isAlone?.(ino, lower.stat(ino).links)) this.#file(ino, undefined, 'attributes')
   }
 
   /** Where the content of a copy of attributes alone would be found no more under another name, it comes along. */
@@ -161,7 +163,8 @@ export class CopyUp {
       else upper.groups!.copyUp(ino, { ...inode, links: this.#groups.lowerNames(ino, links) }, content)
     }
     if (kind !== 'file') put(creation)
-    else if (what === 'attributes' && upper.metadataOnly && size > 0) put({ ...creation, size })
+    else if (what === 'attributes' && upper.metadataOnly && size > 0 && !upper.isAlone?.(ino, links))
+      put({ ...creation, size })
     else this.#reading(ino, what === 'empty', (content) => put(creation, content))
     if (place) this.#groups.cover(place.directory, place.name)
     if (links > 1) this.#groups.spread(ino)

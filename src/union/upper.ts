@@ -159,6 +159,11 @@ export interface Upper extends LayerView {
   readonly redirects: boolean
   /** Absent where nobody else reads the upper. */
   readonly groups?: GroupRecords
+  /**
+   * Whether a copy of a lower inode of so many names has to be understood without what is below, since others who read the upper would
+   * find something else there: then it has content, and its group no record. Absent: none has.
+   */
+  isAlone?(ino: number, links: number): boolean
 
   /** One more name for an inode of this upper (not a directory); a whiteout there is replaced. */
   link(directory: number, name: ByteString, ino: number): void
