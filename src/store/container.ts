@@ -156,6 +156,7 @@ class OpenContainer implements Container {
     using __ = await around.records.lock(operation)
     const found = around.records.read(this.name)
     const { upper: parent } = this.#kept(found, snapshot)
+    const { held: before } = this.#sides
     const made = around.uppers.createOver(parent)
     let held: Lock | undefined
     let next: OpenContainer | undefined
@@ -169,6 +170,12 @@ class OpenContainer implements Container {
       else held?.release()
       around.undo(this.name, made.id)
       throw error
+    }
+    // It has happened: what is left behind goes now, or with the next collection.
+    try {
+      around.leave(this.#record, found.upper)
+    } finally {
+      around.forget(found.upper, before!)
     }
     if (failure !== undefined) throw failure
   }
@@ -231,11 +238,12 @@ class OpenContainer implements Container {
     let held: Lock | undefined
     let upper: StoredUpper | undefined
     let failure: unknown
+    const was = this.#sides
     try {
       held = await freeUpper(around, made.id)
       this.#writing('snapshot')
       // Nobody comes in between from here on: there is nothing to wait for.
-      const { base, levels, upper: frozen, held: before } = this.#sides
+      const { base, levels, upper: frozen } = was
       this.tree.sync()
       frozen.settle()
       uppers.writing(made.id)
@@ -245,16 +253,20 @@ class OpenContainer implements Container {
       const tree = this.tree.freeze(open, () => {
         failure = around.decide(record)
       })
-      frozen.freeze()
-      uppers.written(found.upper)
       this.#record = record
       this.#sides = { base, levels: [...levels, { id: found.upper, upper: frozen, tree }], upper: open, held }
-      around.forget(found.upper, before!)
     } catch (error) {
       upper?.close()
       held?.release()
       around.undo(this.name, made.id)
       throw error
+    }
+    // It has happened.
+    try {
+      was.upper.freeze()
+      uppers.written(found.upper)
+    } finally {
+      around.forget(found.upper, was.held!)
     }
     if (failure !== undefined) throw failure
   }
@@ -262,8 +274,6 @@ class OpenContainer implements Container {
   /** Goes on as another one that was opened for it, and is nothing without it. Answers as `decide`. */
   #goOn(next: OpenContainer): unknown {
     const around = this.#around
-    const { upper: old } = this
-    const { held } = this.#sides
     this.#writing('rollback')
     let failure: unknown
     this.tree.restack(next.tree.lower, next.#sides.upper, () => {
@@ -271,8 +281,6 @@ class OpenContainer implements Container {
     })
     this.#record = next.#record
     this.#sides = next.#sides
-    around.uppers.remove(old)
-    around.forget(old, held!)
     return failure
   }
 

@@ -1,4 +1,4 @@
-import { PlyError } from '../model/errors.ts'
+import { codeOf, PlyError } from '../model/errors.ts'
 import type { Operation } from '../model/operation.ts'
 import type { Tree } from '../stack/tree.ts'
 import type { Disk, Lock } from '../sys/disk.ts'
@@ -155,13 +155,17 @@ export function containersOf(ground: Ground): Containers {
         throw new PlyError('PLY_USAGE', {
           reason: `${text} is a snapshot, which never changes; clone it: ply clone ${text} NAME`,
         })
-      const { found, held } = readOnly ? { found: records.read(name), held: undefined } : await lock(name)
-      try {
-        const { upper } = snapshot === undefined ? found : snapshotOf(found, snapshot)
-        return await openContainer(freezing, { ...found, upper }, uppers.record(upper), held, operation)
-      } catch (error) {
-        held?.release()
-        throw error
+      const upperOf = (found: ContainerRecord) => (snapshot === undefined ? found : snapshotOf(found, snapshot)).upper
+      for (;;) {
+        const { found, held } = readOnly ? { found: records.read(name), held: undefined } : await lock(name)
+        const upper = upperOf(found)
+        try {
+          return await openContainer(freezing, { ...found, upper }, uppers.record(upper), held, operation)
+        } catch (error) {
+          held?.release()
+          // Who reads holds no lock: the upper may have been removed since the record was read.
+          if (!readOnly || codeOf(error) !== 'ENOENT' || upperOf(records.read(name)) === upper) throw error
+        }
       }
     },
 
@@ -210,7 +214,7 @@ export function containersOf(ground: Ground): Containers {
       using ___ = await records.lock(operation)
       const found = records.read(name)
       const next = restand(found, snapshotOf(found, wanted).upper)
-      uppers.remove(found.upper)
+      freezing.leave(next, found.upper)
       return next
     },
 
@@ -247,7 +251,7 @@ export function containersOf(ground: Ground): Containers {
         const found = records.read(name)
         const { upper } = snapshotOf(found, snapshot)
         records.replace({ ...found, snapshots: found.snapshots.filter((one) => one.name !== snapshot) })
-        letGo({ disk, layout, records, uppers }, [upper])
+        letGo(freezing, [upper])
         return
       }
       const { held } = await lock(name)
@@ -259,7 +263,7 @@ export function containersOf(ground: Ground): Containers {
       records.remove(name)
       uppers.remove(found.upper)
       const below = found.snapshots.map((one) => one.upper)
-      letGo({ disk, layout, records, uppers }, parent === null ? below : [parent, ...below])
+      letGo(freezing, parent === null ? below : [parent, ...below])
     },
   }
 }

@@ -3,6 +3,7 @@ import type { Operation } from '../model/operation.ts'
 import type { Disk, Lock } from '../sys/disk.ts'
 import { type ContainerRecord, type ContainerRecords, checkContainerName, type Snapshot } from './container-records.ts'
 import type { Layout } from './layout.ts'
+import { letGo } from './letting-go.ts'
 import type { Grounds } from './upper-stack.ts'
 
 /** What keeping, going back and cloning share, for containers that are open and for those that are not. */
@@ -59,6 +60,13 @@ export class Freezing {
   undo(container: string, upper: string): void {
     if (this.records.names(container, upper) || !this.disk.fs.existsSync(this.uppers.pathOf(upper))) return
     this.uppers.remove(upper)
+  }
+
+  /** Removes the upper that a container stood on until now, and what only that stood on. */
+  leave(record: ContainerRecord, upper: string): void {
+    const { parent } = this.uppers.record(upper)
+    this.uppers.remove(upper)
+    if (parent !== null && !record.snapshots.some((snapshot) => snapshot.upper === parent)) letGo(this, [parent])
   }
 
   /** Nobody looks for the lock of an upper that nobody writes. */

@@ -248,6 +248,20 @@ everywhere('a snapshot', (make, kind) => {
       await twin.close()
       await containers.remove('twin')
       expect(place.names('uppers')).toEqual([])
+
+      // A clone leaves the container on what both stand on: that goes with the second of them.
+      await (await containers.create('work', 'a')).close()
+      await containers.snapshot('work')
+      await containers.clone('work', 'twin')
+      await containers.remove('twin')
+      await containers.rollback('work', 's1')
+      expect(place.names('uppers')).toHaveLength(2)
+      await containers.clone('work', 'twin')
+      await using again = await containers.open('work')
+      await again.rollback('s1')
+      await containers.remove('twin')
+      expect(place.names('uppers')).toHaveLength(2)
+      expect((await store.collect()).files).toEqual([])
     })
   }
 
