@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { Operation } from '../model/operation.ts'
 import type { Tree } from '../stack/tree.ts'
@@ -136,6 +137,8 @@ export function containersOf(ground: Ground): Containers {
         held = await freeUpper({ disk, uppers }, upper.id)
         const made = { name, image, manifest, created: new Date().toISOString(), upper: upper.id, snapshots: [] }
         opened = await openContainer(freezing, made, upper, held, { ...operation, base: tree })
+        // What opening has set on the upper's root.
+        disk.syncDirectory(join(uppers.pathOf(upper.id), 'upper'))
         // The name comes last: a container without its upper would be damage.
         records.publish(made)
         return opened

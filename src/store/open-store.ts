@@ -137,6 +137,7 @@ export async function storeOn(place: Disk, path: string, options: StoreOptions =
       checkAborted(operation.signal)
       unnamed = [...added, ...documents]
       await arrivals.publish()
+      if (!documents.includes(image.digest)) secureBlobs()
       if (as !== undefined) await names.set(as, image.descriptor)
       if (source !== undefined) rememberSource({ disk, layout }, image.digest, source)
       for (const report of reports) onReport?.(report)
@@ -147,6 +148,11 @@ export async function storeOn(place: Disk, path: string, options: StoreOptions =
       throw error
     }
   }
+  /**
+   * Blobs that no name led to may have been left by somebody who died before their names were on the disk. Whoever gives one a name
+   * that lasts does this first; a manifest that was just written has done it.
+   */
+  const secureBlobs = () => disk.syncDirectory(join(layout.root, 'blobs', 'sha256'))
   const given = async (image: string | Image, operation: Operation): Promise<Image> =>
     typeof image === 'string' ? imageOf(image, operation) : image
   /** Manifest and config, where they are not here already. */
@@ -183,7 +189,9 @@ export async function storeOn(place: Disk, path: string, options: StoreOptions =
     uppers,
     form: () => options.upperForm ?? (overlayWorks(disk, layout) ? 'overlay' : 'portable'),
     async stand(name, operation) {
-      const image = await imageOf(name, operation)
+      const { name: known, descriptor } = await images.find(name)
+      if (known === undefined) secureBlobs()
+      const image = await images.open(descriptor, name, operation)
       return {
         manifest: image.digest,
         chainId: chainOf(image),
@@ -226,7 +234,8 @@ export async function storeOn(place: Disk, path: string, options: StoreOptions =
     async tag(name, as) {
       const target = normalName(as)
       using _ = await lease({})
-      const { descriptor } = await images.find(name)
+      const { name: known, descriptor } = await images.find(name)
+      if (known === undefined) secureBlobs()
       await names.set(target, descriptor)
     },
     async untag(text) {
