@@ -336,4 +336,62 @@ export const cases = [
       ]
     },
   },
+  {
+    name: 'commit of 10 changed and 10 removed files',
+    run({ images, scratch, inside, say, environment }) {
+      const [distro, few] = ['distro', 'few'].map((image) => {
+        const store = join(scratch, `run/commit-${image}`)
+        rmSync(store, { recursive: true, force: true })
+        if (image === 'distro')
+          execFileSync(
+            'bash',
+            ['-c', `$PLY load oci:${images}/distro/oci:latest -t distro:latest -q --root ${store} > /dev/null`],
+            { env: { ...process.env, ...environment } },
+          )
+        const { milliseconds } = inside('commit.mjs', [store, image, 'removing'])
+        rmSync(store, { recursive: true, force: true })
+        say(
+          `- ${image === 'distro' ? 'distro (4 layers, 1.1 GB)' : 'an image of 20 files'}: ${milliseconds.toFixed(1)} ms`,
+        )
+        return milliseconds
+      })
+      say()
+      return [
+        { what: 'commit on distro', value: distro, limit: 50, unit: ' ms' },
+        { what: 'on distro, of an image of 20 files', value: distro / few, limit: 1.5 },
+      ]
+    },
+  },
+  {
+    name: 'snapshot and clone',
+    run({ scratch, inside, say, quick }) {
+      const size = quick ? [10_000, 2] : [100_000, 10]
+      const demanded = []
+      for (const form of ['overlay', 'portable']) {
+        const store = join(scratch, `run/snapshot-${form}`)
+        rmSync(store, { recursive: true, force: true })
+        const { empty, full, depths } = inside('snapshot.mjs', [store, form, ...size])
+        rmSync(store, { recursive: true, force: true })
+        say(
+          `A container with ${size[0]} changed files and ${size[1]} GiB of data, and one without (${form} form), in ms:`,
+        )
+        say()
+        say('| | snapshot | clone | snapshot of an open one |')
+        say('| --- | --: | --: | --: |')
+        for (const [name, { snapshot, clone, open }] of Object.entries({ full, empty }))
+          say(`| ${name} | ${snapshot.toFixed(1)} | ${clone.toFixed(1)} | ${open.toFixed(1)} |`)
+        say()
+        say('| frozen uppers | opening, ms | first listing, ms | lookup of a name, µs |')
+        say('| --: | --: | --: | --: |')
+        for (const [depth, { open, first, lookup }] of Object.entries(depths))
+          say(`| ${depth} | ${open.toFixed(1)} | ${first.toFixed(1)} | ${lookup.toFixed(2)} |`)
+        say()
+        for (const what of ['snapshot', 'clone']) {
+          demanded.push({ what: `${what} (${form})`, value: full[what], limit: 20, unit: ' ms' })
+          demanded.push({ what: `${what} (${form}), of an empty one`, value: full[what] / empty[what], limit: 2 })
+        }
+      }
+      return demanded
+    },
+  },
 ]
