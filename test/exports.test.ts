@@ -27,6 +27,7 @@ test('the public API is exactly this', async () => {
     'exportTree',
     'extractTree',
     'fsOf',
+    'fsckLevels',
     'historyOf',
     'layerFrom',
     'lockGranted',
