@@ -11,6 +11,8 @@ export interface Inode {
   /** Permissions; of a node its type too. */
   readonly mode: number
   readonly device: bigint
+  /** Of what was there before anything was recorded, in nanoseconds. */
+  readonly mtime?: bigint
 }
 
 export const emptyInode: Omit<Inode, 'kind' | 'mode'> = {

@@ -10,6 +10,7 @@ import {
 } from 'node:fs'
 import { bytesOf } from '../../src/model/bytes.ts'
 import { makeNode } from '../../src/sys/nodes.ts'
+import { setTimes } from '../../src/sys/times.ts'
 import { readXattrs, setXattr } from '../../src/sys/xattr.ts'
 import { type DiskState, emptyInode, type Inode, root } from './disk-state.ts'
 
@@ -29,6 +30,7 @@ export function scan(directory: string): Map<number, Inode> {
     const about = {
       ...emptyInode,
       mode: Number(stat.mode),
+      mtime: stat.mtimeNs,
       xattrs: new Map([...readXattrs(path)].map(([name, value]) => [name, Buffer.from(value)])),
     }
     if (stat.isDirectory()) {
@@ -50,11 +52,11 @@ export function scan(directory: string): Map<number, Inode> {
   return state
 }
 
-/** Makes what a state says, in a directory that is not there yet. Owners and times are those of now. */
+/** Makes what a state says, in a directory that is not there yet. Owners are who does it; times are those that were there before, or now. */
 export function lay(state: DiskState, directory: string): void {
   const made = new Map<number, string>()
   const visit = (path: string, number: number): void => {
-    const { kind, data, names, xattrs, mode, device } = state.get(number)!
+    const { kind, data, names, xattrs, mode, device, mtime } = state.get(number)!
     const first = made.get(number)
     if (first !== undefined) {
       linkSync(bytesOf(first), bytesOf(path))
@@ -72,6 +74,7 @@ export function lay(state: DiskState, directory: string): void {
       makeNode(path, { kind: type, mode: mode & 0o777, major, minor })
     }
     for (const [name, value] of xattrs) setXattr(path, name, value)
+    if (mtime !== undefined) setTimes(path, { mtime })
   }
   visit(directory, root)
 }
