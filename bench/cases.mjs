@@ -311,6 +311,41 @@ export const cases = [
     },
   },
   {
+    name: 'many names',
+    run({ scratch, inside, say, quick }) {
+      const [names, images] = quick ? [20_000, 2000] : [100_000, 10_000]
+      const store = join(scratch, 'run/many-names')
+      const measure = (act) => inside('many-tags.mjs', [act, store, names, images])
+      const best = (act, times) => Array.from({ length: times }, () => measure(act)).sort((a, b) => a.cpu - b.cpu)[0]
+      measure('make')
+      const first = measure('images')
+      const listed = best('images', 5)
+      const tagged = best('tag', 5)
+      const after = measure('images')
+      const accounted = best('df', 2)
+      rmSync(store, { recursive: true, force: true })
+      say(
+        `${names.toLocaleString('en')} names of ${images.toLocaleString('en')} images; CPU and clock in milliseconds.`,
+      )
+      say()
+      say('| | CPU | clock | peak memory, MB |')
+      say('| --- | --: | --: | --: |')
+      const row = (what, r) =>
+        say(`| ${what} | ${(r.cpu * 1000).toFixed(0)} | ${(r.wall * 1000).toFixed(0)} | ${r.rss.toFixed(0)} |`)
+      row('`images`, the first time', first)
+      row('`images`', listed)
+      row('`images` after 100 names were set', after)
+      row('`tag`, the slowest of 19', tagged)
+      row('`df`', accounted)
+      say()
+      return [
+        { what: '`images`', value: listed.cpu * 1000, limit: 1000, unit: ' ms of CPU' },
+        { what: '`tag`', value: tagged.wall * 1000, limit: 50, unit: ' ms' },
+        { what: 'peak memory of `images`', value: Math.max(first.rss, listed.rss), limit: 300, unit: ' MB' },
+      ]
+    },
+  },
+  {
     name: 'commit of 20 files',
     run({ images, scratch, inside, say, environment }) {
       const measured = ['distro', 'deep'].map((image) => {

@@ -17,6 +17,7 @@ interface Settings {
   readonly root?: string | undefined
   readonly 'any-owner'?: boolean
   readonly 'no-durable'?: boolean
+  readonly below?: readonly string[] | undefined
   readonly quiet?: boolean
   readonly progress?: ProgressStyle
 }
@@ -42,9 +43,18 @@ export abstract class StoreCommand extends Command {
       helpGroup: 'global',
       summary: 'Open the store even if it belongs to another user, who then decides what you read.',
     }),
+    below: Flags.string({
+      multiple: true,
+      multipleNonGreedy: true,
+      helpGroup: 'global',
+      helpValue: 'DIR',
+      summary:
+        'A store below, of which only is read; may be said again. By default those in $PLY_STORES_BELOW, with colons between them.',
+    }),
     'no-durable': Flags.boolean({
       helpGroup: 'global',
-      summary: 'If there is no store yet, make one that syncs nothing: faster, and worth nothing after a loss of power.',
+      summary:
+        'If there is no store yet, make one that syncs nothing: faster, and worth nothing after a loss of power.',
     }),
     json: Flags.boolean({
       helpGroup: 'global',
@@ -158,8 +168,9 @@ export abstract class StoreCommand extends Command {
   protected store(): Promise<Store> {
     this.#store ??= this.library()
       .then(({ openStore }) => {
-        const { root, 'any-owner': anyOwner = false, 'no-durable': hasty = false } = this.#settings
-        return openStore(root, { anyOwner, durable: !hasty })
+        const { root, below, 'any-owner': anyOwner = false, 'no-durable': hasty = false } = this.#settings
+        const fromEnvironment = this.world.environment.PLY_STORES_BELOW?.split(':').filter((path) => path !== '')
+        return openStore(root, { anyOwner, durable: !hasty, below: below ?? fromEnvironment })
       })
       .then((store) => this.closing(store))
     return this.#store

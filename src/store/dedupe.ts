@@ -73,7 +73,8 @@ export async function dedupe(
   { dryRun = false, ...operation }: DedupeOptions = {},
 ): Promise<Deduplicated> {
   const block = Math.max(4096, disk.room(layout.root).blockSize)
-  const present = ids.filter((id) => layers.isReady(id))
+  // What lies in a store below is not ours to change.
+  const present = ids.filter((id) => disk.fs.existsSync(tarOf(layout, id)) && layers.isReady(id))
   const sizes = new Map<number, number>()
   for (const id of present)
     await eachFile(layers, id, operation, (_, size) => void sizes.set(size, (sizes.get(size) ?? 0) + 1))

@@ -23,7 +23,7 @@ export interface ImagesOptions {
   /** For messages. */
   readonly root: string
   readonly blobs: BlobStore
-  readonly names: Names
+  readonly names: Pick<Names, 'get' | 'list'>
   readonly zstd: ZstdDecoders | undefined
   readonly acceptances: Acceptances
   /** A blob where it lies, unverified; absent where blobs lie in no file. */
@@ -36,7 +36,7 @@ export interface ImagesOptions {
 export class Images {
   readonly #root: string
   readonly #blobs: BlobStore
-  readonly #names: Names
+  readonly #names: Pick<Names, 'get' | 'list'>
   readonly #zstd: ZstdDecoders | undefined
   readonly #acceptances: Acceptances
   readonly #read: BlobReader

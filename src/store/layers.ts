@@ -40,6 +40,8 @@ export interface LayersOptions {
   readonly acceptances: Acceptances
   /** Whether damaged caches may be removed. */
   readonly writable: boolean
+  /** The layers of stores below, which are only read: what is there is used, and not taken in again. */
+  readonly below?: readonly Layers[]
 }
 
 /**
@@ -53,15 +55,19 @@ export class Layers {
   readonly #zstd: ZstdDecoders | undefined
   readonly #acceptances: Acceptances
   readonly #writable: boolean
+  readonly #below: readonly Layers[]
+  /** Which of those below has a layer that was asked for. */
+  readonly #lent = new Map<DiffId, Layers>()
   readonly #intake: Intake
 
-  constructor({ disk, layout, blobs, zstd, acceptances, writable }: LayersOptions) {
+  constructor({ disk, layout, blobs, zstd, acceptances, writable, below = [] }: LayersOptions) {
     this.#disk = disk
     this.#layout = layout
     this.#blobs = blobs
     this.#zstd = zstd
     this.#acceptances = acceptances
     this.#writable = writable
+    this.#below = below
     this.#intake = new Intake({ disk, layout, blobs, zstd, acceptances })
   }
 
@@ -137,6 +143,8 @@ export class Layers {
 
   /** What the layer says, name by name. The layer is `ready`; the caller closes the view. */
   view(id: LayerId): IndexedView {
+    const home = this.#homeOf(id)
+    if (home !== this) return home.view(id)
     const index = this.#indexOf(id)
     try {
       return layerView(index, () => this.tar(id))
@@ -151,6 +159,8 @@ export class Layers {
    * cached tar that turns out to be damaged is removed, so that whoever opens it next gets it built anew.
    */
   tar(id: LayerId): Bytes {
+    const home = this.#homeOf(id)
+    if (home !== this) return home.tar(id)
     const path = this.#pathOfTar(id)
     const cached = id.descriptor.digest !== id.diffId
     const index = this.#indexOf(id)
@@ -179,7 +189,10 @@ export class Layers {
   }
 
   /** What a device of a tree over the layer holds: its tar, or its spill, which is read from the tar. As `tar` otherwise. */
-  content(id: LayerId, { spill }: Device): Bytes {
+  content(id: LayerId, device: Device): Bytes {
+    const { spill } = device
+    const home = this.#homeOf(id)
+    if (home !== this) return home.content(id, device)
     if (!spill) return this.tar(id)
     const content = this.#spillOf(id)
     if (content === undefined) {
@@ -194,6 +207,10 @@ export class Layers {
    */
   async spill(id: LayerId, operation: Operation = {}): Promise<string | undefined> {
     await this.ready(id, operation)
+    for (const lower of this.#homeOf(id) === this ? [] : this.#below) {
+      const there = lower.#layout.spillOf(id.diffId)
+      if (this.#disk.fs.existsSync(there) && this.#homeOf(id) === lower) return lower.spill(id, operation)
+    }
     const path = this.#layout.spillOf(id.diffId)
     const content = this.#spillOf(id)
     if (content === undefined) return undefined
@@ -211,6 +228,7 @@ export class Layers {
 
   /** Whether tar and index are on the disk and fit together. What is inside is checked when it is read. */
   isReady(id: LayerId): boolean {
+    if (this.#homeOf(id) !== this) return true
     const index = findIndex(this.#disk, this.#cachedIndex(id))
     if (index === undefined) return false
     try {
@@ -222,6 +240,7 @@ export class Layers {
 
   /** Whether the layer's tar is there, with as many bytes as somebody knows that it has. */
   hasTar(id: LayerId, size: number | undefined): boolean {
+    if (this.#homeOf(id) !== this) return this.#homeOf(id).hasTar(id, size)
     const tar = this.#disk.fs.statSync(this.#pathOfTar(id), { throwIfNoEntry: false })
     return tar?.isFile() === true && tar.size === size
   }
@@ -231,8 +250,23 @@ export class Layers {
    * then what is damaged is told. Two questions to the disk, which hundreds of layers can afford; a `stat` costs three times as much.
    */
   hasContent(id: LayerId): boolean {
+    return this.#hasOwn(id) || this.#homeOf(id) !== this
+  }
+
+  #hasOwn(id: LayerId): boolean {
     const { fs } = this.#disk
     return fs.existsSync(this.#layout.indexOf(id.diffId)) && fs.existsSync(this.#pathOfTar(id))
+  }
+
+  /** Whose files of a layer are used: our own, where we have any. */
+  #homeOf(id: LayerId): Layers {
+    if (this.#below.length === 0 || this.#hasOwn(id)) return this
+    const known = this.#lent.get(id.diffId)
+    // What is not whole there is built here.
+    const home = known ?? this.#below.find((lower) => lower.isReady(id))
+    if (home === undefined) return this
+    this.#lent.set(id.diffId, home)
+    return home
   }
 
   #spillOf(id: LayerId): Bytes | undefined {
@@ -245,7 +279,15 @@ export class Layers {
     }
   }
 
-  #pathOfTar({ diffId, descriptor }: LayerId): string {
+  /** The tar may be a blob below of which only the index is here. */
+  #pathOfTar(id: LayerId): string {
+    const own = this.#ownTar(id)
+    if (this.#below.length === 0 || this.#disk.fs.existsSync(own)) return own
+    const there = this.#below.map((lower) => lower.#pathOfTar(id))
+    return there.find((path) => this.#disk.fs.existsSync(path)) ?? own
+  }
+
+  #ownTar({ diffId, descriptor }: LayerId): string {
     return descriptor.digest === diffId ? this.#layout.blobOf(diffId) : this.#layout.tarOf(diffId)
   }
 
@@ -289,7 +331,7 @@ export class Layers {
     const rebuilt = await rebuildIndex(teeTo(stream, await tar.open()), { ...operation, ...expected })
     await rebuilt.writeIndex(await index.open())
     await index.commit(this.#layout.indexOf(diffId), operation)
-    await tar.commit(path, operation)
+    await tar.commit(this.#ownTar(id), operation)
   }
 
   /** Indexes the tar that is there; `undefined` if there is none, or a cached one that is not the layer's. */
@@ -318,6 +360,8 @@ export class Layers {
 
   /** @throws ENOENT, PLY_BAD_INDEX if the layer is not `ready` */
   #indexOf(id: LayerId): Index {
+    const home = this.#homeOf(id)
+    if (home !== this) return home.#indexOf(id)
     return openIndex(this.#disk, this.#cachedIndex(id))
   }
 
@@ -326,7 +370,8 @@ export class Layers {
   }
 
   #discard(path: string): void {
-    if (this.#writable) this.#disk.fs.rmSync(path, { force: true })
+    // Nothing below is ours to remove.
+    if (this.#writable && path.startsWith(this.#layout.root)) this.#disk.fs.rmSync(path, { force: true })
   }
 
   async #lock(diffId: DiffId, { signal }: Operation): Promise<Lock> {

@@ -12,13 +12,14 @@ import { zstdDecoders } from '../sys/libzstd.ts'
 import { memoryDisk } from '../sys/memory-disk.ts'
 import { nodeDisk } from '../sys/node-disk.ts'
 import { unsynced } from '../sys/unsynced-disk.ts'
-import { blobAtRest, cachedTar } from './at-rest.ts'
 import { accountingOf } from './accounting.ts'
-import { dedupe } from './dedupe.ts'
+import { blobAtRest, cachedTar } from './at-rest.ts'
+import { blobsOver, namesOver } from './below.ts'
 import { collect } from './collect.ts'
 import { commitContainer } from './commit.ts'
 import { containersOf } from './containers.ts'
 import { LayerDigests } from './content-digests.ts'
+import { dedupe } from './dedupe.ts'
 import { explain } from './explain.ts'
 import { storedFileDigests } from './file-digests.ts'
 import { fsck } from './fsck/fsck.ts'
@@ -44,6 +45,13 @@ import { usageOf } from './usage.ts'
 import { isWhole } from './whole.ts'
 
 export interface StoreOptions {
+  /**
+   * Directories of stores below this one, the nearest first: their images, layers and trees can be used as if they were here, without
+   * being copied. Nothing is ever written there, so they may be anybody's that root or this user made, on a disk that is read only. Of
+   * equal names the upper one counts. Nothing keeps what is used there: it has to stay as long as this store needs it, and other
+   * tools that read this store as an OCI layout do not see it.
+   */
+  readonly below?: readonly string[] | undefined
   /** Open for reading only: nothing is made, locked or changed. */
   readonly readOnly?: boolean
   /** The form of new uppers; default: overlayfs's own where this process may write it, else the portable one. */
@@ -80,19 +88,29 @@ export async function storeOn(place: Disk, path: string, options: StoreOptions =
   const { layout, writable, durable } = openLayout(place, path, options)
   const disk = durable ? place : unsynced(place)
   const zstd = zstdDecoders()
-  const blobs = diskBlobStore({ disk, root: layout.root, tmp: layout.tmp })
+  const below = (options.below ?? []).map((path) => lowerStore(disk, path, zstd, options))
+  const blobs = blobsOver(diskBlobStore({ disk, root: layout.root, tmp: layout.tmp }), below)
   const names = new Names(disk, layout, writable)
+  const allNames = namesOver(names, below)
   const acceptances = new Acceptances(disk, layout)
+  /** Where a blob lies. */
+  const homeOf = (digest: Digest) =>
+    [layout, ...below.map((lower) => lower.layout)].find((one) => disk.fs.existsSync(one.blobOf(digest))) ?? layout
   const images = new Images({
     root,
     blobs,
-    names,
+    names: allNames,
     zstd,
     acceptances,
-    ...(disk.kind === 'disk' && { atRest: (digest: Digest) => blobAtRest({ disk, layout }, digest) }),
-    cachedTar: (diffId) => cachedTar({ disk, layout, writable }, diffId),
+    ...(disk.kind === 'disk' && { atRest: (digest: Digest) => blobAtRest({ disk, layout: homeOf(digest) }, digest) }),
+    cachedTar(diffId) {
+      let found = cachedTar({ disk, layout, writable }, diffId)
+      for (const lower of below) found ??= cachedTar({ disk, layout: lower.layout, writable: false }, diffId)
+      return found
+    },
   })
-  const layers = new Layers({ disk, layout, blobs, zstd, acceptances, writable })
+  const lowerLayers = below.map((lower) => lower.layers)
+  const layers = new Layers({ disk, layout, blobs, zstd, acceptances, writable, below: lowerLayers })
   const uppers = new Uppers(disk, layout)
 
   const writing = () => {
@@ -110,6 +128,7 @@ export async function storeOn(place: Disk, path: string, options: StoreOptions =
     layers,
     digests,
     writable,
+    below: below.map((lower) => lower.layout),
     lease,
   })
   const fileDigests = storedFileDigests({ disk, layout, writable })
@@ -211,14 +230,18 @@ export async function storeOn(place: Disk, path: string, options: StoreOptions =
     fileDigests,
 
     async *list() {
-      for (const { name, descriptor } of names.list()) yield { name, descriptor }
+      for (const { name, descriptor } of allNames.list()) yield { name, descriptor }
     },
     async images() {
-      return summariesOf({ disk, layout }, names.list(), (name, descriptor) => images.summary(name, descriptor))
+      return summariesOf(
+        { disk, pathOf: (digest) => homeOf(digest).blobOf(digest) },
+        allNames.list(),
+        (name, descriptor) => images.summary(name, descriptor),
+      )
     },
     async image(name, operation = {}) {
       if (name !== undefined) return imageOf(name, operation)
-      const all = names.list()
+      const all = allNames.list()
       if (all.length === 1) return imageOf(all[0]!.name, operation)
       throw new PlyError('PLY_USAGE', { reason: `say which image: the store holds ${all.length}` })
     },
@@ -277,7 +300,10 @@ export async function storeOn(place: Disk, path: string, options: StoreOptions =
     },
     async fsck(options = {}) {
       if (options.repair) writing()
-      return fsck({ disk, layout, blobs, names, layers, trees, uppers, acceptances, zstd, writable, durable, lease }, options)
+      return fsck(
+        { disk, layout, blobs, names, layers, trees, uppers, acceptances, zstd, writable, durable, lease },
+        options,
+      )
     },
     async usage() {
       return usageOf(disk, layout)
@@ -301,6 +327,16 @@ export async function storeOn(place: Disk, path: string, options: StoreOptions =
       fileDigests.flush()
     },
   }
+}
+
+/** A store below: nothing of it is made, locked or changed. @throws PLY_STORE_FORMAT, PLY_STORE_OWNER; PLY_USAGE in memory */
+function lowerStore(disk: Disk, path: string, zstd: ReturnType<typeof zstdDecoders>, { anyOwner }: StoreOptions) {
+  if (disk.kind === 'memory') throw new PlyError('PLY_USAGE', { reason: 'a store in memory has no stores below it' })
+  const { layout } = openLayout(disk, resolve(path), { readOnly: true, ...(anyOwner !== undefined && { anyOwner }) })
+  const blobs = diskBlobStore({ disk, root: layout.root, tmp: layout.tmp })
+  const acceptances = new Acceptances(disk, layout)
+  const layers = new Layers({ disk, layout, blobs, zstd, acceptances, writable: false })
+  return { layout, blobs, layers, names: new Names(disk, layout) }
 }
 
 /** An image that was put together by hand may hold other layers than its documents say. @throws PLY_BAD_DOCUMENT */

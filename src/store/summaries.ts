@@ -6,9 +6,14 @@ import { configLimit, isIndexType, manifestLimit, parseIndex, parseManifest } fr
 import { formatPlatform } from '../model/platform.ts'
 import type { Disk } from '../sys/disk.ts'
 import { imageIn } from './images.ts'
-import type { Layout } from './layout.ts'
 import type { NameRecord } from './names.ts'
 import type { StoredImage } from './store.ts'
+
+/** Where blobs lie. */
+interface Blobs {
+  readonly disk: Disk
+  pathOf(digest: Digest): string
+}
 
 type Summary = Omit<StoredImage, 'name'>
 
@@ -17,7 +22,7 @@ type Summary = Omit<StoredImage, 'name'>
  * store may hold thousands. Where anything is wrong with them, `patient` says what.
  */
 export async function summariesOf(
-  files: { readonly disk: Disk; readonly layout: Layout },
+  files: Blobs,
   records: readonly NameRecord[],
   patient: (name: string, descriptor: Descriptor) => Promise<StoredImage>,
 ): Promise<StoredImage[]> {
@@ -36,17 +41,17 @@ export async function summariesOf(
 
 /** `undefined` unless all is well. */
 function quickSummary(
-  { disk, layout }: { readonly disk: Disk; readonly layout: Layout },
+  { disk, pathOf }: Blobs,
   named: Descriptor,
   sizes: Map<Digest, number | undefined>,
 ): Summary | undefined {
   const read = ({ digest, size }: Descriptor, limit: number): Buffer => {
-    const raw = size > limit ? undefined : (disk.fs.readFileSync(layout.blobOf(digest)) as Buffer)
+    const raw = size > limit ? undefined : (disk.fs.readFileSync(pathOf(digest)) as Buffer)
     if (raw === undefined || raw.length !== size || digestOf(raw) !== digest) throw new PlyError('EIO', {})
     return raw
   }
   const isHere = ({ digest, size }: Descriptor): boolean => {
-    if (!sizes.has(digest)) sizes.set(digest, disk.fs.statSync(layout.blobOf(digest), { throwIfNoEntry: false })?.size)
+    if (!sizes.has(digest)) sizes.set(digest, disk.fs.statSync(pathOf(digest), { throwIfNoEntry: false })?.size)
     return sizes.get(digest) === size
   }
   try {

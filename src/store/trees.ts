@@ -28,6 +28,8 @@ export interface TreesOptions {
   readonly layers: Layers
   readonly digests: LayerDigests
   readonly writable: boolean
+  /** Stores below: their folded trees are used. */
+  readonly below?: readonly Pick<Layout, 'treeOf'>[]
   /** Holds off collection while caches are written. @throws PLY_STORE_READ_ONLY */
   lease(operation: Operation): Promise<Lock>
 }
@@ -48,14 +50,16 @@ export class Trees {
   readonly #layers: Layers
   readonly #digests: LayerDigests
   readonly #writable: boolean
+  readonly #below: readonly Pick<Layout, 'treeOf'>[]
   readonly #lease: TreesOptions['lease']
 
-  constructor({ disk, layout, layers, digests, writable, lease }: TreesOptions) {
+  constructor({ disk, layout, layers, digests, writable, below = [], lease }: TreesOptions) {
     this.#disk = disk
     this.#layout = layout
     this.#layers = layers
     this.#digests = digests
     this.#writable = writable
+    this.#below = below
     this.#lease = lease
   }
 
@@ -148,12 +152,10 @@ export class Trees {
   }
 
   #openFolded(stack: readonly LayerId[], chainId: ChainId): FoldedTree | undefined {
-    const index = findIndex(this.#disk, {
-      path: this.#layout.treeOf(chainId),
-      of: chainId,
-      what: `tree ${chainId}`,
-      writable: this.#writable,
-    })
+    const cached = { of: chainId, what: `tree ${chainId}` }
+    let index = findIndex(this.#disk, { ...cached, path: this.#layout.treeOf(chainId), writable: this.#writable })
+    for (const lower of this.#below)
+      index ??= findIndex(this.#disk, { ...cached, path: lower.treeOf(chainId), writable: false })
     const openDevice = (device: Device) =>
       this.#layers.content(stack.find(({ diffId }) => diffId === device.diffId)!, device)
     return index && new FoldedTree(index, openDevice, this.#digests.memory())

@@ -1,0 +1,172 @@
+import { execFileSync } from 'node:child_process'
+import { lstatSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { append } from '../../src/image/append.ts'
+import { layerFrom } from '../../src/image/layer-from.ts'
+import { openStore } from '../../src/store/open-store.ts'
+import type { Store } from '../../src/store/store.ts'
+import { nodeDisk } from '../../src/sys/node-disk.ts'
+import { root, testIf } from '../support/ability.ts'
+import { gzipLayer, sampleImage } from '../support/images.ts'
+import { temporary } from '../support/temporary.ts'
+import { noise, placeAt } from './places.ts'
+
+/** Everything under a directory that a change would show in. */
+function state(directory: string): string[] {
+  return (readdirSync(directory, { recursive: true }) as string[]).sort().map((name) => {
+    const { size, mtimeMs, ctimeMs, ino, mode } = lstatSync(join(directory, name))
+    return `${name} ${size} ${mtimeMs} ${ctimeMs} ${ino} ${mode}`
+  })
+}
+
+/** A store with `base` and `other`, and the place for one above it. */
+async function lower() {
+  const directory = temporary()
+  const below = placeAt(nodeDisk(), join(directory, 'below'))
+  const base = append(await sampleImage(), await gzipLayer({ '/more': noise(200_000) }))
+  const other = append(base, layerFrom({ '/other': 'other\n' }))
+  await using store = await below.open()
+  await store.write(base, 'base')
+  await store.write(other, 'other')
+  ;(await store.containers.create('its', 'base')).close()
+  return { base, other, below, above: placeAt(nodeDisk(), join(directory, 'above')), directory }
+}
+
+async function content(store: Store, name: string, path: string): Promise<string> {
+  await using container = await store.containers.create(`look-${noise(4).toString('hex')}`, name)
+  return container.fs.readFileSync(path, 'utf8') as string
+}
+
+async function worksOver(found: Awaited<ReturnType<typeof lower>>, path = found.below.root) {
+  const { base, other, above, below } = found
+  const before = state(below.root)
+  await using store = await above.open({ below: [path] })
+  expect((await store.images()).map(({ name, problem }) => [name, problem])).toEqual([
+    ['base:latest', undefined],
+    ['other:latest', undefined],
+  ])
+  expect((await store.image('base')).digest).toBe(base.digest)
+  const tree = await store.tree('other')
+  expect(tree.lookup(tree.root, 'other')).toBeDefined()
+  tree.close()
+
+  // Importing what is below takes nothing in but the name.
+  await store.write(base, 'again')
+  expect(above.names('blobs', 'sha256')).toEqual([])
+  const mine = append(base, layerFrom({ '/mine': 'mine\n' }))
+  await store.write(mine, 'mine')
+  expect(above.names('blobs', 'sha256')).toHaveLength(3)
+  expect(await content(store, 'mine', '/etc/motd')).toBe('changed\n')
+  expect(await content(store, 'mine', '/mine')).toBe('mine\n')
+
+  await using work = await store.containers.create('work', 'base')
+  expect((await store.containers.list()).map(({ name }) => name)).not.toContain('its')
+  work.fs.appendFileSync('/etc/issue', 'three\n')
+  expect(work.fs.readFileSync('/etc/issue', 'utf8')).toBe('two\nthree\n')
+  const made = await store.commit(work, 'made')
+  await work.close()
+  expect(made.layers.map(({ diffId }) => diffId)).toEqual([
+    ...base.layers.map(({ diffId }) => diffId),
+    made.layers.at(-1)!.diffId,
+  ])
+
+  // The upper one's names win, and give way again.
+  await store.tag('mine', 'other')
+  expect((await store.image('other')).digest).toBe(mine.digest)
+  await store.untag('other')
+  expect((await store.image('other')).digest).toBe(other.digest)
+  await expect(store.untag('other')).rejects.toMatchObject({ code: 'PLY_IMAGE_NOT_FOUND' })
+
+  for (const one of await store.containers.list()) await store.containers.remove(one.name)
+  await store.collect()
+  expect(await content(store, 'made', '/etc/issue')).toBe('two\nthree\n')
+  expect(await content(store, 'mine', '/mine')).toBe('mine\n')
+  const { findings } = await store.fsck({ level: 'digests' })
+  expect(findings.filter(({ kind }) => kind === 'damage')).toEqual([])
+  const sizes = await store.accounting({ logical: true })
+  expect(sizes.store.stored + sizes.overhead).toBe(sizes.total.bytes)
+  expect(sizes.images.map(({ names }) => names[0])).toEqual(['again:latest', 'made:latest', 'mine:latest'])
+  expect(sizes.images.every(({ logical }) => logical !== undefined && logical > 500_000)).toBe(true)
+  expect((await store.dedupe({ dryRun: true })).files).toBeLessThan(3)
+  for (const name of ['again', 'made', 'mine']) await store.untag(name)
+  for (const one of await store.containers.list()) await store.containers.remove(one.name)
+  await store.collect()
+  expect(above.names('blobs', 'sha256')).toEqual([])
+  expect(state(below.root)).toEqual(before)
+}
+
+describe('a store over another one', () => {
+  test('uses its images, layers and trees, copies nothing, and writes nothing there', async () => {
+    await worksOver(await lower())
+  })
+
+  testIf(root, 'mounts need root')('that lies on a disk that is read only', async () => {
+    const found = await lower()
+    const mounted = join(found.directory, 'mounted')
+    readOnlyMount(found.below.root, mounted)
+    await worksOver(found, mounted)
+  })
+
+  test('builds for itself what that one has no caches of', async () => {
+    const found = await lower()
+    const { below, above, base } = found
+    const { fs } = nodeDisk()
+    for (const name of below.names('cache', 'layers')) fs.rmSync(below.at('cache', 'layers', name))
+    for (const name of below.names('cache', 'trees')) fs.rmSync(below.at('cache', 'trees', name))
+    await worksOver(found)
+    // A damaged cache there stays, and is not believed.
+    await using lowerStore = await below.open()
+    ;(await lowerStore.containers.create('again', 'base')).close()
+    const hex = base.layers[0]!.diffId.slice(7)
+    below.flip(
+      below.at('cache', 'layers', `${hex}.erofs`),
+      lstatSync(below.at('cache', 'layers', `${hex}.erofs`)).size - 1,
+    )
+    await using store = await above.open({ below: [below.root] })
+    const before = state(below.root)
+    expect(await content(store, 'base', '/bin/app')).toContain('echo hi')
+    expect(state(below.root)).toEqual(before)
+  })
+
+  test('opens none that is no store, and none in memory', async () => {
+    await expect(openStore(join(temporary(), 'above'), { below: [temporary()] })).rejects.toMatchObject({
+      code: 'PLY_STORE_FORMAT',
+    })
+    await expect(openStore(':memory:', { below: [temporary()] })).rejects.toMatchObject({ code: 'PLY_USAGE' })
+  })
+})
+
+describe('a store on a disk that is read only', () => {
+  testIf(root, 'mounts need root')('is read, and not written', async () => {
+    const { below, directory, base } = await lower()
+    const before = state(below.root)
+    const mounted = join(directory, 'mounted')
+    readOnlyMount(below.root, mounted)
+    await using store = await openStore(mounted, { readOnly: true })
+    expect((await store.images()).map(({ name }) => name)).toEqual(['base:latest', 'other:latest'])
+    const tree = await store.tree('base')
+    const motd = tree.lookup(tree.lookup(tree.root, 'etc')!, 'motd')!
+    expect(tree.stat(motd).size).toBe('changed\n'.length)
+    tree.close()
+    await using its = await store.containers.open('its', { readOnly: true })
+    expect(its.fs.readFileSync('/etc/motd', 'utf8')).toBe('changed\n')
+    const sizes = await store.accounting({ logical: true })
+    expect(sizes.store.stored + sizes.overhead).toBe(sizes.total.bytes)
+    for (const write of [
+      () => store.tag('base', 'new'),
+      () => store.write(base, 'new'),
+      () => store.collect(),
+      () => store.containers.create('new', 'base'),
+    ])
+      await expect(write()).rejects.toMatchObject({ code: 'PLY_STORE_READ_ONLY' })
+    expect(state(below.root)).toEqual(before)
+  })
+})
+
+function readOnlyMount(from: string, to: string): void {
+  nodeDisk().fs.mkdirSync(to)
+  execFileSync('mount', ['--bind', from, to])
+  onTestFinished(() => void execFileSync('umount', ['--lazy', to]))
+  execFileSync('mount', ['-o', 'remount,bind,ro', to])
+}
