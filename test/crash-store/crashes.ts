@@ -83,13 +83,20 @@ export async function crash(ground: Ground, course: Course, point: Point, what: 
     const met = (
       what === 'kill' ? hits.filter(({ call }) => Number.isNaN(call.result)) : hits.filter(({ call }) => call.injected)
     )[0]
-    if (signal !== null && what !== 'kill') return { shows: 'neither', wrong: [`it died of ${signal}`], met: met?.text }
+    // A thread that cannot wake another gives up: what failed then was no call of ours.
+    if (signal !== null && what !== 'kill' && met !== undefined)
+      return { shows: 'neither', wrong: [`it died of ${signal}`], met: met.text }
     const verdict = await judge(course, place, {
       ...(ending !== undefined && ending.code === undefined && { must: 'new' }),
     })
     const wrong = [...verdict.wrong]
     // When a recursive mkdir fails, Node answers what it finds when it asks what is there.
-    const codes: readonly string[] = point.name === 'mkdir' ? [what, 'ENOENT'] : [what]
+    const codes: readonly string[] = [
+      what,
+      ...(point.name === 'mkdir' ? ['ENOENT'] : []),
+      // Node has no name for it.
+      ...(what === 'EDQUOT' ? ['UNKNOWN'] : []),
+    ]
     if (ending?.code !== undefined && !codes.includes(ending.code))
       wrong.push(`the error is ${ending.code}: ${ending.stack}`)
     return { shows: verdict.shows, wrong, met: met?.text }
