@@ -35,14 +35,29 @@ export class ModelSystem extends VerbsSystem implements Reference {
     const stat = this.handleOf(operation)
     if (stat === undefined) return false
     if (operation.do === 'fallocate') {
-      // Btrfs keeps the time where a hole is beyond the end.
-      if (this.#disk === 'btrfs') return operation.at >= stat.size
+      // Btrfs keeps the time where a hole is beyond the end, and where one is already.
+      if (this.#disk === 'btrfs')
+        return (
+          operation.at >= stat.size ||
+          (operation.what === 'punch' && stat.kind === 'file' && this.#isZero(stat.ino, operation))
+        )
       // Those that are refused it may have taken capabilities away before.
       if (operation.what === 'zero' && this.#disk === 'tmpfs') return this.model.xattrs(stat.ino).has(capability)
       return operation.what === 'zero' && this.#disk === 'here'
     }
     // Where a directory's positions are is settled above file systems.
     return stat.kind === 'directory' && operation.do === 'lseek'
+  }
+
+  #isZero(ino: number, { at, size }: { readonly at: number; readonly size: number }): boolean {
+    const bytes = Buffer.alloc(Math.max(0, size))
+    const content = this.model.open(ino)
+    try {
+      content.read(bytes, at)
+    } finally {
+      content.close()
+    }
+    return bytes.every((byte) => byte === 0)
   }
 
   /** Whether it is a sticky directory: an ACL would let others write there, and then it hangs on settings of the machine what may be opened. */

@@ -88,10 +88,8 @@ class Shrinking {
   #alike({ what, at, expected, got }: Difference): boolean {
     const known = this.#difference
     if (typeof at !== typeof known.at || what.split(' ')[0] !== known.what.split(' ')[0]) return false
-    return (
-      what !== 'answer' ||
-      (expected.startsWith('E') === known.expected.startsWith('E') && got.startsWith('E') === known.got.startsWith('E'))
-    )
+    const begins = (text: string) => (what === 'answer' ? text.startsWith('E') : text.split(' ')[0])
+    return begins(expected) === begins(known.expected) && begins(got) === begins(known.got)
   }
 
   #size(): number {
