@@ -3,6 +3,7 @@ import type { promises } from 'node:fs'
 import { join } from 'node:path'
 import { PlyError } from '../model/errors.ts'
 import { checkAborted, type Operation } from '../model/operation.ts'
+import { partsToWrite } from '../model/zero-blocks.ts'
 import { untilAborted } from '../stream/abort.ts'
 import type { Disk } from '../sys/disk.ts'
 import { withPath } from '../sys/system-error.ts'
@@ -13,7 +14,7 @@ const inFlight = 2
 
 /**
  * A file on its way in, under a temporary name. Small pieces are gathered into large writes, which run on the thread pool while the
- * caller decompresses and hashes on.
+ * caller decompresses and hashes on. Long runs of zeros are holes, where the disk has any.
  */
 export class DiskDraft {
   readonly #disk: Disk
@@ -25,6 +26,8 @@ export class DiskDraft {
   readonly #writing: Promise<void>[] = []
   #failure: unknown
   #size = 0
+  /** Where the last part ends that was written: what comes behind is zeros. */
+  #reached = 0
   #state: 'open' | 'finished' | 'settled' = 'open'
 
   private constructor(disk: Disk, handle: promises.FileHandle, path: string) {
@@ -59,6 +62,7 @@ export class DiskDraft {
   written(size: number): void {
     this.#check()
     this.#size = size
+    this.#reached = size
   }
 
   /**
@@ -87,6 +91,7 @@ export class DiskDraft {
     if (this.#filled > 0) await this.#flush()
     while (this.#writing.length > 0) await this.#writing.shift()
     this.#check()
+    if (this.#reached < this.#size) await this.#handle.truncate(this.#size)
   }
 
   /** Removes the file. Does not wait for the disk. Safe to call twice. */
@@ -135,9 +140,14 @@ export class DiskDraft {
   /** Never rejects: the failure is told to the next call that comes. */
   async #writeOut(buffer: Buffer, size: number, position: number): Promise<void> {
     try {
-      for (let done = 0; done < size; ) {
-        const { bytesWritten } = await this.#handle.write(buffer, done, size - done, position + done)
-        done += bytesWritten
+      const content = buffer.subarray(0, size)
+      const parts = this.#disk.kind === 'disk' ? partsToWrite(content, position) : [{ start: 0, end: size }]
+      for (const { start, end } of parts) {
+        this.#reached = Math.max(this.#reached, position + end)
+        for (let done = start; done < end; ) {
+          const { bytesWritten } = await this.#handle.write(buffer, done, end - done, position + done)
+          done += bytesWritten
+        }
       }
       this.#spare.push(buffer)
     } catch (error) {

@@ -1,7 +1,11 @@
-import { closeSync, fdatasync, openSync, writeSync } from 'node:fs'
+import { closeSync, fdatasync, ftruncateSync, openSync, writeSync } from 'node:fs'
+import { partsToWrite } from '../model/zero-blocks.ts'
 import { withPath } from './system-error.ts'
 
-/** A file that is written from its beginning, synchronously: for threads that have nothing else to do. */
+/**
+ * A file that is written from its beginning, synchronously: for threads that have nothing else to do. It was empty: long runs of zeros
+ * are left out, and read as zeros all the same.
+ */
 export interface FileSink {
   /** Bytes so far. */
   readonly size: number
@@ -18,6 +22,8 @@ const syncedEvery = 32 << 20
 export function fileSink(path: string): FileSink {
   const fd = named(path, () => openSync(path, 'r+'))
   let size = 0
+  /** Where the last write ended: what comes behind is zeros. */
+  let reached = 0
   let synced = 0
   let syncing: Promise<void> | undefined
   let failure: Error | undefined
@@ -39,8 +45,11 @@ export function fileSink(path: string): FileSink {
     },
     write(chunk) {
       check()
-      for (let done = 0; done < chunk.length; )
-        done += named(path, () => writeSync(fd, chunk, done, chunk.length - done, size + done))
+      for (const { start, end } of partsToWrite(chunk, size)) {
+        for (let done = start; done < end; )
+          done += named(path, () => writeSync(fd, chunk, done, end - done, size + done))
+        reached = size + end
+      }
       size += chunk.length
       if (size - synced < syncedEvery || syncing !== undefined) return
       synced = size
@@ -48,8 +57,14 @@ export function fileSink(path: string): FileSink {
     },
     async close() {
       await syncing
-      if (!closed) closeSync(fd)
-      closed = true
+      if (!closed) {
+        try {
+          if (reached < size) named(path, () => ftruncateSync(fd, size))
+        } finally {
+          closed = true
+          closeSync(fd)
+        }
+      }
       check()
     },
   }
