@@ -1,5 +1,7 @@
-import { type DiffId, type Digest, hexOf } from '../model/digest.ts'
+import type { BlobStore } from '../blob/blob-store.ts'
+import { type DiffId, type Digest, digestOf, hexOf } from '../model/digest.ts'
 import { checkAborted, type Operation } from '../model/operation.ts'
+import { manifestLimit } from '../model/parse-documents.ts'
 import { type Collectable, collect } from './collect.ts'
 import { type Claimant, claimantsOf, imagesOf, type Known, thingAt, thingsOf } from './holders.ts'
 import { type MarkedImage, mark } from './mark.ts'
@@ -101,10 +103,11 @@ interface Sum {
 
 /** Takes no lock: what others write meanwhile may be counted as reclaimable, as in a collection's dry run. */
 export async function accountingOf(
-  parts: Collectable,
+  given: Collectable,
   shown: Shown,
   { logical = false, ...operation }: AccountingOptions = {},
 ): Promise<Accounting> {
+  const parts = { ...given, blobs: readAtOnce(given) }
   const { disk, layout } = parts
   const known = await whatIsKnown(parts, operation)
   const claimants = claimantsOf(known.roots)
@@ -165,6 +168,27 @@ export async function accountingOf(
     images: images.sort((a, b) => compare(a.names[0] ?? a.digest, b.names[0] ?? b.digest)),
     layers: layersOf([...known.images.values()], weights, tars),
     containers: containers.sort((a, b) => compare(a.name, b.name)),
+  }
+}
+
+/** Manifests and configs are small, and a store may hold ten thousand: each is read and checked in one step. */
+function readAtOnce({ disk, layout, blobs }: Collectable): BlobStore {
+  return {
+    stat: (digest) => blobs.stat(digest),
+    open: (digest) => blobs.open(digest),
+    write: (content, expected, operation) => blobs.write(content, expected, operation),
+    draft: () => blobs.draft(),
+    delete: (digest) => blobs.delete(digest),
+    list: () => blobs.list(),
+    async *stream(digest, operation) {
+      checkAborted(operation?.signal)
+      const path = layout.blobOf(digest)
+      const size = disk.fs.statSync(path, { throwIfNoEntry: false })?.size ?? Number.POSITIVE_INFINITY
+      const raw = size <= manifestLimit ? (disk.fs.readFileSync(path) as Buffer) : undefined
+      // Whatever is wrong with it is told by who reads patiently.
+      if (raw !== undefined && digestOf(raw) === digest) yield raw
+      else yield* blobs.stream(digest, operation)
+    },
   }
 }
 
