@@ -59,20 +59,10 @@ export { contentDigest } from './stack/content-digests.ts'
 export type { OwnerShift } from './stack/mapped-tree.ts'
 export { mappedTree } from './stack/mapped-tree.ts'
 export type { Tree, TreeEntry } from './stack/tree.ts'
-// The store
-export type {
-  Accounting,
-  AccountingOptions,
-  ContainerSizes,
-  ImageSizes,
-  LayerSizes,
-  Sizes,
-} from './store/accounting.ts'
-export type { Collected, CollectOptions } from './store/collect.ts'
-export type { Container, ContainerRecord, Containers, Snapshot } from './store/containers.ts'
-export type { Explanation, Reason } from './store/explain.ts'
-export type { DedupeOptions, Deduplicated } from './store/dedupe.ts'
-export { exportTree } from './store/export-tree.ts'
+export type { Collected, CollectOptions } from './store/collection/collect.ts'
+export type { Explanation, Reason } from './store/collection/explain.ts'
+export type { Container, ContainerRecord, Containers, Snapshot } from './store/containers/containers.ts'
+export type { UpperForm } from './store/containers/uppers.ts'
 export type { RepairSource } from './store/fsck/fetch.ts'
 export type {
   AffectedPaths,
@@ -85,15 +75,25 @@ export type {
 } from './store/fsck/findings.ts'
 export { fsckLevels } from './store/fsck/findings.ts'
 export type { FsckOptions } from './store/fsck/fsck.ts'
+export type { RebaseOptions } from './store/images/rebase.ts'
+export type { RewriteOptions, SplitOptions, SquashOptions } from './store/images/rewrite.ts'
 export type { StoreOptions } from './store/open-store.ts'
 export { defaultRoot, openStore } from './store/open-store.ts'
-export type { OpenTreeOptions } from './store/open-tree.ts'
-export { openTree } from './store/open-tree.ts'
-export type { RebaseOptions } from './store/rebase.ts'
-export type { RewriteOptions, SplitOptions, SquashOptions } from './store/rewrite.ts'
+// The store
+export type {
+  Accounting,
+  AccountingOptions,
+  ContainerSizes,
+  ImageSizes,
+  LayerSizes,
+  Sizes,
+} from './store/space/accounting.ts'
+export type { DedupeOptions, Deduplicated } from './store/space/dedupe.ts'
+export type { Usage, UsagePart } from './store/space/usage.ts'
 export type { CommitOptions, Store, StoredImage } from './store/store.ts'
-export type { UpperForm } from './store/uppers.ts'
-export type { Usage, UsagePart } from './store/usage.ts'
+export { exportTree } from './store/trees/export-tree.ts'
+export type { OpenTreeOptions } from './store/trees/open-tree.ts'
+export { openTree } from './store/trees/open-tree.ts'
 export type { ByteSink, ByteStream, Bytes } from './stream/bytes.ts'
 export type { Compression, CompressionSettings } from './stream/compression.ts'
 // What a copy to and from the disk needs that `node:fs` lacks

@@ -1,7 +1,7 @@
 import type { BlobStore } from '../blob/blob-store.ts'
 import type { Digest } from '../model/digest.ts'
+import type { NameRecord, Names } from './images/names.ts'
 import type { Layout } from './layout.ts'
-import type { NameRecord, Names } from './names.ts'
 
 /** A store below another one, of which it is only read. */
 export interface LowerStore {

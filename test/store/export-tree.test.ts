@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { exportTree } from '../../src/store/export-tree.ts'
+import { exportTree } from '../../src/store/trees/export-tree.ts'
 import { memoryUpper, union } from '../../src/union/index.ts'
 
 /** A tree of a few files that together are many chunks. */

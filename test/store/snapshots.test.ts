@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { Container } from '../../src/store/containers.ts'
-import { openTree } from '../../src/store/open-tree.ts'
+import type { Container } from '../../src/store/containers/containers.ts'
+import { openTree } from '../../src/store/trees/open-tree.ts'
 import { root } from '../support/ability.ts'
 import { valuesOf } from '../support/collect.ts'
 import { sampleImage } from '../support/images.ts'

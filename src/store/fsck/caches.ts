@@ -9,8 +9,8 @@ import { type ByteSink, type ByteStream, type Bytes, memoryBytes, slice, streamO
 import { decompressed } from '../../stream/compression.ts'
 import { drain, Tally } from '../../stream/hash.ts'
 import { fileBytes } from '../../sys/file-bytes.ts'
-import { openIndex } from '../cached-index.ts'
-import type { LayerId } from '../layers.ts'
+import { openIndex } from '../layers/cached-index.ts'
+import type { LayerId } from '../layers/layers.ts'
 import { Comparison } from './comparison.ts'
 import type { Survey } from './survey.ts'
 

@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { hexOf } from '../../model/digest.ts'
 import { codeOf } from '../../model/errors.ts'
-import { findIndex } from '../cached-index.ts'
+import { findIndex } from '../layers/cached-index.ts'
+import { hasSpill } from '../layers/spills.ts'
 import { readJson } from '../records.ts'
-import { hasSpill } from '../spills.ts'
 import type { Survey } from './survey.ts'
 
 const importAgain = 'import the image again, or give a source: ply fsck --repair --from SOURCE'

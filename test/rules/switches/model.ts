@@ -23,12 +23,12 @@ export const model: Switches = {
   },
   'A-04': [
     {
-      file: 'src/store/trees.ts',
+      file: 'src/store/trees/trees.ts',
       find: 'const chainId = chainIds(stack.map(({ diffId }) => diffId)).at(-1)!',
       put: 'const chainId = stack.at(-1)!.diffId',
     },
     {
-      file: 'src/store/trees.ts',
+      file: 'src/store/trees/trees.ts',
       find: 'const chain = chainIds(stack.map(({ diffId }) => diffId))',
       put: 'const chain = stack.map(({ diffId }) => diffId)',
     },

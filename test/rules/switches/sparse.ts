@@ -17,7 +17,7 @@ export const sparse: Switches = {
       }`,
   },
   'S-05': {
-    file: 'src/store/spills.ts',
+    file: 'src/store/layers/spills.ts',
     find: 'of dataRuns(content, block)',
     put: 'of [{ start: 0, end: content.size }]',
   },

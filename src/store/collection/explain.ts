@@ -1,0 +1,134 @@
+import { type Digest, hexOf, isDigest } from '../../model/digest.ts'
+import { PlyError } from '../../model/errors.ts'
+import type { Operation } from '../../model/operation.ts'
+import type { Collectable } from './collect.ts'
+import { type Because, mark } from './mark.ts'
+import { rootsOf } from './roots.ts'
+
+/** One step of the reasons why something lives. */
+export interface Reason {
+  /** What holds the thing before it: `name debian:12`, `container work`, the digest of a manifest, `upper 0123…`. */
+  readonly holder: string
+  /** As what: `layer 2`, `config`, `image`, `upper`. */
+  readonly as: string
+}
+
+/** Why something in a store lives, or that nothing needs it. */
+export interface Explanation {
+  /** The thing: a digest, a path in the store, `upper ID`, `container NAME`. */
+  readonly thing: string
+  /** Each from what holds the thing to what the user named or made. None: the next collection removes it. */
+  readonly chains: readonly (readonly Reason[])[]
+}
+
+/** More chains than this are not told. */
+const mostChains = 100
+
+type Holders = ReadonlyMap<string, ReadonlyMap<string, string>>
+
+/** Who holds what, of everything that is alive. */
+export class Reasons {
+  readonly #holders = new Map<string, Map<string, string>>()
+
+  readonly note: Because = (thing, holder, as) => {
+    let holders = this.#holders.get(thing)
+    if (holders === undefined) this.#holders.set(thing, (holders = new Map()))
+    if (!holders.has(holder)) holders.set(holder, as)
+  }
+
+  get holders(): Holders {
+    return this.#holders
+  }
+
+  /** Every way from a thing to what the user named or made. */
+  chains(thing: string): Reason[][] {
+    const found: Reason[][] = []
+    const climb = (at: string, chain: readonly Reason[]): void => {
+      const holders = this.#holders.get(at)
+      if (holders === undefined) {
+        if (chain.length > 0) found.push([...chain])
+        return
+      }
+      for (const [holder, as] of holders) {
+        if (found.length >= mostChains) return
+        if (!chain.some((reason) => reason.holder === holder)) climb(holder, [...chain, { holder, as }])
+      }
+    }
+    climb(thing, [])
+    return found
+  }
+
+  /** What the user named or made that needs one of these things. */
+  roots(things: readonly string[]): string[] {
+    const seen = new Set<string>()
+    const found = new Set<string>()
+    const waiting = [...things]
+    for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
+      if (seen.has(at)) continue
+      seen.add(at)
+      const holders = this.#holders.get(at)
+      if (holders === undefined) {
+        if (!things.includes(at)) found.add(at)
+      } else waiting.push(...holders.keys())
+    }
+    return [...found].sort()
+  }
+}
+
+/**
+ * Why a blob (by digest), a layer or tree (by diffID or chainID), an upper (by id), a container (by name) or any file in the
+ * store (by its path there) lives. Digests and ids may be cut after six characters. One answer for each thing of that name:
+ * a layer has a blob and caches.
+ *
+ * @throws PLY_USAGE if the store holds nothing of that name
+ */
+export async function explain(
+  { disk, layout, blobs, names }: Collectable,
+  id: string,
+  operation: Operation = {},
+): Promise<Explanation[]> {
+  const roots = rootsOf({ disk, layout, names })
+  const reasons = new Reasons()
+  for (const { id: upper, holder } of roots.kept) reasons.note(`upper ${upper}`, holder, 'upper')
+  await mark(roots.images, blobs, { because: reasons.note, ...operation })
+
+  const known = new Set<string>(reasons.holders.keys())
+  for await (const digest of blobs.list()) known.add(digest)
+  for (const [directory, prefix] of [
+    [layout.layerCache, 'cache/layers/'],
+    [layout.treeCache, 'cache/trees/'],
+    [layout.uppers, 'upper '],
+    [layout.tmp, 'tmp/'],
+  ] as const)
+    if (disk.fs.existsSync(directory))
+      for (const name of disk.fs.readdirSync(directory) as string[]) known.add(`${prefix}${name}`)
+  const path = (id.startsWith(`${layout.root}/`) ? id.slice(layout.root.length + 1) : id).replace(/\/+$/, '')
+  const isHere = (thing: string) =>
+    isDigest(thing)
+      ? disk.fs.existsSync(layout.blobOf(thing))
+      : thing.startsWith('upper ')
+        ? known.has(thing)
+        : disk.fs.existsSync(`${layout.root}/${thing}`)
+  const things = [...known].filter((thing) => isHere(thing) && isCalled(thing, path))
+  if (roots.containers.has(id)) return [{ thing: `container ${id}`, chains: [[{ holder: 'you', as: 'container' }]] }]
+  if (things.length === 0)
+    throw new PlyError('PLY_USAGE', {
+      reason: `nothing in ${layout.root} is called ${id}: name a digest, an upper's id, a container, or a file by its path in the store`,
+    })
+  return things.sort().map((thing) => ({ thing, chains: reasons.chains(thing) }))
+}
+
+/** Whether a thing is called so. */
+function isCalled(thing: string, id: string): boolean {
+  if (thing === id || pathOf(thing) === id || id.startsWith(`${pathOf(thing)}/`)) return true
+  const bare = id.replace(/^sha256:/, '')
+  if (!/^[0-9a-f]{6,64}$/.test(bare)) return false
+  const own = isDigest(thing) ? hexOf(thing as Digest) : thing.replace(/^(upper |cache\/\w+\/)/, '')
+  return own.startsWith(bare)
+}
+
+/** Where a thing lies, relative to the store. */
+function pathOf(thing: string): string {
+  if (isDigest(thing)) return `blobs/sha256/${hexOf(thing)}`
+  return thing.replace(/^upper /, 'uppers/')
+}

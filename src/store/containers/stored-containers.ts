@@ -1,0 +1,223 @@
+import { join } from 'node:path'
+import { codeOf, PlyError } from '../../model/errors.ts'
+import type { Operation } from '../../model/operation.ts'
+import type { Tree } from '../../stack/tree.ts'
+import type { Disk, Lock } from '../../sys/disk.ts'
+import type { Layout } from '../layout.ts'
+import type { Container } from './container.ts'
+import { type ContainerRecord, ContainerRecords, snapshotOf, splitSnapshot } from './container-records.ts'
+import type { Containers } from './containers.ts'
+import { convertedUpper } from './converted-upper.ts'
+import { Freezing, freeUpper, withSnapshot } from './freezing.ts'
+import { letGo } from './letting-go.ts'
+import { openContainer } from './open-container.ts'
+import type { UpperForm, UpperRecord, Uppers } from './uppers.ts'
+
+/** What the containers need of the store around them. */
+export interface Ground {
+  readonly disk: Disk
+  readonly layout: Layout
+  readonly uppers: Uppers
+  /** The form that new uppers take on this disk. */
+  form(): UpperForm
+  /** Finds the image and answers its manifest, its chain and the folded tree of it. */
+  stand(
+    image: string,
+    operation: Operation,
+  ): Promise<Pick<UpperRecord, 'manifest' | 'chainId'> & { readonly tree: Tree }>
+  /** The folded tree that an upper was made on. */
+  lower(record: UpperRecord, operation: Operation): Promise<Tree>
+  /** Holds off collection while something is being written or removed. @throws PLY_STORE_READ_ONLY */
+  lease(operation: Operation): Promise<Lock>
+  /** @throws PLY_STORE_READ_ONLY */
+  writing(): void
+}
+
+export function containersOf(ground: Ground): Containers {
+  const { disk, layout, uppers } = ground
+  const records = new ContainerRecords(disk, layout)
+  const freezing = new Freezing(ground, records)
+
+  /** The record and the lock of its upper. The record is read again under the lock: the name may be another's by then. */
+  const lock = async (name: string): Promise<{ readonly found: ContainerRecord; readonly held: Lock }> => {
+    for (;;) {
+      const { upper } = records.read(name)
+      const held = await disk.lock(uppers.lockOf(upper))
+      if (held === undefined) throw new PlyError('PLY_CONTAINER_BUSY', { name })
+      try {
+        const found = records.read(name)
+        if (found.upper === upper) return { found, held }
+      } catch (error) {
+        forget(upper, held)
+        throw error
+      }
+      forget(upper, held)
+    }
+  }
+  /** Nobody looks for the lock of an upper that is gone. */
+  const forget = (upper: string, held: Lock) => {
+    if (!disk.fs.existsSync(uppers.pathOf(upper))) disk.fs.rmSync(uppers.lockOf(upper), { force: true })
+    held.release()
+  }
+  /** Has a container stand on a new upper from now on, over a frozen one. */
+  const restand = (record: ContainerRecord, parent: string): ContainerRecord => {
+    const made = uppers.createOver(parent)
+    const next = { ...record, upper: made.id }
+    let failure: unknown
+    try {
+      failure = freezing.decide(next)
+    } catch (error) {
+      freezing.undo(record.name, made.id)
+      throw error
+    }
+    if (failure !== undefined) throw failure
+    return next
+  }
+
+  return {
+    async create(name, image, operation = {}) {
+      freezing.checkFree(name)
+      using _ = await ground.lease(operation)
+      freezing.checkFree(name)
+      const { manifest, chainId, tree } = await ground.stand(image, operation)
+      let upper: UpperRecord | undefined
+      let held: Lock | undefined
+      let opened: Container | undefined
+      try {
+        upper = uppers.create({ parent: null, form: ground.form(), chainId, manifest })
+        held = await freeUpper({ disk, uppers }, upper.id)
+        const made = { name, image, manifest, created: new Date().toISOString(), upper: upper.id, snapshots: [] }
+        opened = await openContainer(freezing, made, upper, held, { ...operation, base: tree })
+        // What opening has set on the upper's root.
+        disk.syncDirectory(join(uppers.pathOf(upper.id), 'upper'))
+        // The name comes last: a container without its upper would be damage.
+        records.publish(made)
+        return opened
+      } catch (error) {
+        if (opened) await opened.close()
+        else held?.release()
+        tree.close()
+        if (upper) freezing.undo(name, upper.id)
+        throw error
+      }
+    },
+
+    async open(text, { readOnly = false, ...operation } = {}) {
+      const { container: name, snapshot } = splitSnapshot(text)
+      if (!readOnly) ground.writing()
+      if (!readOnly && snapshot !== undefined)
+        throw new PlyError('PLY_USAGE', {
+          reason: `${text} is a snapshot, which never changes; clone it: ply clone ${text} NAME`,
+        })
+      const upperOf = (found: ContainerRecord) => (snapshot === undefined ? found : snapshotOf(found, snapshot)).upper
+      for (;;) {
+        const { found, held } = readOnly ? { found: records.read(name), held: undefined } : await lock(name)
+        const upper = upperOf(found)
+        try {
+          return await openContainer(freezing, { ...found, upper }, uppers.record(upper), held, operation)
+        } catch (error) {
+          held?.release()
+          // Who reads holds no lock: the upper may have been removed since the record was read.
+          if (!readOnly || codeOf(error) !== 'ENOENT' || upperOf(records.read(name)) === upper) throw error
+        }
+      }
+    },
+
+    async list() {
+      return records.readable()
+    },
+
+    async convert(name, form, operation = {}) {
+      using _ = await ground.lease(operation)
+      const { found, held } = await lock(name)
+      using __ = held
+      const stands = uppers.record(found.upper)
+      if (stands.form === form) return found
+      const made = await convertedUpper(ground, stands, form, operation)
+      using ___ = await records.lock(operation)
+      // The record is the moment of the change: before it the new upper is litter, after it the old one.
+      const next = { ...records.read(name), upper: made.id }
+      let failure: unknown
+      try {
+        failure = freezing.decide(next)
+      } catch (error) {
+        freezing.undo(name, made.id)
+        throw error
+      }
+      uppers.remove(found.upper)
+      if (failure !== undefined) throw failure
+      return next
+    },
+
+    async snapshot(name, wanted, operation = {}) {
+      using _ = await ground.lease(operation)
+      const { held } = await lock(name)
+      using __ = held
+      using ___ = await records.lock(operation)
+      const { record, snapshot } = withSnapshot(records.read(name), wanted)
+      uppers.secure(snapshot.upper)
+      restand(record, snapshot.upper)
+      disk.fs.rmSync(uppers.lockOf(snapshot.upper), { force: true })
+      return snapshot
+    },
+
+    async rollback(name, wanted, operation = {}) {
+      using _ = await ground.lease(operation)
+      const { held } = await lock(name)
+      using __ = held
+      using ___ = await records.lock(operation)
+      const found = records.read(name)
+      const next = restand(found, snapshotOf(found, wanted).upper)
+      freezing.leave(next, found.upper)
+      return next
+    },
+
+    async clone(from, name, operation = {}) {
+      const { container, snapshot } = splitSnapshot(from)
+      freezing.checkFree(name)
+      using _ = await ground.lease(operation)
+      using __ = snapshot === undefined ? (await lock(container)).held : undefined
+      using ___ = await records.lock(operation)
+      freezing.checkFree(name)
+      const found = records.read(container)
+      const { upper: frozen } = snapshot === undefined ? found : snapshotOf(found, snapshot)
+      if (snapshot === undefined) {
+        uppers.secure(frozen)
+        restand(found, frozen)
+        disk.fs.rmSync(uppers.lockOf(frozen), { force: true })
+      }
+      const made = uppers.createOver(frozen)
+      const twin = freezing.cloned(found, name, made.id)
+      try {
+        records.publish(twin)
+      } catch (error) {
+        freezing.undo(name, made.id)
+        throw error
+      }
+      return twin
+    },
+
+    async remove(text) {
+      const { container: name, snapshot } = splitSnapshot(text)
+      using _ = await ground.lease({})
+      if (snapshot !== undefined) {
+        using __ = await records.lock({})
+        const found = records.read(name)
+        const { upper } = snapshotOf(found, snapshot)
+        records.replace({ ...found, snapshots: found.snapshots.filter((one) => one.name !== snapshot) })
+        letGo(freezing, [upper])
+        return
+      }
+      const { held } = await lock(name)
+      using __ = held
+      using ___ = await records.lock({})
+      const found = records.read(name)
+      const { parent } = uppers.record(found.upper)
+      // The name goes first: an upper without a container is litter, a container without its upper is damage.
+      records.remove(name)
+      uppers.remove(found.upper)
+      const below = found.snapshots.map((one) => one.upper)
+      letGo(freezing, parent === null ? below : [parent, ...below])
+    },
+  }
+}
