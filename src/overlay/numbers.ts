@@ -46,9 +46,17 @@ export class Numbers {
     if (this.#next > this.#reserved) this.#store(this.#next + block)
   }
 
-  /** Gives back what was taken from the disk and not given. */
+  /**
+   * Says that a number was found on an inode. A power cut may have left that, and not what the root said of the next free one: then
+   * counting goes on behind it.
+   */
+  meet(number: number): void {
+    if (number >= this.#next) this.#next = number + 1
+  }
+
+  /** Gives back what was taken from the disk and not given, and notes what was met. */
   settle(): void {
-    if (this.#reserved > this.#next) this.#store(this.#next)
+    if (this.#reserved !== this.#next) this.#store(this.#next)
   }
 
   #store(number: number): void {

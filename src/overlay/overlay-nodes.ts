@@ -3,7 +3,7 @@ import { codeOf, PlyError } from '../model/errors.ts'
 import { firstNewInode } from '../union/upper.ts'
 import { DirectoryPaths } from './directory-paths.ts'
 import type { FoundNode, NodeReader } from './node-reader.ts'
-import { foreignNumber, nodeOf, type OverlayNode, type Place } from './overlay-node.ts'
+import { firstForeignInode, foreignNumber, nodeOf, type OverlayNode, type Place } from './overlay-node.ts'
 import type { UpperDisk } from './upper-disk.ts'
 
 export interface NodesPlace {
@@ -138,6 +138,8 @@ export class OverlayNodes {
   onRelease: (gone: OverlayNode) => void = () => {}
   /** Called with a directory that this process may not read: answers whether something was done about it. */
   onClosed: (directory: OverlayNode, path: ByteString) => boolean = () => false
+  /** Called with the number of each inode that is found, unless another writer made it. */
+  onNumber: (ino: number) => void = () => {}
   /** Called once, when every inode is known. */
   onAll: (nodes: Iterable<OverlayNode>) => void = () => {}
 
@@ -222,6 +224,7 @@ export class OverlayNodes {
     if (known) return this.#nodeAt(foreignNumber(facts.real), facts)
     const made = nodeOf({ ...facts, ino, redirect: undefined })
     this.#known.set(ino, made)
+    if (ino < firstForeignInode) this.onNumber(ino)
     return made
   }
 }

@@ -40,6 +40,11 @@ export interface OverlayUpperOptions {
    * with `userxattr` follows no redirects. Default: true in `trusted`, false in `user`; what others redirected is read all the same.
    */
   readonly redirects?: boolean
+  /**
+   * Who wrote it last did not close it: all of it is read at once, so that no number is given that a power cut has left on an inode while
+   * it took what was noted of numbers. Default: false; such numbers are known then when they are come by.
+   */
+  readonly unclean?: boolean
 }
 
 /**
@@ -55,7 +60,13 @@ export interface OverlayUpperOptions {
  */
 export function openOverlayUpper(options: OverlayUpperOptions): StoredUpper {
   const { upperDir, workDir, xattr, chainId, lowerUuid } = options
-  const { readOnly = false, numbersFrom = 0, metacopy = false, redirects = xattr === 'trusted' } = options
+  const {
+    readOnly = false,
+    numbersFrom = 0,
+    metacopy = false,
+    redirects = xattr === 'trusted',
+    unclean = false,
+  } = options
   const place: OverlayPlace = {
     upperDir: encodeText(resolve(upperDir)),
     workDir: encodeText(resolve(workDir)),
@@ -65,5 +76,5 @@ export function openOverlayUpper(options: OverlayUpperOptions): StoredUpper {
     frozen: new FrozenBelow(options.below ?? [], encodeText(resolve(upperDir))),
     disk: options.disk ?? nodeDisk(),
   }
-  return new OverlayUpper(place, { readOnly, numbersFrom, metacopy, redirects })
+  return new OverlayUpper(place, { readOnly, numbersFrom, metacopy, redirects, unclean })
 }

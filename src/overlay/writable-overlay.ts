@@ -20,6 +20,7 @@ export interface OverlaySettings {
   readonly numbersFrom: number
   readonly metacopy: boolean
   readonly redirects: boolean
+  readonly unclean: boolean
 }
 
 /** An upper in overlayfs's form, opened by `openOverlayUpper`. */
@@ -33,12 +34,13 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
   /** Absent: read only. */
   #shop: Workshop | undefined
 
-  constructor(place: OverlayPlace, { readOnly, numbersFrom, metacopy, redirects }: OverlaySettings) {
+  constructor(place: OverlayPlace, { readOnly, numbersFrom, metacopy, redirects, unclean }: OverlaySettings) {
     super(place)
     this.#place = place
     this.metadataOnly = metacopy
     this.redirects = redirects
     this.#numbers = new Numbers(this.files, { root: place.upperDir, mark: this.marks.next, from: numbersFrom })
+    this.nodes.onNumber = (ino) => this.#numbers.meet(ino)
     if (!readOnly) {
       const { files, disk, nodes, marks, facts, asides, fresh } = this
       const said = ({ ino }: OverlayNode) => ({ stat: this.stat(ino), xattrs: this.xattrs(ino) })
@@ -53,6 +55,7 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
       // Rootless uppers are mounted without `index=on`, which would need the content of the file for it.
       beforeHiding: this.marks.override === undefined && place.frozen.canName,
     })
+    if (unclean) this.nodes.all()
   }
 
   create(directory: number, name: ByteString, creation: Creation): number {

@@ -6,7 +6,7 @@ import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
 import { openOverlayUpper } from '../../src/overlay/overlay-upper.ts'
 import { UpperDisk } from '../../src/overlay/upper-disk.ts'
 import { memoryBytes } from '../../src/stream/bytes.ts'
-import { getXattr, listXattrs, setXattr } from '../../src/sys/xattr.ts'
+import { getXattr, listXattrs, removeXattr, setXattr } from '../../src/sys/xattr.ts'
 import { firstNewInode, type Upper } from '../../src/union/upper.ts'
 import { whyNoOverlay } from './able.ts'
 import { dump } from './dump.ts'
@@ -364,6 +364,59 @@ asRoot("overlayfs's form", () => {
       upper.close()
     })
   }
+
+  describe('what a power cut leaves of files whose numbers it took from the root', () => {
+    const cut = () => {
+      const at = place()
+      const upper = open(at)
+      const folderNumber = upper.create(upper.root.ino, 'd', folder)
+      upper.create(folderNumber, 'f', file)
+      upper.close()
+      removeXattr(at.upperDir, 'trusted.overlay.plyfs.next')
+      return at
+    }
+    const numberOf = (upper: Upper, directory: number, name: string) => {
+      const verdict = upper.lookup(directory, name)
+      if (verdict.says !== 'entry') throw new Error(`nothing at ${name}`)
+      return verdict.ino
+    }
+
+    test('is all there for who walks to it, and counting goes on behind it', () => {
+      const at = cut()
+      for (const readOnly of [true, false]) {
+        const upper = open(at, { readOnly })
+        const above = numberOf(upper, upper.root.ino, 'd')
+        expect(upper.has(above)).toBe(true)
+        const ino = numberOf(upper, above, 'f')
+        expect(upper.has(ino)).toBe(true)
+        expect(upper.stat(ino)).toMatchObject({ uid: 1, gid: 2 })
+        if (!readOnly) expect(upper.create(upper.root.ino, 'new', file)).toBeGreaterThan(ino)
+        upper.close()
+      }
+      expect(Number(getXattr(at.upperDir, 'trusted.overlay.plyfs.next'))).toBe(firstNewInode + 4)
+    })
+
+    test('gives up no number where all of it is read first, and that is noted for uppers that stand on it', () => {
+      const at = cut()
+      openOverlayUpper({ ...at, xattr: 'trusted', lowerUuid, unclean: true }).close()
+      expect(Number(getXattr(at.upperDir, 'trusted.overlay.plyfs.next'))).toBe(firstNewInode + 3)
+      const upper = openOverlayUpper({ ...at, xattr: 'trusted', lowerUuid, unclean: true })
+      expect(upper.nextNumber).toBe(firstNewInode + 3)
+      expect(upper.has(firstNewInode + 2)).toBe(true)
+      upper.close()
+    })
+
+    test('keeps its number where another inode got the same meanwhile: the one that is met later goes by that of the disk', () => {
+      const at = cut()
+      const upper = open(at)
+      const ino = upper.create(upper.root.ino, 'new', file)
+      const above = numberOf(upper, upper.root.ino, 'd')
+      const below = numberOf(upper, above, 'f')
+      expect(new Set([ino, above, below]).size).toBe(3)
+      for (const number of [ino, above, below]) expect(upper.has(number)).toBe(true)
+      upper.close()
+    })
+  })
 
   test('closes on a disk that takes nothing any more: what it leaves goes at the next opening, and numbers are left out', () => {
     const at = place()
