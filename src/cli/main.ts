@@ -1,4 +1,5 @@
 import type { Config } from '@oclif/core/config'
+import type { ErrorCode } from '../index.ts'
 import { commands } from './commands.ts'
 import { failureOf, renderFailure } from './failure.ts'
 import { jsonText } from './json.ts'
@@ -47,9 +48,18 @@ export function versionLine({ name, version }: Pick<PackageFacts, 'name' | 'vers
   return `${name} ${version}`
 }
 
+/** What Node has no name for (`UNKNOWN`: a full quota, for one), as the library calls it. */
+async function named(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error) || (error as NodeJS.ErrnoException).code !== 'UNKNOWN') return error
+  const { codeOf, PlyError } = await import('../index.ts')
+  const { syscall, path, dest } = error as NodeJS.ErrnoException & { readonly dest?: string }
+  const details = { ...(syscall && { syscall }), ...(path && { path }), ...(dest && { dest }) }
+  return new PlyError(codeOf(error) as ErrorCode, details, { cause: error })
+}
+
 async function report(error: unknown, id: string | undefined, argv: readonly string[], world: World): Promise<number> {
   if (error instanceof OutputClosed) return 0
-  const failure = failureOf(error, id !== undefined && commands.has(id) ? id : undefined)
+  const failure = failureOf(await named(error), id !== undefined && commands.has(id) ? id : undefined)
   const { code, message, details, hint, exitCode } = failure
   if (beforeDashes(argv).includes('--json')) {
     await write(world, `${jsonText({ error: { code, message, details, ...(hint !== undefined && { hint }) } })}\n`)

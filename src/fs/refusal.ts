@@ -1,16 +1,15 @@
 import { constants } from 'node:os'
+import { errnoNumber } from '../model/errno.ts'
 import { codeOf, type ErrnoName, isErrnoName, PlyError } from '../model/errors.ts'
 
 /** An answer of the file system as Node gives it: `errno` is negative, the message names the call and the path. */
 export type Refusal = PlyError & { readonly errno: number }
 
-const numbers: Readonly<Record<string, number | undefined>> = constants.errno
-
 /** `path` and `dest` are texts, as the caller gave them. */
 export function refusal(code: ErrnoName, syscall: string, path?: string, dest?: string, cause?: unknown): Refusal {
   const details = { syscall, ...(path !== undefined && { path }), ...(dest !== undefined && { dest }) }
   const error = new PlyError(code, details, cause === undefined ? undefined : { cause })
-  return Object.assign(error, { errno: -(numbers[code] ?? constants.errno.EIO) })
+  return Object.assign(error, { errno: -(errnoNumber(code) ?? constants.errno.EIO) })
 }
 
 /** Says of an error from below which call on which path met it. What is no answer of a file system stays as it is. */
@@ -43,7 +42,7 @@ export function nodeRefusal(
   info: { readonly code: string; readonly message: string; readonly path: string; readonly syscall: string },
 ): Error {
   const { syscall, path } = info
-  const errno = numbers[info.code] ?? constants.errno.EINVAL
+  const errno = errnoNumber(info.code) ?? constants.errno.EINVAL
   const error = new Error(`${prefix}: ${syscall} returned ${info.code} (${info.message}) ${path}`)
   Object.defineProperty(error, 'name', { value: 'SystemError', enumerable: false })
   return Object.assign(error, { code, info: { ...info, errno }, errno, syscall, path })

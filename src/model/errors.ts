@@ -1,3 +1,5 @@
+import { nameOfErrno } from './errno.ts'
+
 /** Every code that plyfs throws, with the sentence that goes with it. `{name}` is filled from the details. */
 const table = {
   PLY_ABORTED: 'stopped on request',
@@ -45,6 +47,7 @@ const errnoTable = {
   EACCES: 'permission denied',
   EAGAIN: 'resource temporarily unavailable',
   EBADF: 'bad file descriptor',
+  EBADMSG: 'what is on the disk does not match its checksum',
   EBUSY: 'resource busy or locked',
   EDEADLK: 'resource deadlock avoided',
   EDQUOT: 'disk quota exceeded',
@@ -54,13 +57,19 @@ const errnoTable = {
   EINVAL: 'invalid argument',
   EIO: 'input/output error',
   EISDIR: 'illegal operation on a directory',
+  EKEYREJECTED: 'key was rejected by service',
   ELOOP: 'too many symbolic links encountered',
+  EMEDIUMTYPE: 'wrong medium type',
   EMFILE: 'too many open files',
   EMLINK: 'too many links',
   ENAMETOOLONG: 'name too long',
   ENODATA: 'no such attribute',
   ENODEV: 'no such device',
   ENOENT: 'no such file or directory',
+  ENOKEY: 'required key not available',
+  ENOLCK: 'no locks available',
+  ENOLINK: 'link has been severed',
+  ENOMEDIUM: 'no medium found',
   ENOMEM: 'not enough memory',
   ENOSPC: 'no space left on device',
   ENOSYS: 'function not implemented',
@@ -74,8 +83,11 @@ const errnoTable = {
   EOVERFLOW: 'value too large for its type',
   EPERM: 'operation not permitted',
   ERANGE: 'result too large',
+  EREMOTEIO: 'remote input/output error',
   EROFS: 'read-only file system',
+  ESTALE: 'stale file handle',
   ETXTBSY: 'text file is busy',
+  EUCLEAN: 'the structure of the file system needs cleaning',
   EXDEV: 'cross-device link not permitted',
 } as const
 
@@ -138,8 +150,15 @@ function sentence(code: ErrorCode, details: Readonly<Record<string, unknown>>): 
   return text.replace(/\{(\w+)\}/g, (_, key: string) => String(details[key]))
 }
 
-/** The code of any thrown value, plyfs's own or Node's; `undefined` if it has none. */
+/**
+ * The code of any thrown value, plyfs's own or Node's; `undefined` if it has none. Node says `UNKNOWN` of errnos that it has no name for:
+ * they are called by theirs (EDQUOT, ESTALE, EUCLEAN …), and `EIO` if nobody has one.
+ */
 export function codeOf(error: unknown): string | undefined {
-  const code = (error as { code?: unknown } | null | undefined)?.code
+  const { code, errno } = (error ?? {}) as { readonly code?: unknown; readonly errno?: unknown }
+  if (code === 'UNKNOWN' && typeof errno === 'number') {
+    const name = nameOfErrno(-errno)
+    return isErrnoName(name) ? name : 'EIO'
+  }
   return typeof code === 'string' ? code : undefined
 }

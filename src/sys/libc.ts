@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import { constants } from 'node:os'
+import { nameOfErrno } from '../model/errno.ts'
 import { isErrnoName, PlyError } from '../model/errors.ts'
 
 /** What a C function is called with: numbers, 64-bit numbers, addresses (bigint) and memory. */
@@ -64,11 +64,6 @@ function lookUp(declaration: string): CFunction {
   }
 }
 
-/** Names by number. Some numbers have two (EAGAIN is EWOULDBLOCK): one that the table of errors has is the one to use. */
-const names = new Map<number, string>()
-for (const [name, number] of Object.entries(constants.errno))
-  if (!names.has(number) || isErrnoName(name)) names.set(number, name)
-
 /** `errno` of the call that just failed. Nothing may come between the two. */
 export function lastErrno(): number {
   return loaded!.errno()
@@ -76,7 +71,7 @@ export function lastErrno(): number {
 
 /** The name of an errno. ENOTSUP and EOPNOTSUPP are one number on Linux: the first, as Node says it. */
 export function errnoName(errno: number): string {
-  return errno === constants.errno.ENOTSUP ? 'ENOTSUP' : (names.get(errno) ?? `errno ${errno}`)
+  return nameOfErrno(errno) ?? `errno ${errno}`
 }
 
 /** A failed call as an error. What has no name in the table of errors is an `EIO` with the number in its cause. */

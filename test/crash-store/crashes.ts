@@ -91,12 +91,7 @@ export async function crash(ground: Ground, course: Course, point: Point, what: 
     })
     const wrong = [...verdict.wrong]
     // When a recursive mkdir fails, Node answers what it finds when it asks what is there.
-    const codes: readonly string[] = [
-      what,
-      ...(point.name === 'mkdir' ? ['ENOENT'] : []),
-      // Node has no name for it.
-      ...(what === 'EDQUOT' ? ['UNKNOWN'] : []),
-    ]
+    const codes: readonly string[] = point.name === 'mkdir' ? [what, 'ENOENT'] : [what]
     if (ending?.code !== undefined && !codes.includes(ending.code))
       wrong.push(`the error is ${ending.code}: ${ending.stack}`)
     return { shows: verdict.shows, wrong, met: met?.text }
