@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { Disk } from '../sys/disk.ts'
+import { withPath } from '../sys/system-error.ts'
 
 /** How files begin that are no records: no escaped name begins so. */
 export const reserved = '%.'
@@ -32,7 +33,7 @@ export function writeFileAtomically(
     fs.renameSync(temporary, path)
   } catch (error) {
     fs.rmSync(temporary, { force: true })
-    throw error
+    throw withPath(error, path)
   }
   disk.syncDirectory(dirname(path))
 }
