@@ -102,7 +102,7 @@ export class Bench {
   readonly #where: Where
   readonly #turns: Turns | undefined
   /** Numbers of the model. */
-  readonly #seen = { refused: new Set<number>(), moved: new Set<number>() }
+  readonly #seen = { refused: new Set<number>(), moved: new Set<number>(), missed: new Set<number>() }
   readonly #tally: Tally
   /** By system: the number that goes with a number of the model. */
   readonly #numbers: ReadonlyMap<System, Map<number, number>>
@@ -144,6 +144,7 @@ export class Bench {
     this.#tally.count(operation, expected)
     for (const { directory, from, to } of moving) {
       if (expected === 'ENOTEMPTY') this.#seen.refused.add(from)
+      if (expected === 'EXDEV') this.#seen.missed.add(to)
       if (expected === 'ok' && from !== to) this.#seen.moved.add(directory)
     }
     for (const refusal of refusals) {
@@ -215,8 +216,9 @@ export class Bench {
   }
 
   #renamesOf(ino: number | undefined): RenamesSeen {
-    const { refused, moved } = this.#seen
-    return { refused: ino !== undefined && refused.has(ino), moved: ino !== undefined && moved.has(ino) }
+    const { refused, moved, missed } = this.#seen
+    const among = (set: ReadonlySet<number>) => ino !== undefined && set.has(ino)
+    return { refused: among(refused), moved: among(moved), missed: among(missed) }
   }
 
   #compareNumbers(system: System, model: Tree, tree: Tree, sequence: number, at: Difference['at']): void {
