@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Container } from '../../src/store/containers/containers.ts'
 import { openTree } from '../../src/store/trees/open-tree.ts'
+import { removeXattr } from '../../src/sys/xattr.ts'
 import { root } from '../support/ability.ts'
 import { valuesOf } from '../support/collect.ts'
 import { sampleImage } from '../support/images.ts'
@@ -89,6 +90,26 @@ everywhere('a snapshot', (make, kind) => {
       for (const directory of ['containers', 'uppers', 'tmp']) expect(place.names(directory)).toEqual([])
       expect(place.names('locks').filter((name) => name.startsWith('upper'))).toEqual([])
     })
+
+    if (upperForm === 'overlay')
+      test('of a container whose writer lost power knows every number in it, also where the disk took what was noted of them', async () => {
+        const { place, containers } = await started()
+        const work = await containers.create('work', 'a')
+        work.fs.mkdirSync('/new')
+        work.fs.writeFileSync('/new/file', 'from before')
+        const taken = ['/new', '/new/file'].map((path) => work.fs.statSync(path).ino)
+        await work.close()
+        const [id = ''] = place.names('uppers')
+        removeXattr(place.at('uppers', id, 'upper'), 'trusted.overlay.plyfs.next')
+        place.put(place.at('uppers', id, 'writing'), '')
+        await containers.snapshot('work')
+        expect(place.names('uppers', id)).not.toContain('writing')
+        await using again = await containers.open('work')
+        for (const name of ['a', 'b', 'c']) again.fs.writeFileSync(`/${name}`, name)
+        for (const name of ['a', 'b', 'c']) expect(taken).not.toContain(again.fs.statSync(`/${name}`).ino)
+        expect(again.fs.readFileSync('/new/file', 'utf8')).toBe('from before')
+        expect(['/new', '/new/file'].map((path) => again.fs.statSync(path).ino)).toEqual(taken)
+      })
 
     test(`is made, gone back to, cloned and removed without opening anything (${upperForm})`, async () => {
       const { place, store, containers } = await started()

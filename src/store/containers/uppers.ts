@@ -69,7 +69,11 @@ export class Uppers {
   /** `below` are the frozen uppers that it stands on, open, oldest first. */
   open(
     record: UpperRecord,
-    { readOnly, below }: { readonly readOnly: boolean; readonly below: readonly StoredUpper[] },
+    {
+      readOnly,
+      below,
+      unclean = false,
+    }: { readonly readOnly: boolean; readonly below: readonly StoredUpper[]; readonly unclean?: boolean },
   ): StoredUpper {
     const root = this.#pathOf(record.id)
     const numbersFrom = below.at(-1)?.nextNumber ?? 0
@@ -82,6 +86,7 @@ export class Uppers {
       xattr: 'trusted',
       metacopy: true,
       below,
+      unclean,
       ...(record.chainId && { chainId: record.chainId }),
     })
   }
@@ -101,10 +106,19 @@ export class Uppers {
     this.#disk.fs.rmSync(this.#noteOf(id), { force: true })
   }
 
-  /** Returns when what was written in an upper that nobody has open is on the disk: at once, where it was closed. */
+  /**
+   * Returns when what was written in an upper that nobody has open is on the disk, and its numbers are known: at once, where it was
+   * closed. The caller holds its lock.
+   */
   secure(id: string): void {
     if (!this.#disk.fs.existsSync(this.#noteOf(id))) return
     syncFileSystem(this.#pathOf(id))
+    const record = this.record(id)
+    if (record.form === 'overlay') {
+      // Which numbers were given in it is all that is asked, and that is the same whatever it stands on.
+      this.open(record, { readOnly: false, below: [], unclean: true }).close()
+      syncFileSystem(this.#pathOf(id))
+    }
     this.written(id)
   }
 
