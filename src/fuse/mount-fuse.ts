@@ -1,0 +1,119 @@
+import { Worker } from 'node:worker_threads'
+import { codeOf, PlyError } from '../model/errors.ts'
+import { type FuseMountOptions, mountFuseDevice, openFuseDevice } from '../sys/fuse-device.ts'
+import { umount, unmountFlags } from '../sys/mount.ts'
+import type { Path } from '../sys/path.ts'
+import type { ServingOptions } from './session.ts'
+import { abandoned, errorOf, mounted, type ThreadData, type ThreadMessage } from './thread-messages.ts'
+
+export interface FuseMountRequest extends FuseMountOptions, Omit<ServingOptions, 'now'> {
+  /** The directory to mount on, a byte string. */
+  readonly target: Path
+  /** The program of the serving thread: a module that calls `serveInThread`. */
+  readonly program: URL | string
+  /** What that program opens its tree from: it is cloned. */
+  readonly input: unknown
+}
+
+/** A mounted union, served by a thread of this process. It ends when it is unmounted, by whomever, or with the process. */
+export interface FuseMount extends AsyncDisposable {
+  readonly target: Path
+  /** Settles when the thread has ended and closed its tree: rejects with why, if it was not that nothing is mounted any more. */
+  readonly ended: Promise<void>
+  /**
+   * Unmounts, and returns when the thread has ended. With `detach` the name goes at once, and serving goes on until the last file in
+   * it is closed; with `force` everybody in it is cut off. Safe to call twice. @throws EBUSY while somebody is in it
+   */
+  unmount(how?: { readonly detach?: boolean; readonly force?: boolean }): Promise<void>
+}
+
+/**
+ * Mounts a union by FUSE, and returns when it answers. The caller needs CAP_SYS_ADMIN in its user namespace.
+ *
+ * The thread cannot be called back while it waits for the kernel: `process.exit` would wait for it for ever, so the mount is cut off
+ * then. A process that is killed leaves a dead mount behind (ENOTCONN), which `umount` removes.
+ *
+ * @throws PLY_UNSUPPORTED where there is no device for this user, EPERM, ENOENT, ENOTDIR; whatever opening the tree throws
+ */
+export async function mountFuse(asked: FuseMountRequest): Promise<FuseMount> {
+  const { target, program, input, flags, allowOther, ...options } = asked
+  const fd = openFuseDevice()
+  const data: ThreadData = { fd, input, options }
+  const worker = new Worker(program, { workerData: data })
+  let failure: Error | undefined
+  let isMounted = false
+  const cutOff = (): void => {
+    if (isMounted) forget(target, unmountFlags.force)
+    if (isMounted) forget(target, unmountFlags.detach)
+    isMounted = false
+  }
+  const ended = new Promise<void>((resolve, reject) => {
+    worker.on('error', (error) => {
+      failure ??= error
+    })
+    worker.on('exit', () => {
+      process.off('exit', cutOff)
+      // Its connection is closed: what is still mounted is dead. Without a failure nothing is, or something else.
+      if (failure) cutOff()
+      isMounted = false
+      if (failure) reject(failure)
+      else resolve()
+    })
+  })
+  // Whoever waits for it is told; nobody has to.
+  ended.catch(() => {})
+  worker.on('message', (message: ThreadMessage) => {
+    if (message.says === 'failed') failure ??= errorOf(message.error)
+    if (message.says === 'mistake') process.emitWarning(message.text, { code: 'PLY_FUSE_MISTAKE' })
+  })
+  const told = (wanted: ThreadMessage['says']): Promise<void> =>
+    new Promise((resolve, reject) => {
+      worker.on('message', ({ says }: ThreadMessage) => {
+        if (says === wanted) resolve()
+      })
+      ended.then(
+        () => reject(new PlyError('PLY_ABORTED')),
+        () => reject(failure),
+      )
+    })
+  await told('opened')
+  process.on('exit', cutOff)
+  try {
+    mountFuseDevice(fd, target, {
+      ...(flags !== undefined && { flags }),
+      ...(allowOther !== undefined && { allowOther }),
+    })
+    isMounted = true
+  } catch (error) {
+    worker.postMessage(abandoned)
+    await ended
+    throw error
+  }
+  const ready = told('ready')
+  worker.postMessage(mounted)
+  await ready
+
+  async function unmount({ detach = false, force = false } = {}): Promise<void> {
+    if (isMounted) {
+      if (force) forget(target, unmountFlags.force)
+      try {
+        umount(target, detach || force ? unmountFlags.detach : 0)
+      } catch (error) {
+        // Somebody else has unmounted it.
+        if (codeOf(error) !== 'EINVAL') throw error
+      }
+      isMounted = false
+    }
+    await ended
+  }
+  return { target, ended, unmount, [Symbol.asyncDispose]: () => unmount({ detach: true }) }
+}
+
+/** Unmounts what may not be mounted any more. */
+function forget(target: Path, flags: number): void {
+  try {
+    umount(target, flags)
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error
+  }
+}

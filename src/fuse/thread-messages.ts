@@ -1,0 +1,40 @@
+import { type ErrorCode, errorCodes, PlyError } from '../model/errors.ts'
+import type { ServingOptions } from './session.ts'
+
+/** What a serving thread is started with. */
+export interface ThreadData {
+  /** The open device. The thread closes it. */
+  readonly fd: number
+  /** For the program that opens the tree: what can be cloned. */
+  readonly input: unknown
+  readonly options: Omit<ServingOptions, 'now'>
+}
+
+/** What it tells, in this order; `failed` at any time. */
+export type ThreadMessage =
+  | { readonly says: 'opened' }
+  | { readonly says: 'ready' }
+  | { readonly says: 'mistake'; readonly text: string }
+  | { readonly says: 'failed'; readonly error: FailureData }
+
+/** An error as data: its class does not survive the way between threads. */
+export interface FailureData {
+  readonly message: string
+  readonly code: string | undefined
+  readonly details: Readonly<Record<string, unknown>>
+}
+
+/** What a serving thread is told when its tree is open: that its device is mounted, or will not be. */
+export const mounted = 'mounted'
+export const abandoned = 'abandoned'
+
+export function failureData(error: unknown): FailureData {
+  const { code, message } = error as { readonly code?: string; readonly message?: string }
+  const details = error instanceof PlyError ? JSON.parse(JSON.stringify(error.details)) : {}
+  return { message: message ?? String(error), code, details }
+}
+
+export function errorOf({ message, code, details }: FailureData): Error {
+  if ((errorCodes as readonly string[]).includes(code ?? '')) return new PlyError(code as ErrorCode, details)
+  return Object.assign(new Error(message), code !== undefined && { code })
+}

@@ -1,0 +1,111 @@
+import { openSync } from 'node:fs'
+import { endianness } from 'node:os'
+import { codeOf, PlyError } from '../model/errors.ts'
+import { errnoName, koffi, lastErrno, libc, systemError } from './libc.ts'
+import { mount } from './mount.ts'
+import type { Path } from './path.ts'
+
+const device = '/dev/fuse'
+
+const read = libc('long read(int, uintptr_t, size_t)')
+const write = libc('long write(int, uintptr_t, size_t)')
+const close = libc('int close(int)')
+
+/** What may be said by who asks again: somebody else's signal, or a request that its caller has given up. */
+const again = new Set(['EINTR', 'EAGAIN', 'ENOENT'])
+
+/**
+ * Opens `/dev/fuse` for one mount. @throws PLY_UNSUPPORTED, with what to do, where it may not be opened or is not there; EMFILE
+ */
+export function openFuseDevice(): number {
+  if (process.platform !== 'linux' || endianness() !== 'LE')
+    throw unsupported('it takes Linux on a little-endian machine')
+  try {
+    return openSync(device, 'r+')
+  } catch (error) {
+    const code = codeOf(error)
+    if (code === 'EACCES' || code === 'EPERM')
+      throw unsupported(`${device} is closed to this user; as root, open it: chmod 0666 ${device}`, error)
+    if (code === 'ENOENT' || code === 'ENODEV' || code === 'ENXIO')
+      throw unsupported(
+        `there is no ${device}; load the kernel's fuse module, or pass the device to the container`,
+        error,
+      )
+    throw error
+  }
+}
+
+export interface FuseMountOptions {
+  /** Of `mountFlags`. */
+  readonly flags?: number
+  /** Whether other users may enter. Default: true. */
+  readonly allowOther?: boolean
+}
+
+/**
+ * Mounts the connection of an open device by `mount(2)`. The kernel checks permissions by mode, owner and ACLs. It speaks first, at
+ * once: from here on whoever touches the target waits for answers.
+ *
+ * @throws EPERM without CAP_SYS_ADMIN, ENOENT, ENOTDIR, EBUSY …; PLY_NO_NATIVE
+ */
+export function mountFuseDevice(
+  fd: number,
+  target: Path,
+  { flags = 0, allowOther = true }: FuseMountOptions = {},
+): void {
+  const owner = `user_id=${process.getuid!()},group_id=${process.getgid!()}`
+  const options = `fd=${fd},rootmode=40000,${owner},default_permissions${allowOther ? ',allow_other' : ''}`
+  mount('ply', target, 'fuse.ply', flags, options)
+}
+
+/** An open device that is mounted, for one thread: requests are read into one place in memory, and answered from another. */
+export class FuseConnection {
+  readonly #fd: number
+  readonly #request: bigint
+  readonly #room: number
+  readonly #reply: bigint
+  /** They must live as long as their addresses are used. */
+  readonly memory: readonly Buffer[]
+
+  constructor(fd: number, request: Buffer, reply: Buffer) {
+    const { address } = koffi('serving a mount')
+    this.#fd = fd
+    this.#room = request.length
+    this.#request = address(request)
+    this.#reply = address(reply)
+    this.memory = [request, reply]
+  }
+
+  /** Waits for a request; its length, or `undefined` when nothing is mounted any more. @throws EINVAL, EIO, EPERM before mounting */
+  receive(): number | undefined {
+    for (;;) {
+      const length = read(this.#fd, this.#request, this.#room)
+      if (length >= 0) return Number(length)
+      const errno = lastErrno()
+      const name = errnoName(errno)
+      if (name === 'ENODEV' || name === 'ECONNABORTED') return undefined
+      if (!again.has(name)) throw systemError('read', errno, device)
+    }
+  }
+
+  /** Sends so many bytes of the answer. That whoever asked has gone is no error. @throws EINVAL for what is no answer */
+  send(length: number): void {
+    if (write(this.#fd, this.#reply, length) >= 0) return
+    const errno = lastErrno()
+    const name = errnoName(errno)
+    // Gone: the one who asked, or the mount, which the next `receive` tells.
+    if (name !== 'ENOENT' && name !== 'ENODEV' && name !== 'ECONNABORTED') throw systemError('write', errno, device)
+  }
+}
+
+/**
+ * Closes a device: with the last descriptor of it everybody who waits for an answer gets ENOTCONN. Node warns of a thread that closes
+ * what another one has opened, so it is not told.
+ */
+export function closeFuseDevice(fd: number): void {
+  close(fd)
+}
+
+function unsupported(reason: string, cause?: unknown): PlyError {
+  return new PlyError('PLY_UNSUPPORTED', { what: 'a FUSE mount here', reason }, { cause })
+}
