@@ -33,7 +33,7 @@ import type { Taken } from './intake/taken.ts'
 import { blobAtRest, cachedTar } from './layers/at-rest.ts'
 import { LayerDigests } from './layers/content-digests.ts'
 import { storedFileDigests } from './layers/file-digests.ts'
-import type { LayerId } from './layers/layers.ts'
+import { LayerFiles, type LayerId } from './layers/layer-files.ts'
 import { Layers } from './layers/layers.ts'
 import { openLayout } from './layout.ts'
 import { accountingOf } from './space/accounting.ts'
@@ -88,7 +88,7 @@ export async function storeOn(place: Disk, path: string, options: StoreOptions =
   const { layout, writable, durable } = openLayout(place, path, options)
   const disk = durable ? place : unsynced(place)
   const zstd = zstdDecoders()
-  const below = (options.below ?? []).map((path) => lowerStore(disk, path, zstd, options))
+  const below = (options.below ?? []).map((path) => lowerStore(disk, path, options))
   const blobs = blobsOver(diskBlobStore({ disk, root: layout.root, tmp: layout.tmp }), below)
   const names = new Names(disk, layout, writable)
   const allNames = namesOver(names, below)
@@ -301,7 +301,10 @@ export async function storeOn(place: Disk, path: string, options: StoreOptions =
     async fsck(options = {}) {
       if (options.repair) writing()
       return fsck(
-        { disk, layout, blobs, names, layers, trees, uppers, acceptances, zstd, writable, durable, lease },
+        {
+          ...{ disk, layout, blobs, names, layers, trees, uppers, acceptances, zstd, writable, durable, lease },
+          ...{ below: below.map((lower) => lower.layout), homeOf },
+        },
         options,
       )
     },
@@ -330,12 +333,11 @@ export async function storeOn(place: Disk, path: string, options: StoreOptions =
 }
 
 /** A store below: nothing of it is made, locked or changed. @throws PLY_STORE_FORMAT, PLY_STORE_OWNER; PLY_USAGE in memory */
-function lowerStore(disk: Disk, path: string, zstd: ReturnType<typeof zstdDecoders>, { anyOwner }: StoreOptions) {
+function lowerStore(disk: Disk, path: string, { anyOwner }: StoreOptions) {
   if (disk.kind === 'memory') throw new PlyError('PLY_USAGE', { reason: 'a store in memory has no stores below it' })
   const { layout } = openLayout(disk, resolve(path), { readOnly: true, ...(anyOwner !== undefined && { anyOwner }) })
   const blobs = diskBlobStore({ disk, root: layout.root, tmp: layout.tmp })
-  const acceptances = new Acceptances(disk, layout)
-  const layers = new Layers({ disk, layout, blobs, zstd, acceptances, writable: false })
+  const layers = new LayerFiles({ disk, layout, writable: false })
   return { layout, blobs, layers, names: new Names(disk, layout) }
 }
 

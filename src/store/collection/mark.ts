@@ -5,7 +5,7 @@ import { codeOf } from '../../model/errors.ts'
 import { checkAborted, type Operation } from '../../model/operation.ts'
 import { configLimit, manifestOrIndex, parseConfig, parseIndex, parseManifest } from '../../model/parse-documents.ts'
 import { collect as bytesOfStream } from '../../stream/collect.ts'
-import type { LayerId } from '../layers/layers.ts'
+import type { LayerId } from '../layers/layer-files.ts'
 import type { Root } from './roots.ts'
 
 /** An image that something needs, with its layers where its config says them. */

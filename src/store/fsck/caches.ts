@@ -10,7 +10,7 @@ import { decompressed } from '../../stream/compression.ts'
 import { drain, Tally } from '../../stream/hash.ts'
 import { fileBytes } from '../../sys/file-bytes.ts'
 import { openIndex } from '../layers/cached-index.ts'
-import type { LayerId } from '../layers/layers.ts'
+import type { LayerId } from '../layers/layer-files.ts'
 import { Comparison } from './comparison.ts'
 import type { Survey } from './survey.ts'
 
@@ -24,7 +24,11 @@ export async function checkCacheContents(survey: Survey): Promise<void> {
   await checkTrees(survey, built)
   const { disk, layout } = survey.store
   if (disk.fs.existsSync(layout.fileSums)) await checkSums(survey, 'cache/files.sums', layout.fileSums, fileFormat)
+  const problem = survey.reads(listFile) ? survey.store.names.problemOfList : undefined
+  if (problem !== undefined) bad(survey, listFile, problem)
 }
+
+const listFile = 'cache/names.list'
 
 function bad(survey: Survey, file: string, problem: string): void {
   const advice = 'ply fsck --repair builds it anew'
@@ -87,8 +91,8 @@ async function checkOfTar(
   files: { readonly spill: string; readonly sums: string },
   built: ReadonlyMap<DiffId, Bytes>,
 ): Promise<void> {
-  const { disk, layout } = survey.store
-  const path = descriptor.digest === diffId ? layout.blobOf(diffId) : layout.tarOf(diffId)
+  const { disk, layout, homeOf } = survey.store
+  const path = descriptor.digest === diffId ? homeOf(diffId).blobOf(diffId) : layout.tarOf(diffId)
   const hasSpill = disk.fs.existsSync(layout.spillOf(diffId))
   const hasSums = disk.fs.existsSync(layout.sumsOf(diffId))
   if ((!hasSpill && !hasSums) || !disk.fs.existsSync(path) || survey.bad.has(descriptor.digest)) return

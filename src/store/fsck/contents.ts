@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { Index } from '../../erofs/index.ts'
 import { codeOf } from '../../model/errors.ts'
 import { readLog } from '../../overlay/log-reader.ts'
 import { openPortableUpper } from '../../overlay/portable-upper.ts'
@@ -6,7 +7,7 @@ import { drain } from '../../stream/hash.ts'
 import type { Disk } from '../../sys/disk.ts'
 import { fileBytes } from '../../sys/file-bytes.ts'
 import { findIndex } from '../layers/cached-index.ts'
-import type { LayerId } from '../layers/layers.ts'
+import type { LayerId } from '../layers/layer-files.ts'
 import { badPages, pathsIn } from './affected-paths.ts'
 import type { AffectedPaths } from './findings.ts'
 import type { Survey } from './survey.ts'
@@ -37,7 +38,7 @@ export async function checkContents(survey: Survey): Promise<void> {
         kind: 'damage',
         code: 'bad-blob',
         file,
-        problem: `its bytes do not hash to its name${cached ? '; what it holds is still in the cache, but it cannot be exported as it was' : ''}`,
+        problem: `its bytes do not hash to its name${cached ? '; what it holds is still in the cache, but it cannot be exported as it was' : ''}${survey.where(digest)}`,
         advice: 'import the image again, or give a source: ply fsck --repair --from SOURCE',
         ...(paths && { paths }),
       },
@@ -50,15 +51,17 @@ export async function checkContents(survey: Survey): Promise<void> {
 
 /** Which files of a layer lie in damaged pages. Of a compressed layer nobody can say. */
 async function damagedPaths(
-  { store: { disk, layout } }: Survey,
+  { store: { disk, layout, below, homeOf } }: Survey,
   { diffId, descriptor }: LayerId,
   signal: AbortSignal | undefined,
 ): Promise<AffectedPaths | undefined> {
   if (descriptor.digest !== diffId) return undefined
-  const index = findIndex(disk, { path: layout.indexOf(diffId), of: diffId, what: 'a layer', writable: false })
+  let index: Index | undefined
+  for (const one of [layout, ...below])
+    index ??= findIndex(disk, { path: one.indexOf(diffId), of: diffId, what: 'a layer', writable: false })
   if (index === undefined) return undefined
   try {
-    const tar = fileBytes(disk, layout.blobOf(diffId))
+    const tar = fileBytes(disk, homeOf(diffId).blobOf(diffId))
     try {
       const pages = await badPages(tar, index, signal)
       return pages && (await pathsIn(index, diffId, pages, signal))

@@ -9,7 +9,8 @@ import { type Roots, rootsOf } from '../collection/roots.ts'
 import type { Uppers } from '../containers/uppers.ts'
 import type { Names } from '../images/names.ts'
 import type { Acceptances } from '../intake/acceptances.ts'
-import type { LayerId, Layers } from '../layers/layers.ts'
+import type { LayerId } from '../layers/layer-files.ts'
+import type { Layers } from '../layers/layers.ts'
 import type { Layout } from '../layout.ts'
 import type { Trees } from '../trees/trees.ts'
 import type { Finding, FsckLevel } from './findings.ts'
@@ -27,6 +28,10 @@ export interface Checkable {
   readonly zstd: ZstdDecoders | undefined
   readonly writable: boolean
   readonly durable: boolean
+  /** The stores below, the nearest first. */
+  readonly below: readonly Layout[]
+  /** Where a blob lies: here or in a store below; here if nowhere. */
+  readonly homeOf: (digest: Digest) => Layout
   lease(operation: Operation): Promise<Lock>
 }
 
@@ -77,6 +82,13 @@ export class Survey {
 
   add(finding: Omit<Finding, 'affects'>, ...things: readonly string[]): void {
     this.findings.push({ ...finding, affects: this.#reasons.roots(things) })
+  }
+
+  /** What is to be added to what is said of a blob that lies in a store below. */
+  where(digest: Digest): string {
+    const { layout, homeOf } = this.store
+    const home = homeOf(digest)
+    return home === layout ? '' : `; it lies in the store below, ${home.root}`
   }
 
   /** Whether a file is read as a whole this time. */

@@ -9,7 +9,7 @@ import { completeContents, filesOfLayer } from '../../stack/content-digests.ts'
 import type { Disk } from '../../sys/disk.ts'
 import { liesTogether, shareBlocks } from '../../sys/share-blocks.ts'
 import type { LayerDigests } from '../layers/content-digests.ts'
-import type { LayerId, Layers } from '../layers/layers.ts'
+import type { LayerFiles, LayerId } from '../layers/layer-files.ts'
 import type { Layout } from '../layout.ts'
 import { keepsWholeExtents, type Run, repack, tarOf } from './repack.ts'
 
@@ -43,7 +43,7 @@ export interface Deduplicated {
 interface Surroundings {
   readonly disk: Disk
   readonly layout: Layout
-  readonly layers: Layers
+  readonly layers: LayerFiles
   readonly digests: LayerDigests
 }
 
@@ -163,7 +163,7 @@ export async function dedupe(
 
 /** Files that hold anything, each place once; those that are mostly holes lie elsewhere and take little. */
 async function eachFile(
-  layers: Layers,
+  layers: LayerFiles,
   id: LayerId,
   { signal }: Operation,
   hear: (ino: number, size: number) => void,

@@ -5,7 +5,7 @@ import { type DiffId, hexOf } from '../../model/digest.ts'
 import { checkAborted, type Operation } from '../../model/operation.ts'
 import { copyThroughMemory } from '../../sys/copy.ts'
 import type { Disk } from '../../sys/disk.ts'
-import type { LayerId } from '../layers/layers.ts'
+import type { LayerId } from '../layers/layer-files.ts'
 import type { Layout } from '../layout.ts'
 
 /** A part of a file, in whole blocks. */

@@ -13,7 +13,8 @@ import type { Disk, Lock } from '../../sys/disk.ts'
 import { cacheDraft } from '../layers/cache-draft.ts'
 import { findIndex } from '../layers/cached-index.ts'
 import type { LayerDigests } from '../layers/content-digests.ts'
-import type { LayerId, Layers } from '../layers/layers.ts'
+import type { LayerId } from '../layers/layer-files.ts'
+import type { Layers } from '../layers/layers.ts'
 import type { Layout } from '../layout.ts'
 
 /** More unfolded layers than this on a cached prefix are folded before they are read. */

@@ -10,7 +10,7 @@ export const reExport: Switches = {
   const pending = sink.write(chunk.subarray(0, end))`,
   },
   'I-02': {
-    file: 'src/store/layers/layers.ts',
+    file: 'src/store/layers/rebuild-caches.ts',
     find: 'if (descriptor.digest !== diffId) return undefined',
     put: '',
   },
