@@ -71,6 +71,9 @@ export function bytesOf(argument: string): Buffer {
   return Buffer.from(hex.replaceAll('\\x', ''), 'hex')
 }
 
+/** The value of an xattr, which may be empty and nowhere. @throws if strace has cut it off */
+export const valueOf = (argument: string): Buffer => (argument === 'NULL' ? Buffer.alloc(0) : bytesOf(argument))
+
 export const textOf = (argument: string): string => bytesOf(argument).toString('latin1')
 
 /** The number of a descriptor, `undefined` for AT_FDCWD, and the path that the kernel knew for it. */
