@@ -7,6 +7,7 @@ import { layerFrom } from '../../src/image/layer-from.ts'
 import { openStore } from '../../src/store/open-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { nodeDisk } from '../../src/sys/node-disk.ts'
+import { openSink } from '../../src/transport/index.ts'
 import { root, testIf } from '../support/ability.ts'
 import { gzipLayer, sampleImage } from '../support/images.ts'
 import { temporary } from '../support/temporary.ts'
@@ -134,6 +135,91 @@ describe('a store over another one', () => {
       code: 'PLY_STORE_FORMAT',
     })
     await expect(openStore(':memory:', { below: [temporary()] })).rejects.toMatchObject({ code: 'PLY_USAGE' })
+  })
+})
+
+describe('fsck of a store over another one', () => {
+  /** One with an image of its own over `base`, and where `base` came from. */
+  async function stacked() {
+    const found = await lower()
+    const { base, above, below, directory } = found
+    const mine = append(base, layerFrom({ '/mine': 'mine\n' }))
+    const from = `oci:${join(directory, 'from')}`
+    await using sink = await openSink(`${from}:base`)
+    await sink.write(base, undefined, {})
+    const open = () => above.open({ below: [below.root] })
+    await using store = await open()
+    await store.write(mine, 'mine')
+    await (await store.containers.create('work', 'mine')).close()
+    return { ...found, mine, from, open }
+  }
+
+  test('finds a damaged blob there, says where it lies, and heals it with a copy of its own', async () => {
+    const { base, above, below, from, open } = await stacked()
+    const { digest } = base.layers.at(-1)!.descriptor
+    below.flip(below.blob(digest))
+    const before = state(below.root)
+    await using store = await open()
+    const { findings } = await store.fsck()
+    expect(findings).toMatchObject([
+      {
+        code: 'bad-blob',
+        kind: 'damage',
+        file: `blobs/sha256/${digest.slice(7)}`,
+        affects: ['container work', 'name mine:latest'],
+      },
+    ])
+    expect(findings[0]!.problem).toContain(`in the store below, ${below.root}`)
+    expect((await store.fsck({ repair: true })).left.damage).toBe(1)
+    expect((await store.fsck({ repair: true, sources: [from] })).findings).toMatchObject([{ remedy: 'fetched' }])
+    expect(above.names('blobs', 'sha256')).toContain(digest.slice(7))
+    expect((await store.fsck({ level: 'caches' })).findings).toEqual([])
+    expect(state(below.root)).toEqual(before)
+  })
+
+  test('takes from there what is damaged here', async () => {
+    const { base, above, below, open } = await stacked()
+    const { digest } = base.layers.at(-1)!.descriptor
+    above.put(above.blob(digest), below.disk.fs.readFileSync(below.blob(digest)) as Uint8Array)
+    above.flip(above.blob(digest))
+    await using store = await open()
+    expect((await store.fsck({ repair: true })).findings).toMatchObject([{ code: 'bad-blob', remedy: 'fetched' }])
+    expect((await store.fsck({ level: 'caches' })).findings).toEqual([])
+  })
+
+  test('checks the caches that it built of layers there, and builds them anew', async () => {
+    const { below, above, open } = await stacked()
+    const { fs } = nodeDisk()
+    for (const folder of ['layers', 'trees'])
+      for (const name of below.names('cache', folder)) fs.rmSync(below.at('cache', folder, name))
+    await using store = await open()
+    ;(await store.containers.create('again', 'base')).close()
+    ;(await store.tree('mine')).close()
+    const before = state(below.root)
+    const caches = ['layers', 'trees'].flatMap((folder) =>
+      above.names('cache', folder).map((name) => join('cache', folder, name)),
+    )
+    expect(caches.length).toBeGreaterThan(3)
+    expect((await store.fsck({ level: 'caches' })).findings).toEqual([])
+    for (const file of caches) {
+      above.flip(above.at(file))
+      expect((await store.fsck({ level: 'caches' })).findings, file).toMatchObject([{ code: 'bad-cache', file }])
+      await store.fsck({ level: 'caches', repair: true })
+      expect((await store.fsck({ level: 'caches' })).findings, file).toEqual([])
+    }
+    expect(state(below.root)).toEqual(before)
+  })
+
+  test('tells what is missing where that one is not named, and a collection then removes nothing', async () => {
+    const { above, base } = await stacked()
+    await using alone = await above.open()
+    const missing = (await alone.fsck()).findings.filter(({ code }) => code === 'missing-blob')
+    expect(missing.map(({ file }) => file).sort()).toEqual(
+      base.layers.map(({ descriptor }) => `blobs/sha256/${descriptor.digest.slice(7)}`).sort(),
+    )
+    const before = above.files()
+    expect(await alone.collect()).toMatchObject({ blobs: [] })
+    expect(above.files()).toEqual(before)
   })
 })
 

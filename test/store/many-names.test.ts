@@ -2,10 +2,12 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { digestOf } from '../../src/model/digest.ts'
+import type { Descriptor } from '../../src/model/documents.ts'
 import { escapeName, type NameRecord, Names } from '../../src/store/images/names.ts'
 import { layoutOf } from '../../src/store/layout.ts'
 import { recordText } from '../../src/store/records.ts'
 import { nodeDisk } from '../../src/sys/node-disk.ts'
+import { sampleImage } from '../support/images.ts'
 import { temporary } from '../support/temporary.ts'
 import { placeAt, type StorePlace } from './places.ts'
 
@@ -14,10 +16,10 @@ const namesOn = (place: StorePlace) => new Names(place.disk, layoutOf(place.root
 describe('very many names', () => {
   const many = 1200
 
-  function manyNames(place: StorePlace) {
+  function manyNames(place: StorePlace, of: (at: number) => Descriptor = entry) {
     const names = namesOn(place)
     const write = (name: string, at: number) =>
-      place.disk.fs.writeFileSync(place.at('names', escapeName(name)), recordText({ name, descriptor: entry(at) }))
+      place.disk.fs.writeFileSync(place.at('names', escapeName(name)), recordText({ name, descriptor: of(at) }))
     for (let at = 0; at < many; at++) write(`n${at}`, at)
     return { names: new Names(place.disk, layoutOf(place.root), true), plain: names, write }
   }
@@ -82,6 +84,33 @@ describe('very many names', () => {
     place.put(place.at('names', 'n4'), '{')
     expect(names.list().map(({ name }) => name)).not.toContain('n4')
     expect(plain.list()).toEqual(names.list())
+  })
+
+  test('whose list is damaged, or says what the records do not, are told by fsck, which removes it', async () => {
+    const place = placeAt(nodeDisk(), join(temporary(), 'store'))
+    await using store = await place.open()
+    const descriptor = await store.write(await sampleImage(), 'image')
+    const { names } = manyNames(place, () => descriptor)
+    names.list()
+    age(place)
+    expect(names.problemOfList).toBeUndefined()
+    const list = place.at('cache', 'names.list')
+    const good = place.text('cache', 'names.list')
+    const { crc32: _, ...stored } = JSON.parse(good)
+    for (const [problem, bad] of [
+      ['has the name nobody', recordText({ ...stored, names: [...stored.names, ['nobody', 'nobody', 0, 1, 1]] })],
+      ['lacks the name ', recordText({ ...stored, names: stored.names.slice(1) })],
+      ['something else of ', recordText({ ...stored, descriptors: [{ ...descriptor, size: 7 }] })],
+      ['checksum', good.replace('"n7"', '"n6"')],
+    ]) {
+      place.put(list, bad!)
+      expect(names.problemOfList).toContain(problem)
+    }
+    const file = 'cache/names.list'
+    const { findings } = await store.fsck({ level: 'caches', repair: true })
+    expect(findings).toMatchObject([{ code: 'bad-cache', kind: 'drift', file, remedy: 'removed' }])
+    expect(place.disk.fs.existsSync(list)).toBe(false)
+    expect(names.list()).toHaveLength(many + 1)
   })
 
   test('one that is set or removed rewrites no index.json, and one that another tool adds to it is adopted', async () => {

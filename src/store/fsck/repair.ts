@@ -135,7 +135,8 @@ async function fetchWanted(
   const { blobs } = survey.store
   const obstacles: string[] = []
   const wanted = new Set(findings.map(digestOf))
-  const all = [...sources, ...rememberedSources(survey)]
+  // What is damaged here may be whole below.
+  const all = [...sources, ...survey.store.below.map(({ root }) => `oci:${root}`), ...rememberedSources(survey)]
   if (all.length === 0) obstacles.push('no source was named, and none is remembered')
   const found = await fetchBlobs(blobs, wanted, all, (reason) => obstacles.push(reason), survey.operation)
   // A manifest that is here again may say that more is missing: that is for the next check.

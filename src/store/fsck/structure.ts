@@ -117,7 +117,9 @@ async function checkBlobs(survey: Survey): Promise<void> {
         kind: whole ? 'drift' : 'damage',
         code: missing ? 'missing-blob' : whole ? 'bad-document' : 'bad-blob',
         file: fileOf(digest),
-        problem: missing ? `the ${marked.blobs.get(digest)?.as} is not here` : (error as Error).message,
+        problem: missing
+          ? `the ${marked.blobs.get(digest)?.as} is not here`
+          : `${(error as Error).message}${survey.where(digest)}`,
         advice: whole ? 'remove the name that points at it' : importAgain,
       },
       digest,
@@ -135,7 +137,10 @@ async function checkBlobs(survey: Survey): Promise<void> {
         kind: 'damage',
         code: found === undefined && isFile ? 'missing-blob' : 'bad-blob',
         file: fileOf(digest),
-        problem: found === undefined ? `the ${as} is not here` : `the ${as} has ${found} bytes instead of ${size}`,
+        problem:
+          found === undefined
+            ? `the ${as} is not here`
+            : `the ${as} has ${found} bytes instead of ${size}${survey.where(digest)}`,
         advice: importAgain,
       },
       digest,

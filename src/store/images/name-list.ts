@@ -84,6 +84,44 @@ export function listedNames(
   return records
 }
 
+/**
+ * What is wrong with the list of names: bytes of it have changed, or it would be believed and says something else than the records.
+ * `undefined` where nothing is, or there is none. `read` answers `undefined` for a record that cannot be read, which is told elsewhere.
+ *
+ * @throws what the disk says
+ */
+export function problemOfList(
+  disk: Disk,
+  layout: Layout,
+  read: (file: string) => NameRecord | undefined,
+): string | undefined {
+  let known: Stored | null | undefined
+  try {
+    known = readJson<Stored | null>(disk, layout.nameList)
+  } catch (error) {
+    if (codeOf(error) !== 'PLY_BAD_DOCUMENT') throw error
+    return 'it does not match its checksum'
+  }
+  if (known?.format !== 1) return undefined
+  const directory = stampOf(disk, layout.names)
+  const whole = directory !== undefined && confirms(known, directory)
+  const records = new Map(namesIn(disk, layout.names).map((file) => [file, read(file)]))
+  const listed = new Set<string>()
+  for (const [file, name, at, ino, ctimeMs] of known.names) {
+    listed.add(file)
+    if (whole && !records.has(file)) return `it has the name ${name}, which is gone`
+    const record = records.get(file)
+    if (record === undefined) continue
+    const stat = disk.fs.lstatSync(join(layout.names, file), { throwIfNoEntry: false })
+    const believed = whole || (stat?.ino === ino && stat.ctimeMs === ctimeMs && ctimeMs < known.taken - slack)
+    const descriptor = known.descriptors[at]
+    const same = record.name === name && descriptor !== undefined && keyOf(record.descriptor) === keyOf(descriptor)
+    if (believed && !same) return `it says something else of ${record.name} than its record`
+  }
+  const [missing] = whole ? [...records].filter(([file, record]) => record !== undefined && !listed.has(file)) : []
+  return missing && `it lacks the name ${missing[1]!.name}`
+}
+
 /** Whether a directory is worth a list: as many names as are asked for are looked at, and no more. */
 export function hasMoreThan(disk: Disk, directory: string, count: number): boolean {
   const { opendirSync } = disk.fs

@@ -8,7 +8,7 @@ import type { Disk } from '../../sys/disk.ts'
 import { syncFileSystem } from '../../sys/sync.ts'
 import type { Layout } from '../layout.ts'
 import { namesIn, readJson, recordText, reserved, writeFileAtomically } from '../records.ts'
-import { hasMoreThan, listedNames } from './name-list.ts'
+import { hasMoreThan, listedNames, problemOfList } from './name-list.ts'
 
 const refName = 'org.opencontainers.image.ref.name'
 
@@ -126,6 +126,11 @@ export class Names {
   /** What the bytes of `index.json` should sum to, as far as somebody knows. */
   get indexSum(): number | undefined {
     return this.#seen()?.content
+  }
+
+  /** What is wrong with the list that is kept of very many names; `undefined` if nothing is, or there is none. */
+  get problemOfList(): string | undefined {
+    return problemOfList(this.#disk, this.#layout, (file) => this.#readable(file))
   }
 
   async set(name: string, descriptor: Descriptor): Promise<void> {
