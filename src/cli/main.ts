@@ -50,7 +50,7 @@ export function versionLine({ name, version }: Pick<PackageFacts, 'name' | 'vers
 
 /** What Node has no name for (`UNKNOWN`: a full quota, for one), as the library calls it. */
 async function named(error: unknown): Promise<unknown> {
-  if (!(error instanceof Error) || (error as NodeJS.ErrnoException).code !== 'UNKNOWN') return error
+  if (!(error instanceof Error) || !/^unknown/i.test((error as NodeJS.ErrnoException).code ?? '')) return error
   const { codeOf, PlyError } = await import('../index.ts')
   const { syscall, path, dest } = error as NodeJS.ErrnoException & { readonly dest?: string }
   const details = { ...(syscall && { syscall }), ...(path && { path }), ...(dest && { dest }) }

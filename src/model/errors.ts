@@ -151,14 +151,19 @@ function sentence(code: ErrorCode, details: Readonly<Record<string, unknown>>): 
 }
 
 /**
- * The code of any thrown value, plyfs's own or Node's; `undefined` if it has none. Node says `UNKNOWN` of errnos that it has no name for:
- * they are called by theirs (EDQUOT, ESTALE, EUCLEAN …), and `EIO` if nobody has one.
+ * The code of any thrown value, plyfs's own or Node's; `undefined` if it has none. Node says `UNKNOWN` of errnos that it has no name for,
+ * or `Unknown system error -122`: they are called by theirs (EDQUOT, ESTALE, EUCLEAN …), and `EIO` if nobody has one.
  */
 export function codeOf(error: unknown): string | undefined {
   const { code, errno } = (error ?? {}) as { readonly code?: unknown; readonly errno?: unknown }
-  if (code === 'UNKNOWN' && typeof errno === 'number') {
+  if (isNameless(code) && typeof errno === 'number') {
     const name = nameOfErrno(-errno)
     return isErrnoName(name) ? name : 'EIO'
   }
   return typeof code === 'string' ? code : undefined
+}
+
+/** Asynchronous calls say the one, synchronous ones the other. */
+function isNameless(code: unknown): boolean {
+  return code === 'UNKNOWN' || (typeof code === 'string' && code.startsWith('Unknown system error '))
 }

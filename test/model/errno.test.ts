@@ -13,6 +13,8 @@ test('an errno that Node has no name for is called by its own: a full quota is E
   expect(getSystemErrorName(-constants.errno.EDQUOT)).not.toBe('EDQUOT')
   expect(codeOf(refused(constants.errno.EDQUOT))).toBe('EDQUOT')
   expect(codeOf(refused(constants.errno.ESTALE))).toBe('ESTALE')
+  const bySynchronous = { code: `Unknown system error -${constants.errno.EDQUOT}`, errno: -constants.errno.EDQUOT }
+  expect(codeOf(Object.assign(new Error(), bySynchronous))).toBe('EDQUOT')
 })
 
 test('an errno that nobody has a name for is EIO, and what is no errno stays as it is', () => {
