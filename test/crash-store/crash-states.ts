@@ -43,32 +43,6 @@ export function* crashStates(disk: RecordedDisk, dice: Dice): Iterable<CrashStat
   }
 }
 
-/**
- * The same on a disk that keeps names and attributes in order, as ext4, XFS and Btrfs do, and content in none: what an upper rests on
- * while it is written and not synced yet.
- */
-export function* orderedStates(disk: RecordedDisk, dice: Dice): Iterable<CrashState> {
-  const changes = disk.pending.map(({ change }) => change)
-  const with_ = (chosen: readonly Change[], what: string): CrashState => {
-    const state = new Map(disk.durable)
-    for (const change of chosen) apply(state, change)
-    return { state, what: `${what} of ${changes.length} changes in order` }
-  }
-  for (let count = 0; count <= changes.length; count++) {
-    const first = changes.slice(0, count)
-    yield with_(first, `the first ${count}`)
-    yield with_(
-      first.filter((change) => !isData(change)),
-      `the first ${count} without content`,
-    )
-    yield with_(
-      first.filter((change) => !isData(change) || dice.once(2)),
-      `the first ${count} with some content`,
-    )
-  }
-  yield* torn(changes, with_)
-}
-
 /** The same after somebody has died: what counts is what he left, which others may have built upon, and what is theirs. */
 export function* statesAfterDeath(disk: RecordedDisk, left: ReadonlySet<Change>, dice: Dice): Iterable<CrashState> {
   const changes = disk.pending.map(({ change }) => change)

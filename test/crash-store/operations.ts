@@ -165,6 +165,8 @@ const perForm = (form: UpperForm): Operation[] => [
       await using container = await store.containers.open('work')
       container.fs.writeFileSync('/again', 'written later\n')
       container.fs.writeFileSync('/etc/issue', 'and more\n')
+      // What was lost of the modes of files that came onto the disk nevertheless.
+      for (const path of ['/again', '/etc/issue']) container.fs.chmodSync(path, 0o644)
     }),
   },
   {

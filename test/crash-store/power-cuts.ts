@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { signpost } from '../crash/strace.ts'
 import type { Dice } from '../properties/seed.ts'
 import type { Call } from './calls.ts'
-import { type CrashState, crashStates, orderedStates, statesAfterDeath } from './crash-states.ts'
+import { type CrashState, crashStates, statesAfterDeath } from './crash-states.ts'
 import { hashOf } from './disk-state.ts'
 import { type Course, type Ground, restamp } from './ground.ts'
 import type { Operation, Place } from './operations.ts'
@@ -49,7 +49,7 @@ export interface Cut {
 /** All different states that the disk may be in after the power went at any moment of a recording. */
 export function* cuts({ course, at, initial, calls }: Recording, dice: Dice): Iterable<Cut> {
   const disk = new RecordedDisk(at, initial)
-  const states = () => (course.operation.isSeveral ? orderedStates(disk, dice) : crashStates(disk, dice))
+  const states = () => crashStates(disk, dice)
   yield* moments({ course, disk, calls, mayBeOld: false, seen: new Set(), states })
 }
 
