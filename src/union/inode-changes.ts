@@ -1,11 +1,10 @@
 import type { ByteString } from '../model/bytes.ts'
-import type { Stat, Xattrs } from '../model/entry.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
-import type { Bytes } from '../stream/bytes.ts'
 import { accessAcl, aclAfterChmod, defaultAcl, isAcl, readAcl, settingAcl } from './acl.ts'
 import { withClearedSetId, withoutSetId } from './attribute-rules.ts'
 import type { Clock } from './clock.ts'
 import type { CopyUp } from './copy-up.ts'
+import type { Inspection } from './inspection.ts'
 import { checkXattr } from './names.ts'
 import type { Writing } from './open-content.ts'
 import type { Orphans } from './orphans.ts'
@@ -14,15 +13,6 @@ import type { AttributeChange } from './upper.ts'
 
 const capability = 'security.capability'
 const setId = 0o6000
-
-/** What those who change something ask of the union. */
-export interface Inspection {
-  stat(ino: number): Stat
-  xattrs(ino: number): Xattrs
-  readlink(ino: number): ByteString
-  /** Content for reading, which no handle stands for yet. */
-  content(ino: number): Bytes
-}
 
 /** Changes of inodes that leave their names alone, and what a change of content brings with it. */
 export class InodeChanges implements Writing {

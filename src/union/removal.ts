@@ -1,7 +1,7 @@
 import type { ByteString } from '../model/bytes.ts'
 import { PlyError } from '../model/errors.ts'
 import type { CopyUp } from './copy-up.ts'
-import type { Inspection } from './inode-changes.ts'
+import type { Inspection } from './inspection.ts'
 import type { LinkGroups } from './link-groups.ts'
 import { checkName } from './names.ts'
 import type { Orphan, Orphans } from './orphans.ts'

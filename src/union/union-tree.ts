@@ -1,4 +1,4 @@
-import { kindIn, type LayerView } from '../layer/view.ts'
+import type { LayerView } from '../layer/view.ts'
 import type { ByteString } from '../model/bytes.ts'
 import type { Kind, Stat, Xattrs } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
@@ -8,7 +8,8 @@ import { type Clock, systemClock } from './clock.ts'
 import { CopyUp } from './copy-up.ts'
 import { Creating } from './creating.ts'
 import { Handles } from './handles.ts'
-import { InodeChanges, type Inspection } from './inode-changes.ts'
+import { InodeChanges } from './inode-changes.ts'
+import { Inspection } from './inspection.ts'
 import { LinkGroups } from './link-groups.ts'
 import { advisoryLocks } from './locks.ts'
 import { lowerDigests } from './lower-digests.ts'
@@ -49,7 +50,7 @@ export function unionOver(lower: Tree, upper: Upper): RestackableUnion {
   return new Union(lower, upper, systemClock())
 }
 
-class Union implements RestackableUnion, Inspection {
+class Union implements RestackableUnion {
   lower!: Tree
   upper!: Upper
   readonly root: number
@@ -60,6 +61,7 @@ class Union implements RestackableUnion, Inspection {
   readonly #groups: LinkGroups
   readonly #handles = new Handles()
   readonly #orphans: Orphans
+  readonly #inspection: Inspection
   readonly #copyUp: CopyUp
   readonly #changes: InodeChanges
   readonly #creating: Creating
@@ -75,10 +77,12 @@ class Union implements RestackableUnion, Inspection {
     this.#sides = new Sides(lower, upper)
     this.#groups = new LinkGroups(this.#sides)
     this.#orphans = new Orphans(this.#handles, upper, now)
+    const pendingTime = (ino: number) => this.#changes.pendingTime(ino)
+    this.#inspection = new Inspection(this.#sides, this.#groups, this.#orphans, this.#handles, pendingTime)
     this.#copyUp = new CopyUp(this.#sides, this.#groups, this.#handles)
-    this.#changes = new InodeChanges(this.#sides, this.#orphans, this.#copyUp, now, this)
+    this.#changes = new InodeChanges(this.#sides, this.#orphans, this.#copyUp, now, this.#inspection)
     this.#creating = new Creating(this.#sides, this.#orphans, this.#copyUp)
-    this.#removal = new Removal(this.#sides, this.#groups, this.#copyUp, this.#orphans, this)
+    this.#removal = new Removal(this.#sides, this.#groups, this.#copyUp, this.#orphans, this.#inspection)
     this.#renaming = new Renaming(this.#sides, this.#groups, this.#copyUp, this.#removal)
   }
 
@@ -95,49 +99,27 @@ class Union implements RestackableUnion, Inspection {
   }
 
   stat(ino: number): Stat {
-    if (this.#sides.inUpper(ino)) return this.#statAbove(ino)
-    const orphan = this.#orphans.stat(ino)
-    if (orphan) return orphan
-    this.#present(ino, 'stat')
-    const stat = this.lower.stat(ino)
-    if (stat.kind === 'directory' || stat.links <= 1) return stat
-    const links = this.#groups.lowerNames(ino, stat.links)
-    return links === stat.links ? stat : { ...stat, links }
+    return this.#inspection.stat(ino)
   }
 
   kind(ino: number): Kind {
-    if (this.#sides.inUpper(ino)) return this.#sides.kind(ino)
-    const orphan = this.#orphans.get(ino)
-    if (orphan) return orphan.stat.kind
-    this.#present(ino, 'stat')
-    return kindIn(this.lower, ino)
+    return this.#inspection.kind(ino)
   }
 
   readlink(ino: number): ByteString {
-    const orphan = this.#orphans.get(ino)
-    if (orphan?.stat.kind === 'symlink') return orphan.target
-    if (orphan) throw new PlyError('EINVAL', { syscall: 'readlink' })
-    this.#present(ino, 'readlink')
-    return this.#sides.inUpper(ino) ? this.upper.readlink(this.#sides.up(ino)) : this.lower.readlink(ino)
+    return this.#inspection.readlink(ino)
   }
 
   xattrs(ino: number): Xattrs {
-    const orphan = this.#orphans.get(ino)
-    if (orphan) return orphan.xattrs
-    this.#present(ino, 'getxattr')
-    return this.#sides.xattrs(ino)
+    return this.#inspection.xattrs(ino)
   }
 
   open(ino: number): Bytes {
-    const orphan = this.#orphans.get(ino)
-    if (orphan) return this.#orphans.reader(orphan)
-    this.#present(ino, 'open')
-    if (this.#sides.isDirectory(ino)) throw new PlyError('EISDIR', { syscall: 'open' })
-    return this.#handles.reader(ino, this.content(ino))
+    return this.#inspection.open(ino)
   }
 
   hold(ino: number): () => void {
-    if (!this.#orphans.get(ino)) this.#present(ino, 'open')
+    if (!this.#orphans.get(ino)) this.#inspection.present(ino, 'open')
     return this.#handles.hold(ino)
   }
 
@@ -213,10 +195,7 @@ class Union implements RestackableUnion, Inspection {
   }
 
   untouched(ino: number): number | undefined {
-    if (this.#sides.isGone(ino)) return undefined
-    if (ino === this.root) return this.#nothingInUpper() ? ino : undefined
-    if (this.#sides.inUpper(ino)) return undefined
-    return this.#sides.isLowerDirectory(ino) && this.#groups.touches(ino) ? undefined : ino
+    return this.#inspection.untouched(ino)
   }
 
   retain(): RestackableUnion {
@@ -265,10 +244,6 @@ class Union implements RestackableUnion, Inspection {
     this.lower.close()
   }
 
-  content(ino: number): Bytes {
-    return (this.#isFromLower(ino) ? this.lower : this.upper).open(ino)
-  }
-
   #restack(lower: Tree, upper: Upper): void {
     this.#orphans.restack(upper)
     this.#standOn(lower, upper)
@@ -279,50 +254,17 @@ class Union implements RestackableUnion, Inspection {
   #standOn(lower: Tree, upper: Upper): void {
     this.lower = lower
     this.upper = upper
-    this.place = lower.place && ((ino) => (this.#isFromLower(ino) ? lower.place!(ino) : undefined))
-    this.digests = lower.digests && lowerDigests(this, lower.digests, (ino) => this.#isFromLower(ino))
-  }
-
-  #statAbove(ino: number): Stat {
-    const stat = this.#sides.attributes(ino)
-    const links =
-      stat.kind === 'directory'
-        ? this.#sides.directoryLinks(ino)
-        : stat.links + this.#groups.lowerNames(ino, this.#sides.lowerLinks(ino))
-    const size = stat.kind === 'file' && !this.upper.hasContent(ino) ? this.lower.stat(ino).size : stat.size
-    const mtime = this.#changes.pendingTime(ino)
-    if (mtime === undefined) {
-      return stat.ino === ino && stat.links === links && stat.size === size ? stat : { ...stat, ino, links, size }
-    }
-    const { atime = stat.mtime } = stat
-    let { ctime = stat.mtime } = stat
-    if (ctime < mtime) ctime = mtime
-    return { ...stat, links, size, mtime, atime, ctime }
+    this.place = lower.place && ((ino) => (this.#inspection.isFromLower(ino) ? lower.place!(ino) : undefined))
+    this.digests = lower.digests && lowerDigests(this, lower.digests, (ino) => this.#inspection.isFromLower(ino))
   }
 
   /** A file's content in the upper, for writing; without what it held if that is about to be dropped. */
   #above(ino: number, truncate: boolean): WritableBytes {
-    this.#present(ino, 'open')
+    this.#inspection.present(ino, 'open')
     const kind = this.#sides.kind(ino)
     if (kind === 'directory') throw new PlyError('EISDIR', { syscall: 'open' })
     if (kind !== 'file') throw new PlyError('EINVAL', { syscall: 'open' })
     this.#copyUp.content(ino, truncate)
     return this.upper.writer(ino)
-  }
-
-  /** @throws ENOENT for an inode that has lost its last name. */
-  #present(ino: number, syscall: string): void {
-    if (this.#sides.isGone(ino)) throw new PlyError('ENOENT', { syscall })
-  }
-
-  /** Whether what an inode holds is what it holds in the lower tree. */
-  #isFromLower(ino: number): boolean {
-    return !this.#sides.inUpper(ino) || (this.#sides.kind(ino) === 'file' && !this.upper.hasContent(ino))
-  }
-
-  #nothingInUpper(): boolean {
-    if (this.#sides.directory(this.root).described === undefined || this.upper.root.opaque) return false
-    for (const _ of this.upper.list(this.upper.root.ino)) return false
-    return true
   }
 }
