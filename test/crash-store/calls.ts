@@ -72,7 +72,7 @@ export function bytesOf(argument: string): Buffer {
 }
 
 /** The value of an xattr, which may be empty and nowhere. @throws if strace has cut it off */
-export const valueOf = (argument: string): Buffer => (argument === 'NULL' ? Buffer.alloc(0) : bytesOf(argument))
+export const xattrOf = (argument: string): Buffer => (argument === 'NULL' ? Buffer.alloc(0) : bytesOf(argument))
 
 export const textOf = (argument: string): string => bytesOf(argument).toString('latin1')
 

@@ -1,4 +1,4 @@
-import { bytesOf, type Call, descriptorOf, textOf, valueOf } from './calls.ts'
+import { bytesOf, type Call, descriptorOf, textOf, xattrOf } from './calls.ts'
 import { apply, type Change, type DiskState, emptyInode, type Inode, inodesOf, isData, root } from './disk-state.ts'
 
 /** A change that was made and that no sync has made durable. */
@@ -176,10 +176,10 @@ export class RecordedDisk {
         break
       case 'setxattr':
       case 'lsetxattr':
-        this.#xattr(call, this.#find(undefined, textOf(a(0))), a(1), valueOf(a(2)))
+        this.#xattr(call, this.#find(undefined, textOf(a(0))), a(1), xattrOf(a(2)))
         break
       case 'fsetxattr':
-        this.#xattr(call, this.#file(a(0))?.inode, a(1), valueOf(a(2)))
+        this.#xattr(call, this.#file(a(0))?.inode, a(1), xattrOf(a(2)))
         break
       case 'removexattr':
       case 'lremovexattr':
