@@ -22,7 +22,7 @@ test('fsck answers 0, 1 or 4, names what is damaged and what it affects, and hea
   expect((await run('ls', 'mine')).code).toBe(0)
   const clean = await run('fsck', '--level', 'caches')
   expect(clean).toMatchObject({ code: 0, out: '' })
-  expect(clean.err).toContain('1 images, 0 containers, 3 blobs')
+  expect(clean.err).toContain('1 image, 0 containers, 3 blobs')
 
   const caches = join(store, 'cache', 'layers')
   const index = join(caches, readdirSync(caches).find((name) => name.endsWith('.erofs'))!)
@@ -50,6 +50,9 @@ test('fsck answers 0, 1 or 4, names what is damaged and what it affects, and hea
 
   const explained = await run('gc', '--explain', `sha256:${layer}`)
   expect(explained.out).toMatch(/^ {2}layer 0 of sha256:[0-9a-f]{64}\n {4}image of name mine:latest$/m)
+  expect((await run('gc', '--explain', 'mine')).out).toBe(
+    'name mine:latest\n  you made this name: it stays until you remove it\n',
+  )
   expect((await run('gc', '--explain', 'nothing')).code).toBe(2)
   expect((await run('gc', '--caches', 'much')).code).toBe(2)
   expect((await run('gc', '--caches', '0')).out).toContain(`cache/layers/${layer}.erofs`)

@@ -271,6 +271,9 @@ everywhere('a collection', (make) => {
     ])
     expect(await store.explain(`uppers/${upper}`)).toHaveLength(1)
     expect(await store.explain(stray.digest)).toEqual([{ thing: stray.digest, chains: [] }])
+    expect(await store.explain('a')).toEqual([{ thing: 'name a:latest', chains: [[{ holder: 'you', as: 'name' }]] }])
+    await store.containers.snapshot('c', 'kept')
+    expect((await store.explain('c@kept'))[0]!.chains).toEqual([[{ holder: 'you', as: 'snapshot' }]])
     await expect(store.explain('nothing')).rejects.toMatchObject({ code: 'PLY_USAGE' })
   })
 

@@ -1,5 +1,5 @@
 import * as Flags from '@oclif/core/flags'
-import { humanSize } from '../sizes.ts'
+import { countOf, humanSize } from '../sizes.ts'
 import { StoreCommand } from '../store-command.ts'
 import { type Column, shortId, table } from '../table.ts'
 
@@ -52,8 +52,8 @@ Sizes are what the disk has allocated. What an image or a container stores is sh
     )
     const exclusive = (rows: readonly Row[]) => rows.reduce((sum, row) => sum + row.exclusive, 0)
     const uses = [
-      [`${images.length} images, each alone`, exclusive(images)],
-      [`${containers.length} containers, each alone`, exclusive(containers)],
+      [`${countOf(images.length, 'image')}, each alone`, exclusive(images)],
+      [`${countOf(containers.length, 'container')}, each alone`, exclusive(containers)],
       ['shared among them', store.shared],
       ['reclaimable: ply gc frees it', store.reclaimable],
       ['the store itself', found.overhead],

@@ -1,6 +1,6 @@
 import * as Flags from '@oclif/core/flags'
 import type { Finding, FsckLevel } from '../library.ts'
-import { humanSize } from '../sizes.ts'
+import { countOf, humanSize } from '../sizes.ts'
 import { StoreCommand } from '../store-command.ts'
 
 const levels = ['structure', 'sizes', 'digests', 'caches'] as const satisfies readonly FsckLevel[]
@@ -38,7 +38,7 @@ export class Fsck extends StoreCommand {
     this.damaged = left.damage > 0
     this.negative = left.drift > 0
     this.say(
-      `${checked.images} images, ${checked.containers} containers, ${checked.blobs} blobs, ${checked.caches} caches, ${humanSize(checked.bytes)} read: ${left.damage} damaged, ${left.drift} drifted, ${left.cosmetics} cosmetic`,
+      `${countOf(checked.images, 'image')}, ${countOf(checked.containers, 'container')}, ${countOf(checked.blobs, 'blob')}, ${countOf(checked.caches, 'cache')}, ${humanSize(checked.bytes)} read: ${left.damage} damaged, ${left.drift} drifted, ${left.cosmetics} cosmetic`,
     )
     return report
   }

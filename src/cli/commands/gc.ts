@@ -1,6 +1,6 @@
 import * as Flags from '@oclif/core/flags'
 import type { Explanation } from '../library.ts'
-import { amountOf, humanSize } from '../sizes.ts'
+import { amountOf, countOf, humanSize } from '../sizes.ts'
 import { StoreCommand } from '../store-command.ts'
 
 export class Gc extends StoreCommand {
@@ -17,7 +17,8 @@ export class Gc extends StoreCommand {
     explain: Flags.string({
       exclusive: ['dry-run', 'caches', 'grace'],
       helpValue: 'ID',
-      summary: 'Remove nothing; say what a digest, an upper, a container or a file of the store lives for.',
+      summary:
+        'Remove nothing; say what a digest, an upper, a name, a container, a snapshot or a file of the store lives for.',
     }),
     caches: Flags.string({ helpValue: 'SIZE', summary: 'What caches may take, such as 500M or 2Gi.' }),
     grace: Flags.integer({
@@ -50,7 +51,7 @@ export class Gc extends StoreCommand {
       this.say(`${what} cannot be read: what it needs is kept; see ply fsck`)
     if (collected.kept.length > 0)
       this.say(
-        `${collected.kept.length} blobs that another tool has written are kept for a while; --grace 0 frees them`,
+        `kept for a while: ${countOf(collected.kept.length, 'blob')} that another tool has written; --grace 0 frees them`,
       )
     this.say(`${dryRun ? 'would free' : 'freed'} ${humanSize(collected.freed)}`)
     return collected
@@ -60,8 +61,7 @@ export class Gc extends StoreCommand {
 /** The thing, and under it each step up to what the user named or made. */
 function linesOf({ thing, chains }: Explanation): string[] {
   if (chains.length === 0) return [thing, '  nothing needs it: the next ply gc removes it']
-  return [
-    thing,
-    ...chains.flatMap((chain) => chain.map(({ holder, as }, at) => `${'  '.repeat(at + 1)}${as} of ${holder}`)),
-  ]
+  const lineOf = ({ holder, as }: Explanation['chains'][number][number], at: number) =>
+    `${'  '.repeat(at + 1)}${holder === 'you' ? `you made this ${as}: it stays until you remove it` : `${as} of ${holder}`}`
+  return [thing, ...chains.flatMap((chain) => chain.map(lineOf))]
 }

@@ -3,11 +3,11 @@ import { PlyError } from '../../model/errors.ts'
 import type { Operation } from '../../model/operation.ts'
 import type { Collectable } from './collect.ts'
 import { type Because, mark } from './mark.ts'
-import { rootsOf } from './roots.ts'
+import { type Roots, rootsOf } from './roots.ts'
 
 /** One step of the reasons why something lives. */
 export interface Reason {
-  /** What holds the thing before it: `name debian:12`, `container work`, the digest of a manifest, `upper 0123…`. */
+  /** What holds the thing before it: `name debian:12`, `container work`, the digest of a manifest, `upper 0123…`, or `you`. */
   readonly holder: string
   /** As what: `layer 2`, `config`, `image`, `upper`. */
   readonly as: string
@@ -15,7 +15,7 @@ export interface Reason {
 
 /** Why something in a store lives, or that nothing needs it. */
 export interface Explanation {
-  /** The thing: a digest, a path in the store, `upper ID`, `container NAME`. */
+  /** The thing: a digest, a path in the store, `upper ID`, `name NAME`, `container NAME`, `snapshot NAME@SNAPSHOT`. */
   readonly thing: string
   /** Each from what holds the thing to what the user named or made. None: the next collection removes it. */
   readonly chains: readonly (readonly Reason[])[]
@@ -76,8 +76,8 @@ export class Reasons {
 }
 
 /**
- * Why a blob (by digest), a layer or tree (by diffID or chainID), an upper (by id), a container (by name) or any file in the
- * store (by its path there) lives. Digests and ids may be cut after six characters. One answer for each thing of that name:
+ * Why a blob (by digest), a layer or tree (by diffID or chainID), an upper (by id), an image, a container or a snapshot (by name) or any
+ * file in the store (by its path there) lives. Digests and ids may be cut after six characters. One answer for each thing of that name:
  * a layer has a blob and caches.
  *
  * @throws PLY_USAGE if the store holds nothing of that name
@@ -110,12 +110,22 @@ export async function explain(
         ? known.has(thing)
         : disk.fs.existsSync(`${layout.root}/${thing}`)
   const things = [...known].filter((thing) => isHere(thing) && isCalled(thing, path))
-  if (roots.containers.has(id)) return [{ thing: `container ${id}`, chains: [[{ holder: 'you', as: 'container' }]] }]
+  const made = madeAs(roots, id)
+  if (made !== undefined) return [{ thing: made.thing, chains: [[{ holder: 'you', as: made.as }]] }]
   if (things.length === 0)
     throw new PlyError('PLY_USAGE', {
-      reason: `nothing in ${layout.root} is called ${id}: name a digest, an upper's id, a container, or a file by its path in the store`,
+      reason: `nothing in ${layout.root} is called ${id}: name a digest or an upper's id (or six characters of it at least), an image, a container, a snapshot as CONTAINER@SNAPSHOT, or a file by its path in the store`,
     })
   return things.sort().map((thing) => ({ thing, chains: reasons.chains(thing) }))
+}
+
+/** What the user made under this name, and needs no other reason. */
+function madeAs({ containers, kept, images }: Roots, id: string): { thing: string; as: string } | undefined {
+  if (containers.has(id)) return { thing: `container ${id}`, as: 'container' }
+  if (kept.some(({ holder }) => holder === `snapshot ${id}`)) return { thing: `snapshot ${id}`, as: 'snapshot' }
+  for (const thing of [`name ${id}`, `name ${id}:latest`])
+    if (images.some(({ holder }) => holder === thing)) return { thing, as: 'name' }
+  return undefined
 }
 
 /** Whether a thing is called so. */
