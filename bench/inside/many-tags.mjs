@@ -24,8 +24,7 @@ const verbs = {
   async make() {
     rmSync(root, { recursive: true, force: true })
     await openStore(root)
-    const { escapeName } = await import('../../.modules/store/images/names.js')
-    const { recordText } = await import('../../.modules/store/records.js')
+    const { escapeName, recordText } = await import('../../.modules/store/records.js')
     const put = (content, mediaType) => {
       const hex = createHash('sha256').update(content).digest('hex')
       writeFileSync(join(root, 'blobs/sha256', hex), content, { mode: 0o444 })

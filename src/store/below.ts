@@ -1,6 +1,7 @@
 import type { BlobStore } from '../blob/blob-store.ts'
 import type { Digest } from '../model/digest.ts'
-import type { NameRecord, Names } from './images/names.ts'
+import { inByteOrder, type NameRecord } from './images/name-records.ts'
+import type { Names } from './images/names.ts'
 import type { Layout } from './layout.ts'
 
 /** A store below another one, of which it is only read. */
@@ -48,7 +49,7 @@ export function namesOver(own: Names, below: readonly LowerStore[]): Pick<Names,
       const found = new Map<string, NameRecord>()
       for (const names of all)
         for (const record of names.list()) if (!found.has(record.name)) found.set(record.name, record)
-      return [...found.values()].sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)))
+      return inByteOrder([...found.values()])
     },
   }
 }

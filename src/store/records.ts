@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { dirname, join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { codeOf, PlyError } from '../model/errors.ts'
@@ -85,4 +85,16 @@ export function namesIn(disk: Disk, directory: string): string[] {
     if (codeOf(error) === 'ENOENT') return []
     throw error
   }
+}
+
+/**
+ * A file name for any name: lower-case letters, digits, `-`, `_` and dots that are not first stand, the rest is
+ * percent-encoded: capitals too, since some disks fold case. Long ones end in a hash.
+ */
+export function escapeName(name: string): string {
+  const escaped = Buffer.from(name)
+    .toString('latin1')
+    .replace(/[^a-z0-9._-]|^\./g, (c) => `%${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
+  if (escaped.length <= 200) return escaped
+  return `${escaped.slice(0, 120)}~${createHash('sha256').update(name).digest('hex')}`
 }

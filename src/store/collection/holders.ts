@@ -1,5 +1,5 @@
 import { type Digest, hexOf } from '../../model/digest.ts'
-import { escapeName } from '../images/names.ts'
+import { escapeName } from '../records.ts'
 import type { MarkedImage } from './mark.ts'
 import type { KeptContainer, Roots } from './roots.ts'
 

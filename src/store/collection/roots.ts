@@ -4,9 +4,9 @@ import { codeOf } from '../../model/errors.ts'
 import type { Disk } from '../../sys/disk.ts'
 import type { ContainerRecord } from '../containers/containers.ts'
 import type { UpperRecord } from '../containers/uppers.ts'
-import { escapeName, type NameSurvey, type Names } from '../images/names.ts'
+import type { NameSurvey, Names } from '../images/names.ts'
 import type { Layout } from '../layout.ts'
-import { namesIn, readJson } from '../records.ts'
+import { escapeName, namesIn, readJson } from '../records.ts'
 import { digestsIn, uppersIn } from './salvage.ts'
 
 /** What stands in a record of a container; snapshots are uppers that it froze. */

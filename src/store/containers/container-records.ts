@@ -4,9 +4,8 @@ import type { Digest } from '../../model/digest.ts'
 import { codeOf, PlyError } from '../../model/errors.ts'
 import type { Operation } from '../../model/operation.ts'
 import type { Disk, Lock } from '../../sys/disk.ts'
-import { escapeName } from '../images/names.ts'
 import type { Layout } from '../layout.ts'
-import { namesIn, readJson, recordText, writeFileAtomically } from '../records.ts'
+import { escapeName, namesIn, readJson, recordText, writeFileAtomically } from '../records.ts'
 
 /** A state of a container that was kept: an upper that nobody writes any more. */
 export interface Snapshot {

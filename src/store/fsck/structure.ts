@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { hexOf } from '../../model/digest.ts'
 import { codeOf } from '../../model/errors.ts'
+import { seenFile } from '../images/index-seen.ts'
 import { findIndex } from '../layers/cached-index.ts'
 import { hasSpill } from '../layers/spills.ts'
 import { readJson } from '../records.ts'
@@ -72,7 +73,7 @@ function checkRecords(survey: Survey): void {
     [layout.names, 'names', 'cosmetics'],
   ] as const)
     for (const name of listed(survey, directory)) {
-      if (file === 'names' && name !== '%.index-seen') continue
+      if (file === 'names' && name !== seenFile) continue
       try {
         readJson(disk, join(directory, name))
       } catch (error) {

@@ -5,8 +5,8 @@ import type { Descriptor } from '../../model/documents.ts'
 import { codeOf } from '../../model/errors.ts'
 import type { Disk } from '../../sys/disk.ts'
 import type { Layout } from '../layout.ts'
-import { namesIn, readJson, recordText } from '../records.ts'
-import type { NameRecord } from './names.ts'
+import { namesIn, readJson, recordText, reserved } from '../records.ts'
+import type { NameRecord } from './name-records.ts'
 
 /** Below this many names their records are read: that costs no more than to know better. */
 const worthwhile = 1000
@@ -131,7 +131,7 @@ export function hasMoreThan(disk: Disk, directory: string, count: number): boole
     for (let seen = 0; ; ) {
       const entry = open.readSync()
       if (entry === null) return false
-      if (!entry.name.startsWith('%.') && ++seen > count) return true
+      if (!entry.name.startsWith(reserved) && ++seen > count) return true
     }
   } finally {
     open.closeSync()

@@ -7,7 +7,7 @@ import { formatPlatform } from '../../model/platform.ts'
 import type { Disk } from '../../sys/disk.ts'
 import type { StoredImage } from '../store.ts'
 import { imageIn } from './images.ts'
-import type { NameRecord } from './names.ts'
+import type { NameRecord } from './name-records.ts'
 
 /** Where blobs lie. */
 interface Blobs {
