@@ -14,10 +14,10 @@ import { temporary } from '../support/temporary.ts'
  */
 const command = join(import.meta.dirname, '../../bin/ply.js')
 
-/** Every file of a store but its locks, with its size. */
+/** Every file of a store but its locks, and where an image came from, which only the command says. */
 function filesIn(root: string): string[] {
   return readdirSync(root, { recursive: true, encoding: 'utf8' })
-    .filter((path) => statSync(join(root, path)).isFile() && !path.startsWith('locks'))
+    .filter((path) => statSync(join(root, path)).isFile() && !/^(?:locks|sources)\b/.test(path))
     .sort()
 }
 
