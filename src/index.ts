@@ -87,7 +87,7 @@ export type {
   ImageSizes,
   LayerSizes,
   Sizes,
-} from './store/space/accounting.ts'
+} from './store/space/accounts.ts'
 export type { DedupeOptions, Deduplicated } from './store/space/dedupe.ts'
 export type { Usage, UsagePart } from './store/space/usage.ts'
 export type { CommitOptions, Store, StoredImage } from './store/store.ts'

@@ -11,7 +11,7 @@ import type { FsckReport } from './fsck/findings.ts'
 import type { FsckOptions } from './fsck/fsck.ts'
 import type { RebaseOptions } from './images/rebase.ts'
 import type { RewriteOptions, SplitOptions, SquashOptions } from './images/rewrite.ts'
-import type { Accounting, AccountingOptions } from './space/accounting.ts'
+import type { Accounting, AccountingOptions } from './space/accounts.ts'
 import type { DedupeOptions, Deduplicated } from './space/dedupe.ts'
 import type { Usage } from './space/usage.ts'
 
