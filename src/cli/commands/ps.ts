@@ -15,7 +15,7 @@ export class Ps extends StoreCommand {
         table(containers, [
           { header: 'name', of: (container) => container.name },
           { header: 'image', of: (container) => container.image },
-          { header: 'image id', of: (container) => shortId(container.manifest, false) },
+          { header: 'manifest', of: (container) => shortId(container.manifest, false) },
           { header: 'snapshots', of: (container) => container.snapshots.map(({ name }) => name).join(' ') || '-' },
           { header: 'created', of: (container) => humanAge(container.created) },
         ]),

@@ -81,6 +81,10 @@ export interface FsckReport {
   readonly left: Readonly<Record<FindingKind, number>>
 }
 
+/** What helps where something is lost that images need. */
+export const fetchAgain =
+  'ply fsck --repair fetches it from where the image came from, or from --from SOURCE; importing the image again heals it as well'
+
 /** Whether the finding is as it was. */
 export function stands({ remedy }: Finding): boolean {
   return remedy === undefined || remedy === 'quarantined'

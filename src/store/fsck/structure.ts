@@ -5,9 +5,9 @@ import { seenFile } from '../images/index-seen.ts'
 import { findIndex } from '../layers/cached-index.ts'
 import { hasSpill } from '../layers/spills.ts'
 import { readJson } from '../records.ts'
+import { fetchAgain } from './findings.ts'
 import type { Survey } from './survey.ts'
 
-const importAgain = 'import the image again, or give a source: ply fsck --repair --from SOURCE'
 /** Work in progress is younger, in milliseconds. */
 const dayOld = 86_400_000
 
@@ -79,7 +79,7 @@ function checkRecords(survey: Survey): void {
       } catch (error) {
         if (codeOf(error) !== 'PLY_BAD_DOCUMENT') throw error
         const code = kind === 'damage' ? 'bad-record' : 'bad-source'
-        const advice = kind === 'damage' ? importAgain : 'ply fsck --repair removes it'
+        const advice = kind === 'damage' ? fetchAgain : 'ply fsck --repair removes it'
         const held = `cache/layers/${name.replace(/json$/, 'erofs')}`
         survey.add({ kind, code, file: `${file}/${name}`, problem: 'the record cannot be read', advice }, held)
       }
@@ -121,7 +121,7 @@ async function checkBlobs(survey: Survey): Promise<void> {
         problem: missing
           ? `the ${marked.blobs.get(digest)?.as} is not here`
           : `${(error as Error).message}${survey.where(digest)}`,
-        advice: whole ? 'remove the name that points at it' : importAgain,
+        advice: whole ? 'remove the name that points at it' : fetchAgain,
       },
       digest,
     )
@@ -142,7 +142,7 @@ async function checkBlobs(survey: Survey): Promise<void> {
           found === undefined
             ? `the ${as} is not here`
             : `the ${as} has ${found} bytes instead of ${size}${survey.where(digest)}`,
-        advice: importAgain,
+        advice: fetchAgain,
       },
       digest,
     )
