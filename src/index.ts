@@ -77,7 +77,6 @@ export { fsckLevels } from './store/fsck/findings.ts'
 export type { FsckOptions } from './store/fsck/fsck.ts'
 export type { RebaseOptions } from './store/images/rebase.ts'
 export type { RewriteOptions, SplitOptions, SquashOptions } from './store/images/rewrite.ts'
-export type { StoreOptions } from './store/open-store.ts'
 export { defaultRoot, openStore } from './store/open-store.ts'
 // The store
 export type {
@@ -90,7 +89,7 @@ export type {
 } from './store/space/accounts.ts'
 export type { DedupeOptions, Deduplicated } from './store/space/dedupe.ts'
 export type { Usage, UsagePart } from './store/space/usage.ts'
-export type { CommitOptions, Store, StoredImage } from './store/store.ts'
+export type { CommitOptions, Store, StoredImage, StoreOptions } from './store/store.ts'
 export { exportTree } from './store/trees/export-tree.ts'
 export type { OpenTreeOptions } from './store/trees/open-tree.ts'
 export { openTree } from './store/trees/open-tree.ts'

@@ -1,14 +1,33 @@
+import { resolve } from 'node:path'
 import type { BlobStore } from '../blob/blob-store.ts'
+import { diskBlobStore } from '../blob/disk-blob-store.ts'
 import type { Digest } from '../model/digest.ts'
+import { PlyError } from '../model/errors.ts'
+import type { Disk } from '../sys/disk.ts'
 import { inByteOrder, type NameRecord } from './images/name-records.ts'
-import type { Names } from './images/names.ts'
-import type { Layout } from './layout.ts'
+import { Names } from './images/names.ts'
+import { LayerFiles } from './layers/layer-files.ts'
+import { type Layout, openLayout } from './layout.ts'
 
 /** A store below another one, of which it is only read. */
 export interface LowerStore {
   readonly layout: Layout
   readonly blobs: BlobStore
   readonly names: Names
+  readonly layers: LayerFiles
+}
+
+/** A store below: nothing of it is made, locked or changed. @throws PLY_STORE_FORMAT, PLY_STORE_OWNER; PLY_USAGE in memory */
+export function openLowerStore(
+  disk: Disk,
+  path: string,
+  { anyOwner }: { readonly anyOwner?: boolean | undefined },
+): LowerStore {
+  if (disk.kind === 'memory') throw new PlyError('PLY_USAGE', { reason: 'a store in memory has no stores below it' })
+  const { layout } = openLayout(disk, resolve(path), { readOnly: true, ...(anyOwner !== undefined && { anyOwner }) })
+  const blobs = diskBlobStore({ disk, root: layout.root, tmp: layout.tmp })
+  const layers = new LayerFiles({ disk, layout, writable: false })
+  return { layout, blobs, layers, names: new Names(disk, layout) }
 }
 
 /** Blobs of a store and of those below it; what is written, listed and deleted is the store's own. */

@@ -40,6 +40,27 @@ export interface CommitOptions extends WriteOptions {
   readonly epoch?: number | undefined
 }
 
+export interface StoreOptions {
+  /**
+   * Directories of stores below this one, the nearest first: their images, layers and trees can be used as if they were here, without
+   * being copied. Nothing is ever written there, so they may be anybody's that root or this user made, on a disk that is read only. Of
+   * equal names the upper one counts. Nothing keeps what is used there: it has to stay as long as this store needs it, and other
+   * tools that read this store as an OCI layout do not see it.
+   */
+  readonly below?: readonly string[] | undefined
+  /** Open for reading only: nothing is made, locked or changed. */
+  readonly readOnly?: boolean
+  /** The form of new uppers; default: overlayfs's own where this process may write it, else the portable one. */
+  readonly upperForm?: 'portable' | 'overlay'
+  /** Open it even if it belongs to another user, who then decides what is read from it. */
+  readonly anyOwner?: boolean
+  /**
+   * `false` makes a store that syncs nothing and says so in its `ply.json`: faster, and worth nothing after a loss of power. A store
+   * that is there stays what it is.
+   */
+  readonly durable?: boolean
+}
+
 /**
  * One directory (or memory) with blobs, names, caches and containers. The directory is an OCI image layout.
  *
@@ -94,13 +115,13 @@ export interface Store extends ImageSource, ImageSink {
    * name), or a file (by its path in the store). @throws PLY_USAGE if there is nothing of that name
    */
   explain(id: string, operation?: Operation): Promise<readonly Explanation[]>
-  /** What the store's parts take: each file is looked at once, and nothing is read. */
   /**
    * Checks the store, as deep as `level` says, and with `repair` heals it: caches are built anew, damaged blobs fetched from `sources`
    * or from where the images came from; what cannot be healed is put aside, and named with what it belongs to. Nothing is deleted
    * that cannot be made again. @throws PLY_STORE_READ_ONLY for a repair; PLY_ABORTED
    */
   fsck(options?: FsckOptions): Promise<FsckReport>
+  /** What the store's parts take: each file is looked at once, and nothing is read. */
   usage(): Promise<Usage>
   /**
    * Lets equal files in different layers share their place on the disk, where it can (Btrfs, XFS); elsewhere says what could be
