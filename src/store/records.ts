@@ -4,6 +4,7 @@ import { crc32 } from 'node:zlib'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { Disk } from '../sys/disk.ts'
 import { withPath } from '../sys/system-error.ts'
+import { entriesIn } from './walk.ts'
 
 /** How files begin that are no records: no escaped name begins so. */
 export const reserved = '%.'
@@ -79,12 +80,9 @@ function checksum(text: string): string {
 
 /** Names of the records in a directory, sorted; none if there is no directory. */
 export function namesIn(disk: Disk, directory: string): string[] {
-  try {
-    return (disk.fs.readdirSync(directory) as string[]).filter((name) => !name.startsWith(reserved)).sort()
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return []
-    throw error
-  }
+  return entriesIn(disk, directory)
+    .filter((name) => !name.startsWith(reserved))
+    .sort()
 }
 
 /**

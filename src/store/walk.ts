@@ -15,6 +15,16 @@ export function* walk(disk: Disk, path: string | Buffer): Iterable<Stats> {
   for (const name of namesIn(disk, at)) yield* walk(disk, Buffer.concat([at, Buffer.from('/'), name]))
 }
 
+/** What is in a directory, in no order; nothing if there is none, or none any more. */
+export function entriesIn(disk: Disk, directory: string): string[] {
+  try {
+    return disk.fs.readdirSync(directory) as string[]
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return []
+    throw error
+  }
+}
+
 function namesIn(disk: Disk, path: Buffer): Buffer[] {
   try {
     return disk.fs.readdirSync(path, { encoding: 'buffer' }) as unknown as Buffer[]

@@ -7,7 +7,7 @@ import { checkAborted } from '../../model/operation.ts'
 import type { Disk } from '../../sys/disk.ts'
 import type { Names } from '../images/names.ts'
 import type { Layout } from '../layout.ts'
-import { walk } from '../walk.ts'
+import { entriesIn, walk } from '../walk.ts'
 import { overBudget } from './cache-budget.ts'
 import { mark } from './mark.ts'
 import { type Roots, rootsOf } from './roots.ts'
@@ -96,7 +96,7 @@ export async function collect(
     if (!dryRun) disk.fs.rmSync(path, { recursive: true, force: true })
   }
   const sweep = (directory: string, lives: (name: string) => boolean) => {
-    for (const name of namesIn(disk, directory)) {
+    for (const name of entriesIn(disk, directory)) {
       checkAborted(signal)
       if (!lives(name)) remove(join(directory, name))
     }
@@ -142,7 +142,7 @@ export async function collect(
  * would call back a name whose blobs are gone.
  */
 function secureRoots({ disk, layout }: Pick<Collectable, 'disk' | 'layout'>): void {
-  const containers = namesIn(disk, layout.containers).map((name) => join(layout.containers, name))
+  const containers = entriesIn(disk, layout.containers).map((name) => join(layout.containers, name))
   for (const directory of [layout.root, layout.names, layout.containers, ...containers]) {
     try {
       disk.syncDirectory(directory)
@@ -175,7 +175,7 @@ function digestOfFile(name: string): Digest {
 
 /** Locks of what is gone. One that somebody holds stays; whoever opens a file that is removed notices. */
 async function sweepLocks(disk: Disk, { locks }: Layout, lives: (subject: string) => boolean): Promise<void> {
-  for (const name of namesIn(disk, locks)) {
+  for (const name of entriesIn(disk, locks)) {
     const [, kind, subject] = /^(upper|layer|tree)-(.+)$/.exec(name) ?? []
     if (kind === undefined || lives(kind === 'upper' ? subject! : `${subject}.erofs`)) continue
     using held = await disk.lock(join(locks, name))
@@ -191,13 +191,4 @@ export function sizeOf(disk: Disk, path: string): number {
     if (stat.isFile()) size += holes ? Math.min(stat.size, stat.blocks * 512) : stat.size
   }
   return size
-}
-
-function namesIn(disk: Disk, directory: string): string[] {
-  try {
-    return disk.fs.readdirSync(directory) as string[]
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return []
-    throw error
-  }
 }

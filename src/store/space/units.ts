@@ -1,7 +1,6 @@
 import { join } from 'node:path'
-import { codeOf } from '../../model/errors.ts'
 import type { Disk } from '../../sys/disk.ts'
-import { walk } from '../walk.ts'
+import { entriesIn, walk } from '../walk.ts'
 
 /** Something in a store that comes and goes as a whole: a blob, a cache file, an upper with all that is in it. */
 export interface Unit {
@@ -39,7 +38,7 @@ export function* unitsOf(disk: Disk, root: string): Iterable<Unit> {
       return
     }
     yield { path, files: 0, bytes: disk.kind === 'memory' ? 0 : stat.blocks * 512, size: 0 }
-    for (const name of namesIn(disk, at)) yield* visit(path === '' ? name : `${path}/${name}`)
+    for (const name of entriesIn(disk, at)) yield* visit(path === '' ? name : `${path}/${name}`)
   }
   yield* visit('')
 }
@@ -63,13 +62,4 @@ function measured(disk: Disk, path: string, seen: Set<number>): Omit<Unit, 'path
     }
   }
   return { files, bytes, size }
-}
-
-function namesIn(disk: Disk, path: string): string[] {
-  try {
-    return disk.fs.readdirSync(path) as string[]
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return []
-    throw error
-  }
 }
