@@ -177,6 +177,20 @@ describe('fsck of a store over another one', () => {
     expect(state(below.root)).toEqual(before)
   })
 
+  test('fetches what is damaged there from where that one got its image', async () => {
+    const { base, below, from, open } = await stacked()
+    {
+      await using store = await below.open()
+      await store.write(base, 'base', { source: `${from}:base` })
+    }
+    below.flip(below.blob(base.layers[0]!.descriptor.digest))
+    const before = state(below.root)
+    await using store = await open()
+    await (await store.containers.create('its', 'base')).close()
+    expect((await store.fsck({ repair: true })).findings).toMatchObject([{ remedy: 'fetched' }])
+    expect(state(below.root)).toEqual(before)
+  })
+
   test('takes from there what is damaged here', async () => {
     const { base, above, below, open } = await stacked()
     const { digest } = base.layers.at(-1)!.descriptor

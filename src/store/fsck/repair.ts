@@ -131,11 +131,12 @@ async function fetchWanted(
   sources: readonly RepairSource[],
 ): Promise<{ readonly found: ReadonlySet<Digest>; readonly obstacles: readonly string[] }> {
   if (findings.length === 0) return { found: new Set(), obstacles: [] }
-  const { blobs } = survey.store
+  const { blobs, below, homeOf } = survey.store
   const obstacles: string[] = []
   const wanted = new Set(findings.map(digestOf))
   // What is damaged here may be whole below.
-  const all = [...sources, ...survey.store.below.map(({ root }) => `oci:${root}`), ...rememberedSources(survey)]
+  const others = below.filter((one) => [...wanted].some((digest) => homeOf(digest) !== one))
+  const all = [...sources, ...others.map(({ root }) => `oci:${root}`), ...rememberedSources(survey)]
   if (all.length === 0) obstacles.push('no source was named, and none is remembered')
   const found = await fetchBlobs(blobs, wanted, all, (reason) => obstacles.push(reason), survey.operation)
   // A manifest that is here again may say that more is missing: that is for the next check.

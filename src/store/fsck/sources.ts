@@ -47,12 +47,14 @@ export function rememberSource(
   disk.fs.renameSync(draft, layout.sourceOf(manifest))
 }
 
-/** Where the images came from that something bad belongs to, and all others: blobs are shared. */
-export function rememberedSources({ store, marked }: Survey): string[] {
-  const all = marked.blobs.keys()
+/** Where the images came from that something bad belongs to, and all others: blobs are shared. Stores below remember theirs. */
+export function rememberedSources({ store: { disk, layout, below }, marked }: Survey): string[] {
   const found = new Set<string>()
-  if (!store.disk.fs.existsSync(store.layout.sources)) return []
-  for (const digest of all) for (const source of read(store, digest)) found.add(source)
+  for (const one of [layout, ...below]) {
+    if (!disk.fs.existsSync(one.sources)) continue
+    for (const digest of marked.blobs.keys())
+      for (const source of read({ disk, layout: one }, digest)) found.add(source)
+  }
   return [...found]
 }
 
