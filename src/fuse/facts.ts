@@ -1,11 +1,11 @@
 import type { ByteString } from '../model/bytes.ts'
+import { longestName } from '../union/names.ts'
 import type { Room } from '../union/upper.ts'
 import type { Contents } from './contents.ts'
 import { refused } from './errnos.ts'
 import { aclKillsSetGroup, attributeBits, attributesSize, features, xattrFlags } from './protocol.ts'
 import type { Session } from './session.ts'
 
-const longestName = 255
 const setGroup = 0o2000
 const accessAcl = 'system.posix_acl_access'
 const noRoom: Room = { blockSize: 4096, size: 0n, free: 0n, available: 0n, inodes: 0n, freeInodes: 0n }

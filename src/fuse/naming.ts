@@ -1,5 +1,6 @@
 import type { ByteString } from '../model/bytes.ts'
 import { kindOf } from '../model/entry.ts'
+import { longestName } from '../union/names.ts'
 import type { Directories } from './directories.ts'
 import { refused } from './errnos.ts'
 import { entrySize, renameFlags } from './protocol.ts'
@@ -18,7 +19,10 @@ export class Naming {
 
   lookup(): number {
     const { tree, request, reply, validFor, ino: directory } = this.#session
-    const found = tree.lookup(directory, request.text(0))
+    const name = request.text(0)
+    // The kernel's own limit for FUSE is higher.
+    if (name.length > longestName) return refused('ENAMETOOLONG')
+    const found = tree.lookup(directory, name)
     if (found !== undefined) return this.#session.entry(0, found)
     // The kernel remembers that nothing stands there.
     reply.entry(0, 0, undefined, validFor, 0)

@@ -96,6 +96,7 @@ describe('names', () => {
     const { wire } = served()
     expect(entryIn(ok(wire.ask('lookup', 1, ['nothing'])))).toMatchObject({ node: 0, nameValid: 24 * 3600 })
     expect(wire.ask('lookup', walk(wire, 'empty'), ['x'])!.error).toBe(-errno.ENOTDIR)
+    expect(wire.ask('lookup', 1, ['n'.repeat(256)])!.error).toBe(-errno.ENAMETOOLONG)
   })
 
   test('what has set-id bits is asked for again each time: who writes takes them', () => {
