@@ -13,7 +13,7 @@ import { join } from 'node:path'
 export function scratchDisk(directory) {
   const image = `${directory}.img`
   if (existsSync(image)) {
-    spawnSync('umount', [directory])
+    spawnSync('umount', ['--recursive', directory])
     rmSync(image)
   }
   mkdirSync(directory, { recursive: true })
@@ -24,7 +24,8 @@ export function scratchDisk(directory) {
   // Gone with the last mount.
   spawnSync('losetup', ['--detach', device])
   return () => {
-    spawnSync('umount', [directory])
+    // podman leaves a mount of its own in it.
+    spawnSync('umount', ['--recursive', directory])
     rmSync(image, { force: true })
   }
 }
