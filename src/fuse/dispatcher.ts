@@ -119,7 +119,8 @@ export class Dispatcher {
     put('write', () => contents.write())
     put('fsync', () => contents.sync())
     put('fallocate', () => contents.fallocate())
-    put('lseek', () => contents.seek())
+    // What the kernel has collected it does not write before it asks for holes: so it knows of none.
+    if (!this.#wishes.writebackCache) put('lseek', () => contents.seek())
     put('copyFileRange', () => contents.copyRange())
     put('release', () => this.#release())
     put('openDirectory', () => directories.open())

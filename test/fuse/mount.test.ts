@@ -114,12 +114,33 @@ describe('a mounted union', () => {
     expect(inside(served)).toEqual(seen)
   })
 
-  ableWith('python3')('behaves as a file system does, call by call', async () => {
+  for (const [how, options] of [
+    ['as decided', {}],
+    ['with collected writes', { writebackCache: true }],
+    ['with locks of the union', { locks: true }],
+    ['with nothing kept', { validFor: 0 }],
+  ] as const) {
+    ableWith('python3')(`behaves as a file system does, call by call (${how})`, async () => {
+      const { served, at } = servedAs('memory')
+      await using mounted = await Mounted.mount(programs, at, served, options)
+      const script = join(folder, 'calls.py')
+      writeFileSync(script, calls)
+      expect(mounted.run(`python3 ${script} ${'writebackCache' in options ? 'collected' : 'through'} 2>&1`)).toBe(
+        'done\n',
+      )
+      expect(await mounted.unmount()).toBe('ready\ndone\n')
+    })
+  }
+
+  able('wakes who waits for a lock, and lets go who is interrupted', async () => {
     const { served, at } = servedAs('memory')
-    await using mounted = await Mounted.mount(programs, at, served)
-    const script = join(folder, 'calls.py')
-    writeFileSync(script, calls)
-    expect(mounted.run(`python3 ${script} 2>&1`)).toBe('done\n')
+    await using mounted = await Mounted.mount(programs, at, served, { locks: true })
+    const said = mounted.run(`
+      exec 3> lock && flock 3
+      timeout -s INT 0.3 flock lock true || echo interrupted $?
+      (flock lock echo second) & sleep 0.3 && echo first && flock -u 3 && wait
+    `)
+    expect(said).toBe('interrupted 124\nfirst\nsecond\n')
   })
 
   able('takes set-id bits when somebody else writes, and new things are theirs', async () => {
@@ -148,6 +169,15 @@ describe('the end of a mount', () => {
     expect(inside(served).find(({ path }) => path === 'late')!.size).toBe(8)
   })
 
+  able('comes with the process that exits, which waits for nobody', async () => {
+    const { served, at } = servedAs('portable')
+    await using mounted = await Mounted.mount(programs, at, served)
+    mounted.run('echo kept > kept && sync kept')
+    expect(await mounted.exit()).toBe(3)
+    expect(mountedAt(at)).toBe(false)
+    expect(inside(served).find(({ path }) => path === 'kept')!.size).toBe(5)
+  })
+
   able('by a kill leaves a dead mount, nobody hanging, and what was synced', async () => {
     const { served, at } = servedAs('portable')
     await using mounted = await Mounted.mount(programs, at, served)
@@ -170,7 +200,7 @@ describe('the end of a mount', () => {
 
 /** Calls of which the answers are asserted there. */
 const calls = `
-import errno, fcntl, mmap, os
+import errno, fcntl, mmap, os, sys
 
 def refuses(code, call, *given, **more):
     try:
@@ -204,8 +234,11 @@ os.close(fd)
 
 fd = os.open('sparse', os.O_RDWR | os.O_CREAT)
 os.pwrite(fd, b'a', 1 << 20)
-assert os.lseek(fd, 0, os.SEEK_HOLE) == 0
-assert os.lseek(fd, 0, os.SEEK_DATA) > 0
+if sys.argv[1] == 'collected':
+    assert (os.lseek(fd, 0, os.SEEK_HOLE), os.lseek(fd, 0, os.SEEK_DATA)) == ((1 << 20) + 1, 0)
+else:
+    assert os.lseek(fd, 0, os.SEEK_HOLE) == 0
+    assert os.lseek(fd, 0, os.SEEK_DATA) > 0
 os.posix_fallocate(fd, 0, 3 << 20)
 assert os.fstat(fd).st_size == 3 << 20
 os.pwrite(fd, b'copyme', 100)

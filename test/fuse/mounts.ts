@@ -84,6 +84,13 @@ export class Mounted implements AsyncDisposable {
     return ended
   }
 
+  /** Makes the process exit without unmounting; answers with its code. */
+  async exit(): Promise<number | null> {
+    this.#child.stdin!.write('exit\n')
+    await this.#ended()
+    return this.#child.exitCode
+  }
+
   /** Unmounts as the process itself does it; what it says is the answer. */
   async unmount(): Promise<string> {
     this.#child.stdin!.end()
@@ -124,10 +131,14 @@ export class Mounted implements AsyncDisposable {
 
 function killable(program: string, given: readonly string[], cwd: string): string {
   const command = ['-s', 'KILL', `${patience}`, program, ...given]
-  return execFileSync('timeout', command, {
-    cwd,
-    encoding: 'utf8',
-    maxBuffer: 1 << 28,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  try {
+    return execFileSync('timeout', command, {
+      cwd,
+      encoding: 'utf8',
+      maxBuffer: 1 << 28,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+  } catch (error) {
+    throw new Error(`${(error as Error).message}${(error as { readonly stdout?: string }).stdout}`, { cause: error })
+  }
 }
