@@ -36,29 +36,35 @@ export class Contents {
     const { request, reply, ino, tree } = this.#session
     const flags = request.u32(0)
     const truncate = (flags & openFlags.truncate) !== 0
-    const killsNow = (request.u32(4) & openKillsSetId) !== 0
-    let file: OpenFile
-    if (flags & openFlags.accessMode) {
-      const { union } = this.#session
-      // What is cut off is cut off as this request says; how it is written later each write says.
-      if (truncate) union.writer(ino, { truncate, killSetId: killsNow }).close()
-      file = OpenFile.forWriting(union, ino, { kill: request.uid !== 0, truncate: false })
-    } else {
-      if (truncate) this.#session.union.writer(ino, { truncate, killSetId: killsNow }).close()
-      file = OpenFile.forReading(tree, ino)
-    }
+    // Only with cutting off does the kernel say whether set-id bits go. How it is written later each write says.
+    const kill = truncate ? (request.u32(4) & openKillsSetId) !== 0 : request.uid !== 0
+    const writes = (flags & openFlags.accessMode) !== 0
+    if (truncate && !writes) this.#session.union.writer(ino, { truncate, killSetId: kill }).close()
+    const file = writes
+      ? OpenFile.forWriting(this.#session.union, ino, { kill, truncate })
+      : OpenFile.forReading(tree, ino)
     reply.opened(0, this.#files.add(file), openAnswers.keepCache)
     return openSize
   }
 
   create(): number {
     const { union, request, ino: directory } = this.#session
+    const name = request.text(16)
     const creation = this.#session.creation(directory, 'file', request.u32(4), request.u32(8))
-    const ino = union.create(directory, request.text(16), creation)
-    this.#directories.changed(directory)
+    const ino = union.create(directory, name, creation)
     const writes = (request.u32(0) & openFlags.accessMode) !== 0
-    const kill = request.uid !== 0
-    const file = writes ? OpenFile.forWriting(union, ino, { kill, truncate: false }) : OpenFile.forReading(union, ino)
+    let file: OpenFile
+    try {
+      file = writes
+        ? OpenFile.forWriting(union, ino, { kill: request.uid !== 0, truncate: false })
+        : OpenFile.forReading(union, ino)
+    } catch (error) {
+      // The kernel would go on knowing that nothing stands there.
+      union.unlink(directory, name)
+      throw error
+    } finally {
+      this.#directories.changed(directory)
+    }
     return this.#made(ino, file)
   }
 

@@ -1,5 +1,6 @@
 import { constants } from 'node:os'
 import { describe, expect, test } from 'vitest'
+import { PlyError } from '../../src/model/errors.ts'
 import type { Tree } from '../../src/stack/tree.ts'
 import { memoryUpper } from '../../src/union/memory-upper.ts'
 import type { WritableUnion } from '../../src/union/union.ts'
@@ -189,6 +190,24 @@ describe('content', () => {
     expect(contentAt(tree, 'named')).toBe('tmp')
     const exclusive = entryIn(ok(wire.ask('temporaryFile', 1, [readWrite | 0o200, 0o600, 0, 0, '/'])))
     expect(wire.ask('link', 1, [BigInt(exclusive.node), 'never'])!.error).toBe(-errno.ENOENT)
+  })
+
+  test('what CREATE cannot open it has not made: the kernel goes on knowing that there is nothing', () => {
+    const tree = union(lower(), memoryUpper())
+    const poor = new Proxy(tree, {
+      get(target, member) {
+        if (member === 'writer')
+          return () => {
+            throw new PlyError('EMFILE')
+          }
+        const value: unknown = Reflect.get(target, member)
+        return typeof value === 'function' ? value.bind(target) : value
+      },
+    })
+    const wire = new Wire(poor)
+    wire.init()
+    expect(create(wire, 1, 'new')!.error).toBe(-errno.EMFILE)
+    expect(tree.lookup(tree.root, 'new')).toBeUndefined()
   })
 
   test('set-id bits go when a write, a truncation or an opening says so, and only then', () => {
