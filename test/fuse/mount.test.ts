@@ -132,6 +132,28 @@ describe('a mounted union', () => {
     })
   }
 
+  for (const [form, options] of [
+    ['portable', {}],
+    ['overlay', {}],
+    ['memory', { writebackCache: true }],
+  ] as const) {
+    const collected = 'writebackCache' in options ? ', with collected writes' : ''
+    ableWith('python3')(
+      `holds what was written last, by calls and by mappings (upper: ${form}${collected})`,
+      async () => {
+        const { served, at } = servedAs(form)
+        await using mounted = await Mounted.mount(programs, at, served, options)
+        const script = join(folder, 'random-content.py')
+        writeFileSync(script, randomContent)
+        const seed = Math.floor(Math.random() * 2 ** 31)
+        expect(mounted.run(`python3 ${script} ${seed} 2>&1`), `seed ${seed}`).toBe('done\n')
+        const seen = mounted.entries()
+        expect(await mounted.unmount()).toBe('ready\ndone\n')
+        if (form !== 'memory') expect(inside(served)).toEqual(seen)
+      },
+    )
+  }
+
   able('wakes who waits for a lock, and lets go who is interrupted', async () => {
     const { served, at } = servedAs('memory')
     await using mounted = await Mounted.mount(programs, at, served, { locks: true })
@@ -284,5 +306,54 @@ with os.scandir('many') as entries:
     for entry in entries:
         os.unlink(entry)
 os.rmdir('many')
+print('done')
+`
+
+/** Random reads, writes, truncations and mappings of a file that stands below, compared with a copy in memory. */
+const randomContent = `
+import mmap, os, random, sys
+
+random.seed(int(sys.argv[1]))
+name = 'var/log/messages'
+with open(name, 'rb') as file:
+    wanted = bytearray(file.read())
+reader = os.open(name, os.O_RDONLY)
+fd = os.open(name, os.O_RDWR)
+
+def put(at, data):
+    if at > len(wanted):
+        wanted.extend(bytes(at - len(wanted)))
+    wanted[at:at + len(data)] = data
+
+for step in range(3000):
+    what = random.randrange(7)
+    at = random.randrange(300000)
+    length = random.randrange(1, 40000)
+    if what == 0:
+        data = os.urandom(length)
+        assert os.pwrite(fd, data, at) == length
+        put(at, data)
+    elif what == 1:
+        os.ftruncate(fd, at)
+        if at < len(wanted):
+            del wanted[at:]
+        else:
+            wanted.extend(bytes(at - len(wanted)))
+    elif what == 2:
+        assert os.pread(random.choice((fd, reader)), length, at) == bytes(wanted[at:at + length]), step
+    elif what == 3 and len(wanted) > at + length:
+        with mmap.mmap(fd, len(wanted)) as mapped:
+            data = os.urandom(length)
+            mapped[at:at + length] = data
+            put(at, data)
+    elif what == 4 and len(wanted) > 0:
+        with mmap.mmap(reader, len(wanted), prot=mmap.PROT_READ) as mapped:
+            assert mapped[at:at + length] == bytes(wanted[at:at + length]), step
+    elif what == 5:
+        os.close(fd)
+        fd = os.open(name, os.O_RDWR)
+    elif what == 6 and random.randrange(20) == 0:
+        os.fsync(fd)
+    assert os.fstat(fd).st_size == len(wanted), step
 print('done')
 `
