@@ -48,6 +48,7 @@ test('the public API is exactly this', async () => {
     'restoredTree',
     'scratch',
     'setXattr',
+    'shiftedUnion',
     'splitReference',
     'union',
     'validateImage',

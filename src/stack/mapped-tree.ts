@@ -1,5 +1,6 @@
+import { kindIn } from '../layer/view.ts'
 import { type ByteString, displayText } from '../model/bytes.ts'
-import type { Stat, Xattrs } from '../model/entry.ts'
+import type { Kind, Stat, Xattrs } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
 import { type IdMapping, unmappedId } from '../model/id-mapping.ts'
 import type { Tree } from './tree.ts'
@@ -30,72 +31,87 @@ const aclNames: readonly ByteString[] = ['system.posix_acl_access', 'system.posi
 const aclUser = 0x02
 const aclGroup = 0x08
 
-class MappedTree implements Tree {
+/** Attributes with the numbers inside access control lists changed (layer-semantics X-06); the same map if there are none. */
+export function withOwnersInAcls(xattrs: Xattrs, changed: (which: 'uid' | 'gid', id: number) => number): Xattrs {
+  let result: Map<ByteString, Uint8Array> | undefined
+  for (const name of aclNames) {
+    const value = xattrs.get(name)
+    if (value === undefined) continue
+    result ??= new Map(xattrs)
+    result.set(name, withOwnersInAcl(value, changed))
+  }
+  return result ?? xattrs
+}
+
+function withOwnersInAcl(value: Uint8Array, changed: (which: 'uid' | 'gid', id: number) => number): Uint8Array {
+  const copy = Buffer.from(value)
+  for (let at = 4; at + 8 <= copy.length; at += 8) {
+    const tag = copy.readUInt16LE(at)
+    if (tag !== aclUser && tag !== aclGroup) continue
+    copy.writeUInt32LE(changed(tag === aclUser ? 'uid' : 'gid', copy.readUInt32LE(at + 4)), at + 4)
+  }
+  return copy
+}
+
+/** What `mappedTree` answers. */
+export class MappedTree<Seen extends Tree = Tree> implements Tree {
   readonly root: number
-  readonly place: Tree['place']
-  readonly digests: Tree['digests']
-  readonly #tree: Tree
+  protected readonly tree: Seen
   readonly #shift: OwnerShift
 
-  constructor(tree: Tree, shift: OwnerShift) {
+  constructor(tree: Seen, shift: OwnerShift) {
     this.root = tree.root
-    this.place = tree.place && ((ino) => tree.place!(ino))
-    this.digests = tree.digests
-    this.#tree = tree
+    this.tree = tree
     this.#shift = shift
   }
 
+  /** Asked each time: a container that is kept or gone back stands on other trees from then on. */
+  get place(): Tree['place'] {
+    const { tree } = this
+    return tree.place && ((ino) => tree.place!(ino))
+  }
+
+  get digests(): Tree['digests'] {
+    return this.tree.digests
+  }
+
+  kind(ino: number): Kind {
+    return kindIn(this.tree, ino)
+  }
+
   lookup(directory: number, name: ByteString) {
-    return this.#tree.lookup(directory, name)
+    return this.tree.lookup(directory, name)
   }
 
   list(directory: number) {
-    return this.#tree.list(directory)
+    return this.tree.list(directory)
   }
 
   parent(directory: number) {
-    return this.#tree.parent(directory)
+    return this.tree.parent(directory)
   }
 
   readlink(ino: number) {
-    return this.#tree.readlink(ino)
+    return this.tree.readlink(ino)
   }
 
   open(ino: number) {
-    return this.#tree.open(ino)
+    return this.tree.open(ino)
   }
 
   close() {
-    this.#tree.close()
+    this.tree.close()
   }
 
   stat(ino: number): Stat {
-    const stat = this.#tree.stat(ino)
+    const stat = this.tree.stat(ino)
     const uid = this.#shifted('uid', stat.uid, ino)
     const gid = this.#shifted('gid', stat.gid, ino)
     return uid === stat.uid && gid === stat.gid ? stat : { ...stat, uid, gid }
   }
 
   xattrs(ino: number): Xattrs {
-    const xattrs = this.#tree.xattrs(ino)
-    let shifted: Map<ByteString, Uint8Array> | undefined
-    for (const name of aclNames) {
-      const value = xattrs.get(name)
-      if (value === undefined) continue
-      shifted ??= new Map(xattrs)
-      shifted.set(name, this.#shiftedAcl(value, ino))
-    }
-    return shifted ?? xattrs
-  }
-
-  #shiftedAcl(value: Uint8Array, ino: number): Uint8Array {
-    const copy = Buffer.from(value)
-    for (let at = 4; at + 8 <= copy.length; at += 8) {
-      const tag = copy.readUInt16LE(at)
-      if (tag !== aclUser && tag !== aclGroup) continue
-      copy.writeUInt32LE(this.#shifted(tag === aclUser ? 'uid' : 'gid', copy.readUInt32LE(at + 4), ino), at + 4)
-    }
-    return copy
+    return withOwnersInAcls(this.tree.xattrs(ino), (which, id) => this.#shifted(which, id, ino))
   }
 
   #shifted(which: 'uid' | 'gid', id: number, ino: number): number {
@@ -122,7 +138,7 @@ class MappedTree implements Tree {
       if (at.directory === ino) return at.path
       if (seen.has(at.directory)) continue
       seen.add(at.directory)
-      for (const entry of this.#tree.list(at.directory)) {
+      for (const entry of this.tree.list(at.directory)) {
         const path = at.path === '' ? entry.name : `${at.path}/${entry.name}`
         if (entry.ino === ino) return path
         if (entry.kind === 'directory') waiting.push({ directory: entry.ino, path })

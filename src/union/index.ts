@@ -27,6 +27,7 @@ export {
   resolveParent,
   resolvePath,
 } from './resolve.ts'
+export { shiftedUnion } from './shifted-union.ts'
 export type { OnBehalf, WritableUnion } from './union.ts'
 export { type UnionOptions, union } from './union-tree.ts'
 export {
