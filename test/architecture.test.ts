@@ -15,12 +15,13 @@ const tiers = [
   ['overlay', 'extract', 'diff', 'fs', 'fuse', 'image'],
   ['transport'],
   ['store'],
+  ['mount'],
   ['index.ts'],
   ['cli'],
 ]
 const pure = new Set(['model', 'stream', 'tar', 'erofs', 'layer', 'stack', 'union', 'diff', 'fs', 'fuse', 'image'])
 /** Where a pure folder meets the machine. */
-const edges = new Set(['fuse/mount-fuse.ts', 'fuse/thread.ts'])
+const edges = new Set(['fuse/ask-mount.ts', 'fuse/mount-fuse.ts', 'fuse/thread.ts'])
 const edgeModules = new Set(['node:fs', 'node:fs/promises', 'koffi', 'memfs', 'node:child_process'])
 
 const root = fileURLToPath(new URL('../src', import.meta.url))

@@ -1,0 +1,1 @@
+export type { MountSubject, Standing, StandingDevice, StandingUpper } from '../store/mounts/standing.ts'
