@@ -6,6 +6,8 @@ import { PlyError } from '../model/errors.ts'
 import { checkAborted, type Operation } from '../model/operation.ts'
 import type { Tree } from '../stack/tree.ts'
 import type { Bytes } from '../stream/bytes.ts'
+import { contentBelow } from '../union/content-below.ts'
+import { Sides } from '../union/sides.ts'
 import { type Creation, firstNewInode, type Standing, type Upper } from '../union/upper.ts'
 import { convertGroups, nameless } from './convert-groups.ts'
 import { isBelow, lowerPart } from './lower-parts.ts'
@@ -66,6 +68,7 @@ class Conversion {
   readonly #placed = new Map<number, number>()
   /** Directories that were made, parents first: their times are set when nothing more comes into them. */
   readonly #directories: Pair[] = []
+  #sides: Sides | undefined
   readonly #pathOf: ((ino: number) => ByteString | undefined) | undefined
 
   constructor(from: Upper, to: StoredUpper, lower: Tree | undefined) {
@@ -209,6 +212,10 @@ class Conversion {
       put(this.#from.open(ino.from))
       return
     }
+    if (isUp && !this.#isBelow(ino.from)) {
+      put(this.#contentByName(ino.from))
+      return
+    }
     if (isUp && this.#to.metadataOnly && !this.#to.findsContentByName) {
       this.#to.restore(pair.to, name, ino.to, creation)
       return
@@ -225,6 +232,16 @@ class Conversion {
     const { size } = lower.stat(ino.from)
     const redirect = isHere ? undefined : this.#pathOf?.(ino.from)
     this.#to.restore(pair.to, name, ino.to, { ...creation, size, ...(redirect !== undefined && { redirect }) })
+  }
+
+  /** Of a copy of attributes that has lost which inode it copies. In the target it gets a number that is nowhere below. */
+  #contentByName(ino: number): Bytes {
+    const lower = this.#lower
+    if (!lower) throw this.#needsLower(ino, 'of which only attributes were copied up')
+    this.#sides ??= new Sides(lower, this.#from)
+    const below = contentBelow(this.#sides, ino)
+    if (below === undefined) throw new PlyError('EIO', { syscall: 'convert' })
+    return lower.open(below)
   }
 
   #needsLower(ino: number, which: string): PlyError {

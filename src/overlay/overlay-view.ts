@@ -5,6 +5,7 @@ import type { Stat, Xattrs } from '../model/entry.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
 import type { Disk } from '../sys/disk.ts'
+import type { ContentPlace } from '../union/upper.ts'
 import { Asides } from './asides.ts'
 import type { FrozenBelow } from './frozen-below.ts'
 import type { Marks } from './marks.ts'
@@ -99,6 +100,13 @@ export class OverlayView implements LayerView {
   hasContent(ino: number): boolean {
     const node = this.nodes.find(ino)
     return node?.kind === 'file' && !node.metacopy
+  }
+
+  contentPlace(ino: number): ContentPlace | undefined {
+    const node = this.nodes.find(ino)
+    if (node?.redirect !== undefined) return { path: node.redirect }
+    const place = node?.places[0]
+    return place && { directory: place.directory.ino, name: place.name }
   }
 
   /** The path of the real inode that stands for a number, if it has so many names here. */

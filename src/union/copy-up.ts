@@ -1,6 +1,7 @@
 import type { ByteString } from '../model/bytes.ts'
 import { PlyError } from '../model/errors.ts'
 import { type Bytes, memoryBytes } from '../stream/bytes.ts'
+import { contentBelow } from './content-below.ts'
 import type { Handles } from './handles.ts'
 import type { LinkGroups } from './link-groups.ts'
 import type { Sides } from './sides.ts'
@@ -176,7 +177,9 @@ export class CopyUp {
       copy(noContent)
       return
     }
-    const content = this.#sides.lower.open(ino)
+    const below = contentBelow(this.#sides, ino)
+    if (below === undefined) throw new PlyError('EIO', { syscall: 'copy-up' })
+    const content = this.#sides.lower.open(below)
     try {
       copy(content)
     } finally {

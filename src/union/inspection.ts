@@ -3,6 +3,7 @@ import type { ByteString } from '../model/bytes.ts'
 import type { Kind, Stat, Xattrs } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
+import { contentBelow } from './content-below.ts'
 import type { Handles } from './handles.ts'
 import type { LinkGroups } from './link-groups.ts'
 import type { Orphans } from './orphans.ts'
@@ -77,7 +78,10 @@ export class Inspection {
   }
 
   content(ino: number): Bytes {
-    return (this.isFromLower(ino) ? this.#sides.lower : this.#sides.upper).open(ino)
+    if (!this.isFromLower(ino)) return this.#sides.upper.open(ino)
+    const below = contentBelow(this.#sides, ino)
+    if (below === undefined) throw new PlyError('EIO', { syscall: 'open' })
+    return this.#sides.lower.open(below)
   }
 
   untouched(ino: number): number | undefined {
@@ -92,7 +96,12 @@ export class Inspection {
     if (this.#sides.isGone(ino)) throw new PlyError('ENOENT', { syscall })
   }
 
-  /** Whether what an inode holds is what it holds in the lower tree. */
+  /** The lower inode whose content an inode has. */
+  contentBelow(ino: number): number | undefined {
+    return this.isFromLower(ino) ? contentBelow(this.#sides, ino) : undefined
+  }
+
+  /** Whether what an inode holds is not in the upper. */
   isFromLower(ino: number): boolean {
     return !this.#sides.inUpper(ino) || (this.#sides.kind(ino) === 'file' && !this.#sides.upper.hasContent(ino))
   }
@@ -103,8 +112,8 @@ export class Inspection {
       stat.kind === 'directory'
         ? this.#sides.directoryLinks(ino)
         : stat.links + this.#groups.lowerNames(ino, this.#sides.lowerLinks(ino))
-    const size =
-      stat.kind === 'file' && !this.#sides.upper.hasContent(ino) ? this.#sides.lower.stat(ino).size : stat.size
+    const below = stat.kind === 'file' && !this.#sides.upper.hasContent(ino) && contentBelow(this.#sides, ino)
+    const size = typeof below === 'number' ? this.#sides.lower.stat(below).size : stat.size
     const mtime = this.#pendingTime(ino)
     if (mtime === undefined) {
       return stat.ino === ino && stat.links === links && stat.size === size ? stat : { ...stat, ino, links, size }

@@ -8,17 +8,22 @@ import type { Tree } from '../stack/tree.ts'
 export function lowerDigests(
   union: Tree,
   lower: ContentDigests,
-  isFromLower: (ino: number) => boolean,
+  contentBelow: (ino: number) => number | undefined,
 ): ContentDigests {
   return {
     eager: false,
-    known: (ino) => (isFromLower(ino) ? lower.known(ino) : undefined),
+    known(ino) {
+      const below = contentBelow(ino)
+      return below === undefined ? undefined : lower.known(below)
+    },
     async of(ino, operation) {
-      return isFromLower(ino) ? lower.of(ino, operation) : hashContent(union, ino, operation)
+      const below = contentBelow(ino)
+      return below === undefined ? hashContent(union, ino, operation) : lower.of(below, operation)
     },
     complete: (operation) => lower.complete(operation),
     learn(ino, digest, since) {
-      if (isFromLower(ino)) lower.learn(ino, digest, since)
+      const below = contentBelow(ino)
+      if (below !== undefined) lower.learn(below, digest, since)
     },
   }
 }

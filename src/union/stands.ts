@@ -37,6 +37,12 @@ function lowerNode(lower: Tree, ino: number, exact: boolean): Node {
 }
 
 function lowerNodeAt(lower: Tree, path: ByteString): Node | undefined {
+  const ino = lowerAt(lower, path)
+  return ino === undefined ? undefined : lowerNode(lower, ino, true)
+}
+
+/** What a lower tree has at a path from its root; no symlink is followed. */
+export function lowerAt(lower: Tree, path: ByteString): number | undefined {
   let ino = lower.root
   for (const name of path.split('/')) {
     if (name === '') continue
@@ -45,5 +51,5 @@ function lowerNodeAt(lower: Tree, path: ByteString): Node | undefined {
     if (found === undefined) return undefined
     ino = found
   }
-  return lowerNode(lower, ino, true)
+  return ino
 }

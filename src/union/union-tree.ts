@@ -254,8 +254,14 @@ class Union implements RestackableUnion {
   #standOn(lower: Tree, upper: Upper): void {
     this.lower = lower
     this.upper = upper
-    this.place = lower.place && ((ino) => (this.#inspection.isFromLower(ino) ? lower.place!(ino) : undefined))
-    this.digests = lower.digests && lowerDigests(this, lower.digests, (ino) => this.#inspection.isFromLower(ino))
+    const below = (ino: number) => this.#inspection.contentBelow(ino)
+    this.place =
+      lower.place &&
+      ((ino) => {
+        const at = below(ino)
+        return at === undefined ? undefined : lower.place!(at)
+      })
+    this.digests = lower.digests && lowerDigests(this, lower.digests, below)
   }
 
   /** A file's content in the upper, for writing; without what it held if that is about to be dropped. */

@@ -49,6 +49,9 @@ export interface Standing {
   readonly opaque?: boolean
 }
 
+/** Where content stands below: at a path from the root of the lower tree, or where a name of the upper would find it. */
+export type ContentPlace = { readonly path: ByteString } | { readonly directory: number; readonly name: ByteString }
+
 /** Room on what an upper is stored on, as `statfs(2)` tells it: sizes in bytes. */
 export interface Room {
   readonly blockSize: number
@@ -134,6 +137,11 @@ export interface Upper extends LayerView {
    * (metacopy): its content is that of the lower inode with the same number.
    */
   hasContent(ino: number): boolean
+  /**
+   * Where the content of a copy of attributes alone is that goes by a number of its own, for nothing on it says any more which inode it
+   * copies. Absent: all of them have the number that they have below.
+   */
+  contentPlace?(ino: number): ContentPlace | undefined
 
   /**
    * Makes a new inode under a name where this upper has nothing or a whiteout, which it replaces in the same step;
