@@ -2,19 +2,27 @@ import { codeOf } from '../model/errors.ts'
 import type { Tree } from '../stack/tree.ts'
 import type { WritableUnion } from '../union/union.ts'
 import { Contents } from './contents.ts'
+import { type Control, controlCommand, controlled, controlValue } from './control.ts'
 import { Directories } from './directories.ts'
 import { refusal, refused } from './errnos.ts'
 import { Facts } from './facts.ts'
 import { type LateAnswer, Locking, unanswered } from './locking.ts'
 import { Naming } from './naming.ts'
 import { negotiate } from './negotiate.ts'
-import { features, opcodes } from './protocol.ts'
+import { features, ioctlSize, opcodes, rootNode } from './protocol.ts'
 import type { Reply } from './reply.ts'
 import type { Request } from './request.ts'
 import { type ServingOptions, Session } from './session.ts'
 
 /** Answers with the length of the body, a negative errno, or `unanswered`. */
 type Answer = () => number
+
+/** A control request that has arrived and is not answered. */
+interface ControlRequest {
+  readonly uniqueLow: number
+  readonly uniqueHigh: number
+  readonly asked: unknown
+}
 
 /**
  * Answers the requests of one connection from a tree, or a union that may be written. It knows nothing of devices: a request lies in
@@ -30,11 +38,14 @@ export class Dispatcher {
   readonly #directories: Directories
   readonly #locking: Locking
   readonly #wishes: { readonly writebackCache: boolean; readonly locks: boolean }
+  readonly #control: Control | undefined
   #late: LateAnswer[] = []
+  #asked: ControlRequest | undefined
 
   constructor(tree: Tree | WritableUnion, request: Request, reply: Reply, options: ServingOptions = {}) {
     const session = new Session(tree, request, reply, options)
     this.#session = session
+    this.#control = options.control
     this.#wishes = {
       writebackCache: (options.writebackCache ?? false) && !session.readOnly,
       locks: (options.locks ?? false) && !session.readOnly,
@@ -42,7 +53,7 @@ export class Dispatcher {
     this.#directories = new Directories(session)
     this.#contents = new Contents(session, this.#directories)
     this.#locking = new Locking(session, (answer) => this.#late.push(answer))
-    this.#fill(new Naming(session, this.#directories), new Facts(session, this.#contents))
+    this.#fill(new Naming(session, this.#directories), new Facts(session, this.#contents), options.control)
   }
 
   /** Whether the kernel and this server have agreed on how to speak. */
@@ -75,6 +86,22 @@ export class Dispatcher {
     return answer ? this.#session.reply.finished(answer.uniqueLow, answer.uniqueHigh, answer.result) : 0
   }
 
+  /** Whether a control request waits for its answer: nothing else may be answered before `control`. */
+  get isAsked(): boolean {
+    return this.#asked !== undefined
+  }
+
+  /** Has the control request answered that waits. Answers with how many bytes lie in `reply` then. */
+  async control(): Promise<number> {
+    const { uniqueLow, uniqueHigh, asked } = this.#asked!
+    this.#asked = undefined
+    const { reply } = this.#session
+    const answer = await controlled(this.#control!, asked)
+    reply.zeros(0, ioctlSize)
+    reply.bytes(ioctlSize, answer.length).set(answer)
+    return reply.finished(uniqueLow, uniqueHigh, ioctlSize + answer.length)
+  }
+
   /** Told of what is thrown and no answer of a file system: the kernel gets EIO for it. */
   onMistake: (error: unknown) => void = () => {}
 
@@ -85,7 +112,7 @@ export class Dispatcher {
     this.#session.nodes.close()
   }
 
-  #fill(naming: Naming, facts: Facts): void {
+  #fill(naming: Naming, facts: Facts, control: Control | undefined): void {
     const contents = this.#contents
     const directories = this.#directories
     const locking = this.#locking
@@ -129,6 +156,7 @@ export class Dispatcher {
     put('releaseDirectory', () => directories.release())
     put('syncDirectory', () => directories.sync())
     put('syncFileSystem', () => directories.sync())
+    if (control) put('ioctl', () => this.#ioctl(control))
     put('interrupt', () => locking.interrupt())
     put('destroy', () => 0)
     if (!this.#wishes.locks) return
@@ -143,6 +171,16 @@ export class Dispatcher {
     const { result, agreed } = negotiate(request, reply, this.#wishes)
     if (agreed) this.#session.agreed = agreed.flags
     return result
+  }
+
+  /** Others are not ENOSYS, which would be the last question of its kind. */
+  #ioctl(control: Control): number {
+    const { request } = this.#session
+    if (request.u32(12) !== controlCommand || request.node !== rootNode) return refused('ENOTTY')
+    if (request.uid !== 0 && request.uid !== control.uid) return refused('EPERM')
+    const { uniqueLow, uniqueHigh } = request
+    this.#asked = { uniqueLow, uniqueHigh, asked: controlValue(request.bytes(32, request.u32(24))) }
+    return unanswered
   }
 
   #release(): number {

@@ -6,7 +6,7 @@ import type { Path } from '../sys/path.ts'
 import type { ServingOptions } from './session.ts'
 import { abandoned, errorOf, mounted, type ThreadData, type ThreadMessage } from './thread-messages.ts'
 
-export interface FuseMountRequest extends FuseMountOptions, Omit<ServingOptions, 'now'> {
+export interface FuseMountRequest extends FuseMountOptions, Omit<ServingOptions, 'now' | 'control'> {
   /** The directory to mount on, a byte string. */
   readonly target: Path
   /** The program of the serving thread: a module that calls `serveInThread`. */

@@ -56,6 +56,7 @@ export const attributesSize = 88
 export const entrySize = 128
 export const openSize = 16
 export const initSize = 64
+export const ioctlSize = 16
 
 /** The kernel's number of the root. */
 export const rootNode = 1

@@ -24,15 +24,15 @@ export interface ServeOptions extends ServingOptions {
 const around = 8192
 
 /**
- * Serves a tree, or a union that may be written, until nothing is mounted any more. It does not return before that, and answers one
- * request after the other: it wants a thread of its own. That thread must never touch what lies under the mount point. What the
+ * Serves a tree, or a union that may be written, until nothing is mounted any more, and answers one request after the other. It waits for the
+ * kernel without letting anything else run, and for the answers of control requests alone by promises: it wants a thread of its own. That thread must never touch what lies under the mount point. What the
  * kernel left open is closed then; the tree stays the caller's.
  */
-export function serve(
+export async function serve(
   tree: Tree | WritableUnion,
   connect: (request: Buffer, reply: Buffer) => Connection,
   { onReady, onMistake, ...options }: ServeOptions = {},
-): void {
+): Promise<void> {
   const request = new Request(largestTransfer + around)
   const reply = new Reply(largestTransfer + around)
   const dispatcher = new Dispatcher(tree, request, reply, options)
@@ -43,6 +43,7 @@ export function serve(
     for (let length = connection.receive(); length !== undefined; length = connection.receive()) {
       const size = dispatcher.answer(length)
       if (size > 0) connection.send(size)
+      if (dispatcher.isAsked) connection.send(await dispatcher.control())
       for (let late = dispatcher.late(); late > 0; late = dispatcher.late()) connection.send(late)
       if (!told && dispatcher.ready) {
         told = true

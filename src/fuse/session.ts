@@ -6,6 +6,7 @@ import { type Clock, systemClock } from '../union/clock.ts'
 import { inherited } from '../union/inheritance.ts'
 import type { WritableUnion } from '../union/union.ts'
 import type { Creation } from '../union/upper.ts'
+import type { Control } from './control.ts'
 import { Nodes } from './nodes.ts'
 import { entrySize } from './protocol.ts'
 import type { Reply } from './reply.ts'
@@ -21,6 +22,8 @@ export interface ServingOptions {
   readonly writebackCache?: boolean
   /** Locks are those of the union (`WritableUnion.locks`), for who shares it with the mount. Default: false, the kernel keeps them. */
   readonly locks?: boolean
+  /** Who answers control requests. Default: nobody, they are ENOTTY. */
+  readonly control?: Control
   /** Where times come from, in nanoseconds. Default: the machine's clock. */
   readonly now?: Clock
 }

@@ -7,7 +7,7 @@ export interface ThreadData {
   readonly fd: number
   /** For the program that opens the tree: what can be cloned. */
   readonly input: unknown
-  readonly options: Omit<ServingOptions, 'now'>
+  readonly options: Omit<ServingOptions, 'now' | 'control'>
 }
 
 /** What it tells, in this order; `failed` at any time. */

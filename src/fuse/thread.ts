@@ -6,24 +6,34 @@ import type { WritableUnion } from '../union/union.ts'
 import { serve } from './serve.ts'
 import { failureData, mounted, type ThreadData, type ThreadMessage } from './thread-messages.ts'
 
+/** What a serving thread has opened. */
+export interface Opened {
+  readonly tree: Tree | WritableUnion
+  /** Answers what the user of this process, or root, asks of the mount by `controlCommand`: see `Control`. */
+  readonly control?: (asked: unknown) => unknown
+  /** Called when nothing is mounted any more. Default: the tree is closed. */
+  readonly close?: () => void | Promise<void>
+}
+
 /**
  * The program of a serving thread, for `mountFuse`: opens a tree (a union has to be of this thread, which alone uses it), serves it
- * until nothing is mounted any more, and closes it. While it serves, the thread does nothing else: no timer and no promise goes on.
+ * until nothing is mounted any more, and closes it. While it serves, the thread does nothing else: timers and promises go on only while
+ * a control request is answered.
  */
-export async function serveInThread<Input>(
-  open: (input: Input) => Tree | WritableUnion | Promise<Tree | WritableUnion>,
-): Promise<void> {
+export async function serveInThread<Input>(open: (input: Input) => Opened | Promise<Opened>): Promise<void> {
   const port: MessagePort = parentPort!
   const { fd, input, options } = workerData as ThreadData
   const tell = (message: ThreadMessage): void => port.postMessage(message)
-  let tree: Tree | WritableUnion | undefined
+  let opened: Opened | undefined
   try {
-    tree = await open(input as Input)
+    opened = await open(input as Input)
+    const { tree, control } = opened
     tell({ says: 'opened' })
     const [word] = await once(port, 'message')
     if (word !== mounted) return
-    serve(tree, (request, reply) => new FuseConnection(fd, request, reply), {
+    await serve(tree, (request, reply) => new FuseConnection(fd, request, reply), {
       ...options,
+      ...(control && { control: { uid: process.getuid!(), answer: control } }),
       onReady: () => tell({ says: 'ready' }),
       onMistake: (error) => tell({ says: 'mistake', text: (error as Error).stack ?? String(error) }),
     })
@@ -33,7 +43,8 @@ export async function serveInThread<Input>(
     // Nobody must go on waiting for an answer that will never come.
     closeFuseDevice(fd)
     try {
-      tree?.close()
+      if (opened?.close) await opened.close()
+      else opened?.tree.close()
     } catch (error) {
       tell({ says: 'failed', error: failureData(error) })
     }

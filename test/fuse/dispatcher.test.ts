@@ -1,5 +1,6 @@
 import { constants } from 'node:os'
 import { describe, expect, test } from 'vitest'
+import { controlAnswer, controlCommand, controlText, largestControl } from '../../src/fuse/control.ts'
 import { PlyError } from '../../src/model/errors.ts'
 import type { Tree } from '../../src/stack/tree.ts'
 import { memoryUpper } from '../../src/union/memory-upper.ts'
@@ -477,6 +478,42 @@ describe('locks', () => {
     expect(wire.late()!.error).toBe(-errno.EINTR)
     tree.locks.flock(node, 'somebody', 'none')
     expect(tree.locks.flock(node, 'third', 'exclusive')).toBe(true)
+  })
+})
+
+describe('control requests', () => {
+  const ask = (wire: Wire, node: number, question: unknown, caller = root) =>
+    wire.ask('ioctl', node, [0n, 0, controlCommand, 0n, largestControl, largestControl, controlText(question)], caller)
+  const answering = (answer: (asked: unknown) => unknown) => {
+    const wire = new Wire(lower(), { control: { uid: 1000, answer } })
+    wire.init()
+    return wire
+  }
+
+  test('are answered late, with what was answered or thrown', async () => {
+    const wire = answering((asked) => {
+      if (asked === 'fail') throw new PlyError('ENOSPC', { syscall: 'write' })
+      return { asked }
+    })
+    expect(ask(wire, 1, ['x', 1], user)).toBeUndefined()
+    expect(wire.dispatcher.isAsked).toBe(true)
+    expect(controlAnswer(ok(await wire.control()).subarray(16))).toEqual({ asked: ['x', 1] })
+    expect(wire.dispatcher.isAsked).toBe(false)
+    expect(ask(wire, 1, 'fail')).toBeUndefined()
+    const failed = ok(await wire.control()).subarray(16)
+    expect(() => controlAnswer(failed)).toThrow(expect.objectContaining({ code: 'ENOSPC' }))
+    ask(wire, 1, 'x'.repeat(largestControl - 2))
+    const long = ok(await wire.control()).subarray(16)
+    expect(() => controlAnswer(long)).toThrow(expect.objectContaining({ code: 'EOVERFLOW' }))
+  })
+
+  test('are for the root of the mount, its user and root alone', () => {
+    const wire = answering(() => 1)
+    expect(ask(wire, 1, 1, { uid: 1001 })?.error).toBe(-errno.EPERM)
+    expect(ask(wire, walk(wire, 'etc'), 1)?.error).toBe(-errno.ENOTTY)
+    expect(wire.ask('ioctl', 1, [0n, 0, controlCommand, 0n, 4, 4, Buffer.from('{no}')])?.error).toBe(-errno.EINVAL)
+    expect(wire.ask('ioctl', 1, [0n, 0, 0x5401, 0n, 0, 0])?.error).toBe(-errno.ENOTTY)
+    expect(ask(served().wire, 1, 1)?.error).toBe(-errno.ENOSYS)
   })
 })
 

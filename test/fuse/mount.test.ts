@@ -2,6 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, vi } from 'vitest'
+import { askMount } from '../../src/fuse/ask-mount.ts'
+import { controlCommand, largestControl } from '../../src/fuse/control.ts'
 import { type Lower, makeLower } from '../overlay/lower.ts'
 import { hasProgram, testIf } from '../support/ability.ts'
 import { type DumpedEntry, treeEntries } from '../support/plain-tree.ts'
@@ -163,6 +165,25 @@ describe('a mounted union', () => {
       (flock lock echo second) & sleep 0.3 && echo first && flock -u 3 && wait
     `)
     expect(said).toBe('interrupted 124\nfirst\nsecond\n')
+  })
+
+  ableWith('python3')('is asked what no file call says, by its user and root alone', async () => {
+    const { served, at } = servedAs('portable')
+    await using mounted = await Mounted.mount(programs, at, served)
+    mounted.run('mkdir new && chmod 777 .')
+    const names = mounted.entries().filter(({ path }) => !path.includes('/')).length - 1
+    expect(askMount(at, { some: 'thing' })).toEqual({ asked: { some: 'thing' }, names })
+    expect(askMount(at, 'sync')).toEqual({ asked: 'sync', names })
+    expect(() => askMount(at, 'fail')).toThrow(expect.objectContaining({ code: 'ENOSPC' }))
+    expect(() => askMount(join(at, 'new'), 1)).toThrow(expect.objectContaining({ code: 'ENOTTY' }))
+    const said = mounted.run(`
+      python3 -c '
+import errno, fcntl, os
+os.setuid(1000)
+try: fcntl.ioctl(os.open(".", os.O_RDONLY), ${controlCommand}, bytearray(b"1" + bytes(${largestControl - 1})))
+except OSError as error: print(errno.errorcode[error.errno])'`)
+    expect(said).toBe('EPERM\n')
+    expect(await mounted.unmount()).toBe('ready\ndone\n')
   })
 
   able('takes set-id bits when somebody else writes, and new things are theirs', async () => {

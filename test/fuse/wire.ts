@@ -93,6 +93,11 @@ export class Wire {
     return this.#answered(this.dispatcher.late())
   }
 
+  /** The answer of the control request that waits. */
+  async control(): Promise<Answered | undefined> {
+    return this.#answered(await this.dispatcher.control())
+  }
+
   #answered(length: number): Answered | undefined {
     if (length === 0) return undefined
     const bytes = Buffer.from(this.#reply.memory.subarray(0, length))
