@@ -31,12 +31,18 @@ export function koffi(what: string): Koffi {
   }
 }
 
-/** Numbers of calls that some C libraries do not have under their names (mknodat before glibc 2.33, renameat2 in musl). */
+/** Numbers of calls that some C libraries do not have under their names (mknodat before glibc 2.33, renameat2 in musl, fsopen before 2.36). */
 const numbers: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   mknodat: { x64: 259, arm64: 33 },
   renameat2: { x64: 316, arm64: 276 },
   copy_file_range: { x64: 326, arm64: 285 },
   openat2: { x64: 437, arm64: 437 },
+  open_tree: { x64: 428, arm64: 428 },
+  move_mount: { x64: 429, arm64: 429 },
+  fsopen: { x64: 430, arm64: 430 },
+  fsconfig: { x64: 431, arm64: 431 },
+  fsmount: { x64: 432, arm64: 432 },
+  mount_setattr: { x64: 442, arm64: 442 },
 }
 
 /**
