@@ -13,11 +13,12 @@ const external = Object.keys(dependencies)
 const bundle = await rolldown({
   cwd: project,
   platform: 'node',
-  // The thread is started by its name, from beside whatever starts it.
+  // The threads are started by their names, from beside whatever starts it.
   input: {
     index: './.modules/index.js',
     cli: './.modules/cli/start.js',
     'reading-thread': './.modules/store/intake/reading-thread.js',
+    'serving-thread': './.modules/mount/serving-thread.js',
   },
   external: (name) => external.some((one) => name === one || name.startsWith(`${one}/`)),
 })

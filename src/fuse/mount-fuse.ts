@@ -1,10 +1,11 @@
 import { Worker } from 'node:worker_threads'
 import { codeOf, PlyError } from '../model/errors.ts'
-import { type FuseMountOptions, mountFuseDevice, openFuseDevice } from '../sys/fuse-device.ts'
+import { closeFuseDevice, type FuseMountOptions, mountFuseDevice, openFuseDevice } from '../sys/fuse-device.ts'
 import { umount, unmountFlags } from '../sys/mount.ts'
 import type { Path } from '../sys/path.ts'
+import type { FuseDoor, OpenDoor } from './door.ts'
 import type { ServingOptions } from './session.ts'
-import { abandoned, errorOf, mounted, type ThreadData, type ThreadMessage } from './thread-messages.ts'
+import { abandoned, errorOf, type ThreadData, type ThreadMessage } from './thread-messages.ts'
 
 export interface FuseMountRequest extends FuseMountOptions, Omit<ServingOptions, 'now' | 'control'> {
   /** The directory to mount on, a byte string. */
@@ -13,6 +14,8 @@ export interface FuseMountRequest extends FuseMountOptions, Omit<ServingOptions,
   readonly program: URL | string
   /** What that program opens its tree from: it is cloned. */
   readonly input: unknown
+  /** How the mount is made. Default: by `mount(2)`, with `flags` and `allowOther`. */
+  readonly door?: FuseDoor
 }
 
 /** A mounted union, served by a thread of this process. It ends when it is unmounted, by whomever, or with the process. */
@@ -28,7 +31,7 @@ export interface FuseMount extends AsyncDisposable {
 }
 
 /**
- * Mounts a union by FUSE, and returns when it answers. The caller needs CAP_SYS_ADMIN in its user namespace.
+ * Mounts a union by FUSE, and returns when it answers. Without another door the caller needs CAP_SYS_ADMIN in its user namespace.
  *
  * The thread cannot be called back while it waits for the kernel: `process.exit` would wait for it for ever, so the mount is cut off
  * then. A process that is killed leaves a dead mount behind (ENOTCONN), which `umount` removes.
@@ -36,26 +39,25 @@ export interface FuseMount extends AsyncDisposable {
  * @throws PLY_UNSUPPORTED where there is no device for this user, EPERM, ENOENT, ENOTDIR; whatever opening the tree throws
  */
 export async function mountFuse(asked: FuseMountRequest): Promise<FuseMount> {
-  const { target, program, input, flags, allowOther, ...options } = asked
-  const fd = openFuseDevice()
-  const data: ThreadData = { fd, input, options }
+  const { target, program, input, flags = 0, allowOther = true, door, ...options } = asked
+  const data: ThreadData = { input, options }
   const worker = new Worker(program, { workerData: data })
   let failure: Error | undefined
-  let isMounted = false
+  let mount: OpenDoor | undefined
   const cutOff = (): void => {
-    if (isMounted) forget(target, unmountFlags.force)
-    if (isMounted) forget(target, unmountFlags.detach)
-    isMounted = false
+    mount?.cutOff()
+    mount = undefined
   }
   const ended = new Promise<void>((resolve, reject) => {
     worker.on('error', (error) => {
       failure ??= error
     })
-    worker.on('exit', () => {
+    worker.on('exit', async () => {
       process.off('exit', cutOff)
       // Its connection is closed: what is still mounted is dead. Without a failure nothing is, or something else.
-      if (failure) cutOff()
-      isMounted = false
+      if (failure) mount?.cutOff()
+      await mount?.close()
+      mount = undefined
       if (failure) reject(failure)
       else resolve()
     })
@@ -79,34 +81,59 @@ export async function mountFuse(asked: FuseMountRequest): Promise<FuseMount> {
   await told('opened')
   process.on('exit', cutOff)
   try {
-    mountFuseDevice(fd, target, {
-      ...(flags !== undefined && { flags }),
-      ...(allowOther !== undefined && { allowOther }),
-    })
-    isMounted = true
+    mount = await (door ?? deviceDoor({ flags, allowOther })).open(target)
   } catch (error) {
     worker.postMessage(abandoned)
     await ended
     throw error
   }
   const ready = told('ready')
-  worker.postMessage(mounted)
+  worker.postMessage(mount.fd)
   await ready
 
   async function unmount({ detach = false, force = false } = {}): Promise<void> {
-    if (isMounted) {
-      if (force) forget(target, unmountFlags.force)
-      try {
-        umount(target, detach || force ? unmountFlags.detach : 0)
-      } catch (error) {
-        // Somebody else has unmounted it.
-        if (codeOf(error) !== 'EINVAL') throw error
-      }
-      isMounted = false
-    }
+    await mount?.unmount({ detach, force })
     await ended
   }
   return { target, ended, unmount, [Symbol.asyncDispose]: () => unmount({ detach: true }) }
+}
+
+/** The way for who has CAP_SYS_ADMIN: `mount(2)`. */
+export function deviceDoor({ flags = 0, allowOther = true }: FuseMountOptions): FuseDoor {
+  return {
+    open(target) {
+      const fd = openFuseDevice()
+      try {
+        mountFuseDevice(fd, target, { flags, allowOther })
+      } catch (error) {
+        closeFuseDevice(fd)
+        throw error
+      }
+      let isMounted = true
+      return {
+        fd,
+        unmount({ detach, force }) {
+          if (!isMounted) return
+          if (force) forget(target, unmountFlags.force)
+          try {
+            umount(target, detach || force ? unmountFlags.detach : 0)
+          } catch (error) {
+            // Somebody else has unmounted it.
+            if (codeOf(error) !== 'EINVAL') throw error
+          }
+          isMounted = false
+        },
+        cutOff() {
+          if (isMounted) forget(target, unmountFlags.force)
+          if (isMounted) forget(target, unmountFlags.detach)
+          isMounted = false
+        },
+        close() {
+          isMounted = false
+        },
+      }
+    },
+  }
 }
 
 /** Unmounts what may not be mounted any more. */

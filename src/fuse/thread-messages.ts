@@ -3,8 +3,6 @@ import type { ServingOptions } from './session.ts'
 
 /** What a serving thread is started with. */
 export interface ThreadData {
-  /** The open device. The thread closes it. */
-  readonly fd: number
   /** For the program that opens the tree: what can be cloned. */
   readonly input: unknown
   readonly options: Omit<ServingOptions, 'now' | 'control'>
@@ -24,8 +22,8 @@ export interface FailureData {
   readonly details: Readonly<Record<string, unknown>>
 }
 
-/** What a serving thread is told when its tree is open: that its device is mounted, or will not be. */
-export const mounted = 'mounted'
+/** What a serving thread is told when its tree is open: the open device that is mounted, which it closes, or that there will be none. */
+export type MountedDevice = number | typeof abandoned
 export const abandoned = 'abandoned'
 
 export function failureData(error: unknown): FailureData {

@@ -4,7 +4,7 @@ import type { Tree } from '../stack/tree.ts'
 import { closeFuseDevice, FuseConnection } from '../sys/fuse-device.ts'
 import type { WritableUnion } from '../union/union.ts'
 import { serve } from './serve.ts'
-import { failureData, mounted, type ThreadData, type ThreadMessage } from './thread-messages.ts'
+import { abandoned, failureData, type MountedDevice, type ThreadData, type ThreadMessage } from './thread-messages.ts'
 
 /** What a serving thread has opened. */
 export interface Opened {
@@ -22,15 +22,17 @@ export interface Opened {
  */
 export async function serveInThread<Input>(open: (input: Input) => Opened | Promise<Opened>): Promise<void> {
   const port: MessagePort = parentPort!
-  const { fd, input, options } = workerData as ThreadData
+  const { input, options } = workerData as ThreadData
   const tell = (message: ThreadMessage): void => port.postMessage(message)
   let opened: Opened | undefined
+  let device: number | undefined
   try {
     opened = await open(input as Input)
     const { tree, control } = opened
     tell({ says: 'opened' })
-    const [word] = await once(port, 'message')
-    if (word !== mounted) return
+    const [fd] = (await once(port, 'message')) as [MountedDevice]
+    if (fd === abandoned) return
+    device = fd
     await serve(tree, (request, reply) => new FuseConnection(fd, request, reply), {
       ...options,
       ...(control && { control: { uid: process.getuid!(), answer: control } }),
@@ -41,7 +43,7 @@ export async function serveInThread<Input>(open: (input: Input) => Opened | Prom
     tell({ says: 'failed', error: failureData(error) })
   } finally {
     // Nobody must go on waiting for an answer that will never come.
-    closeFuseDevice(fd)
+    if (device !== undefined) closeFuseDevice(device)
     try {
       if (opened?.close) await opened.close()
       else opened?.tree.close()

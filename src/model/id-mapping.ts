@@ -47,6 +47,11 @@ export class IdMapping {
     )
   }
 
+  /** As they were given: what can be sent to another thread. */
+  get ranges(): readonly IdRange[] {
+    return this.#ranges
+  }
+
   /** What a number becomes; `undefined` outside of all ranges. */
   get(id: number): number | undefined {
     for (const { from, to, count } of this.#ranges) if (id >= from && id - from < count) return to + (id - from)

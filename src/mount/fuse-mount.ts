@@ -1,0 +1,72 @@
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import type { FuseDoor } from '../fuse/door.ts'
+import { deviceDoor, mountFuse } from '../fuse/mount-fuse.ts'
+import type { ByteString } from '../model/bytes.ts'
+import { PlyError } from '../model/errors.ts'
+import { mountFlags } from '../sys/mount.ts'
+import { mayMount } from '../sys/namespaces.ts'
+import { fusermountDoor } from './fusermount.ts'
+import type { Attached, MountOptions } from './mounted.ts'
+import { type OwnerRanges, ownerRanges } from './owner-ranges.ts'
+import type { Standing } from './standing.ts'
+
+/** What the serving thread is told: what can be cloned. */
+export interface Served {
+  readonly standing: Standing
+  readonly owners: OwnerRanges | undefined
+}
+
+/**
+ * Serves a container (any form of upper, any chain of snapshots), a snapshot or an image by FUSE, from a thread of this process: it opens
+ * the store by its root, and the container with the lock that keeps others from writing it; so nobody here may hold that. Returns when
+ * the mount answers. It ends with this process.
+ *
+ * With CAP_SYS_ADMIN in the user namespace the mount is made by `mount(2)`, otherwise by `fusermount3`. In a namespace that has hardly
+ * any users, what belongs to others is shown as root's there, unless owners are asked for; what is recorded stays as it is.
+ *
+ * @param target the directory from the root, resolved: bytes
+ * @throws PLY_UNSUPPORTED with what to do where there is no way in; PLY_CONTAINER_BUSY; EACCES, ENOENT, ENOTDIR about the target;
+ * PLY_ABORTED; whatever opening the container throws
+ */
+export async function mountByFuse(
+  standing: Standing,
+  target: ByteString,
+  { readOnly, owners, suid = false, devices = false, allowOther, signal }: MountOptions = {},
+): Promise<Attached> {
+  if (signal?.aborted) throw new PlyError('PLY_ABORTED', {}, { cause: signal.reason })
+  const shown = {
+    readOnly: readOnly ?? standing.subject.kind !== 'container',
+    suid,
+    devices,
+    allowOther: allowOther ?? mayMount(),
+  }
+  const input: Served = { standing, owners: ownerRanges(owners) }
+  const mount = await mountFuse({ target, program: servingProgram(), input, door: doorFor(shown, signal) })
+  return {
+    server: process.pid,
+    ended: mount.ended,
+    unmount: ({ detach = false, force = false } = {}) => mount.unmount({ detach, force }),
+  }
+}
+
+function doorFor(
+  how: { readonly readOnly: boolean; readonly suid: boolean; readonly devices: boolean; readonly allowOther: boolean },
+  signal: AbortSignal | undefined,
+): FuseDoor {
+  if (!mayMount()) return fusermountDoor(how, signal)
+  const flags =
+    (how.readOnly ? mountFlags.readOnly : 0) |
+    (how.suid ? 0 : mountFlags.noSuid) |
+    (how.devices ? 0 : mountFlags.noDevices)
+  return deviceDoor({ flags, allowOther: how.allowOther })
+}
+
+/** The module of the serving thread: beside what is bundled, or, for who runs the sources, where the last build has put it. */
+function servingProgram(): URL {
+  const beside = new URL('./serving-thread.js', import.meta.url)
+  if (!import.meta.url.endsWith('.ts')) return beside
+  const built = new URL('../../dist/serving-thread.js', import.meta.url)
+  if (existsSync(fileURLToPath(built))) return built
+  throw new PlyError('PLY_UNSUPPORTED', { what: 'a FUSE mount', reason: 'nothing is built; run: npm run build' })
+}

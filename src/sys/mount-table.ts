@@ -1,0 +1,41 @@
+import { readFileSync } from 'node:fs'
+import type { ByteString } from '../model/bytes.ts'
+
+/** A line of `/proc/PID/mountinfo`. */
+export interface MountLine {
+  /** What its namespace calls it. */
+  readonly id: number
+  readonly major: number
+  readonly minor: number
+  /** The directory, from the root of the process that was asked. */
+  readonly target: ByteString
+  readonly type: string
+  readonly source: ByteString
+}
+
+/**
+ * What is mounted, as a process sees it, the oldest first: of several at one directory the last one shows. Nothing that is mounted is
+ * touched. @throws ENOENT, EACCES where there is no such process, or it is not ours to ask
+ */
+export function mountTable(process: number | 'self' = 'self'): MountLine[] {
+  const lines = readFileSync(`/proc/${process}/mountinfo`, 'latin1').split('\n')
+  return lines.filter((line) => line !== '').map(parsed)
+}
+
+/** What shows at a directory, a byte string; `undefined` where nothing is mounted right there. */
+export function mountAt(target: ByteString, table: readonly MountLine[] = mountTable()): MountLine | undefined {
+  return table.findLast((line) => line.target === target)
+}
+
+function parsed(line: string): MountLine {
+  const dash = line.indexOf(' - ')
+  const [id, , device = '', , target = ''] = line.slice(0, dash).split(' ')
+  const [type = '', source = ''] = line.slice(dash + 3).split(' ')
+  const [major, minor] = device.split(':').map(Number)
+  return { id: Number(id), major: major!, minor: minor!, target: unescaped(target), type, source: unescaped(source) }
+}
+
+/** Spaces, tabs, newlines and backslashes are written as three octal digits. */
+function unescaped(text: string): ByteString {
+  return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)))
+}
