@@ -3,8 +3,15 @@
 export type { Added, Aspect, Change, Changeset, Deleted, DiffOptions, Modified } from './diff/index.ts'
 // Trees, changes, the union
 export { diff } from './diff/index.ts'
-export type { ExtractOptions, ExtractReport, FileDigests, Written } from './extract/index.ts'
-export { decodeWritten, directoryTree, encodeWritten, extractTree, restoredTree } from './extract/index.ts'
+export type {
+  ExtractOptions,
+  ExtractReport,
+  FileDigests,
+  ForeignUpperOptions,
+  UpperWarning,
+  Written,
+} from './extract/index.ts'
+export { decodeWritten, directoryTree, encodeWritten, extractTree, restoredTree, upperTree } from './extract/index.ts'
 export type { UnionFs } from './fs/index.ts'
 export { fsOf } from './fs/index.ts'
 // Images as values, and the places they come from and go to

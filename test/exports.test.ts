@@ -51,6 +51,7 @@ test('the public API is exactly this', async () => {
     'shiftedUnion',
     'splitReference',
     'union',
+    'upperTree',
     'validateImage',
   ])
 })

@@ -1,6 +1,5 @@
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync, realpathSync, statSync } from 'node:fs'
 import type { FileIdentity } from '../layer/content-sums.ts'
-import { isForeign } from '../layer/xattr-rules.ts'
 import { type ByteString, compareBytes, displayText, encodeText } from '../model/bytes.ts'
 import { kindOf, noXattrs, type Stat, type Xattrs } from '../model/entry.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
@@ -10,7 +9,9 @@ import type { Bytes } from '../stream/bytes.ts'
 import { readXattrs } from '../sys/xattr.ts'
 import { directoryDigests } from './directory-digests.ts'
 import { type FileDigests, memoryFileDigests } from './file-digests.ts'
+import { withoutForeign } from './foreign-xattrs.ts'
 import { onDisk } from './paths.ts'
+import { RecordedTree } from './recorded-tree.ts'
 import { changedWhileRead, openSteady, type Seen } from './steady-file.ts'
 
 export interface DirectoryTreeOptions {
@@ -18,6 +19,11 @@ export interface DirectoryTreeOptions {
   readonly oneFileSystem?: boolean | undefined
   /** What is known of files that were read before; by default the tree remembers what it reads itself. */
   readonly digests?: FileDigests | undefined
+  /**
+   * Owner, mode and type that rootless tools have recorded in attributes count, and not those of what stands in for it (layer-semantics
+   * U-06).
+   */
+  readonly recorded?: boolean | undefined
 }
 
 /** What was seen of an inode when its name was first listed. */
@@ -43,13 +49,19 @@ interface Node {
  * @throws ENOENT, ENOTDIR, EACCES as the disk gives them; PLY_CHANGED
  */
 export function directoryTree(path: string, options: DirectoryTreeOptions = {}): Tree {
+  const disk = realTree(path, options)
+  return options.recorded ? new RecordedTree(disk) : disk
+}
+
+/** As `directoryTree`, but whatever is recorded in attributes means nothing. */
+export function realTree(path: string, options: DirectoryTreeOptions = {}): DirectoryTree {
   const root = realpathSync(path)
   const seen = statSync(root, { bigint: true })
   if (!seen.isDirectory()) throw new PlyError('ENOTDIR', { syscall: 'scandir', path: root })
   return new DirectoryTree(encodeText(root), seen, options)
 }
 
-class DirectoryTree implements Tree {
+export class DirectoryTree implements Tree {
   readonly root = 1
   readonly digests: ContentDigests
   readonly #prefix: ByteString
@@ -108,10 +120,20 @@ class DirectoryTree implements Tree {
   }
 
   xattrs(ino: number): Xattrs {
+    return withoutForeign(this.rawXattrs(ino))
+  }
+
+  /** The path of an inode's first name, from the root. */
+  pathOf(ino: number): ByteString {
+    return this.#node(ino).path
+  }
+
+  /** All attributes, those of the host and of tools too. */
+  rawXattrs(ino: number): Xattrs {
     const { path, stat } = this.#node(ino)
     if (stat.kind === 'socket') return noXattrs
     try {
-      return withoutForeign(readXattrs(this.#bytes(path)))
+      return readXattrs(this.#bytes(path))
     } catch (error) {
       const code = codeOf(error)
       if (code === 'ENOENT') throw changedWhileRead(`/${displayText(path)}`, error)
@@ -223,13 +245,6 @@ class DirectoryTree implements Tree {
     }
     this.#complete = true
   }
-}
-
-function withoutForeign(xattrs: Xattrs): Xattrs {
-  for (const name of xattrs.keys()) {
-    if (isForeign(name)) return new Map([...xattrs].filter(([name]) => !isForeign(name)))
-  }
-  return xattrs
 }
 
 /** `dev_t` as Linux packs it: 12 bits of major and 20 of minor, in three pieces. */
