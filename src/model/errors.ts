@@ -14,7 +14,7 @@ const table = {
   PLY_BLOB_NOT_FOUND: 'no blob {digest} in {where}',
   PLY_BUDGET: 'layer entry {entry}: {what} exceeds the budget of {limit}; raise it with {option}',
   PLY_CHANGED: '{path} changed while it was being read; stop what writes to it and try again',
-  PLY_CONTAINER_BUSY: 'container {name} is being written by another process; close that one first',
+  PLY_CONTAINER_BUSY: 'container {name} is {state}; {advice}',
   PLY_CONTAINER_EXISTS:
     'there is already a container named {name}; choose another name or remove it with: ply rm {name}',
   PLY_CONTAINER_NOT_FOUND: 'no container named {name}; list them with: ply ps',

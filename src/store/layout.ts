@@ -21,6 +21,8 @@ export interface Layout {
   readonly accepted: string
   readonly uppers: string
   readonly containers: string
+  /** What is mounted. Made when it is first needed. */
+  readonly mounts: string
   /** Where the images came from. Made when it is first needed, as `accepted` and `quarantine` are. */
   readonly sources: string
   /** What is damaged and could not be healed, under the path that it had. */
@@ -55,6 +57,7 @@ export function layoutOf(root: string): Layout {
     accepted,
     uppers: join(root, 'uppers'),
     containers: join(root, 'containers'),
+    mounts: join(root, 'mounts'),
     sources: join(root, 'sources'),
     quarantine: join(root, 'quarantine'),
     locks: join(root, 'locks'),
@@ -237,6 +240,6 @@ function makeDirectories(disk: Disk, layout: Layout): void {
 
 /** The record is among them since another process may have made the store just now. */
 const ours = new Set([
-  ...['blobs', 'names', 'cache', 'accepted', 'sources', 'quarantine', 'uppers', 'containers', 'locks', 'tmp'],
+  ...['blobs', 'names', 'cache', 'accepted', 'sources', 'quarantine', 'uppers', 'containers', 'mounts', 'locks', 'tmp'],
   ...['oci-layout', 'index.json', 'ply.json'],
 ])

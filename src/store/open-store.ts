@@ -20,12 +20,16 @@ import { rewritesOf } from './images/rewrites.ts'
 import { summariesOf } from './images/summaries.ts'
 import { checkLayers, ImageIntake } from './intake/image-intake.ts'
 import type { LayerId } from './layers/layer-files.ts'
+import { mountGround } from './mounts/ground.ts'
+import { mountGroundOf } from './mounts/holding.ts'
+import { MountRecords } from './mounts/mount-records.ts'
 import { openParts } from './parts.ts'
 import { accountingOf } from './space/accounting.ts'
 import { dedupe } from './space/dedupe.ts'
 import { shownSizeOf } from './space/shown-size.ts'
 import { usageOf } from './space/usage.ts'
 import type { Store, StoreOptions } from './store.ts'
+import { openStack } from './trees/open-stack.ts'
 
 /** Where a store is when nobody says: `$PLY_ROOT`, else `$XDG_DATA_HOME/ply`, else `~/.local/share/ply`. */
 export function defaultRoot(environment: NodeJS.ProcessEnv = process.env): string {
@@ -60,10 +64,12 @@ export async function storeOn(place: Disk, path: string, options: StoreOptions =
   const given = async (image: string | Image, operation: Operation): Promise<Image> =>
     typeof image === 'string' ? imageOf(image, operation) : image
 
+  const mounts = new MountRecords(disk, layout)
   const containers = containersOf({
     disk,
     layout,
     uppers,
+    mounts,
     form: () => options.upperForm ?? (overlayWorks(disk, layout) ? 'overlay' : 'portable'),
     async stand(name, operation) {
       const { name: known, descriptor } = await images.find(name)
@@ -82,10 +88,19 @@ export async function storeOn(place: Disk, path: string, options: StoreOptions =
     writing,
   })
 
+  const { below, anyOwner = false, readOnly = false } = options
   return {
     root,
     containers,
+    mounts,
     fileDigests,
+    [mountGround]: mountGroundOf({
+      parts,
+      options: { below, anyOwner, readOnly },
+      containers,
+      records: mounts,
+      imageOf,
+    }),
 
     async *list() {
       for (const { name, descriptor } of allNames.list()) yield { name, descriptor }
@@ -127,6 +142,9 @@ export async function storeOn(place: Disk, path: string, options: StoreOptions =
     },
     async tree(image, operation = {}) {
       return trees.open(stackOf(await given(image, operation)), operation)
+    },
+    async layers(image, operation = {}) {
+      return openStack(await given(image, operation), parts, operation)
     },
     async commit(container, name, operation = {}) {
       const as = name === undefined ? undefined : normalName(name)

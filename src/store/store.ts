@@ -4,6 +4,7 @@ import type { WriteOptions } from '../image/layer-report.ts'
 import type { Digest } from '../model/digest.ts'
 import type { Operation } from '../model/operation.ts'
 import type { Tree } from '../stack/tree.ts'
+import type { LayerStack } from '../trace/index.ts'
 import type { Collected, CollectOptions } from './collection/collect.ts'
 import type { Explanation } from './collection/explain.ts'
 import type { Container, Containers } from './containers/containers.ts'
@@ -11,6 +12,8 @@ import type { FsckReport } from './fsck/findings.ts'
 import type { FsckOptions } from './fsck/fsck.ts'
 import type { RebaseOptions } from './images/rebase.ts'
 import type { RewriteOptions, SplitOptions, SquashOptions } from './images/rewrite.ts'
+import type { MountGround, mountGround } from './mounts/ground.ts'
+import type { Mounts } from './mounts/mount-records.ts'
 import type { Accounting, AccountingOptions } from './space/accounts.ts'
 import type { DedupeOptions, Deduplicated } from './space/dedupe.ts'
 import type { Usage } from './space/usage.ts'
@@ -73,6 +76,9 @@ export interface Store extends ImageSource, ImageSink {
   /** The directory; `:memory:` for one in memory. */
   readonly root: string
   readonly containers: Containers
+  /** What of the store is mounted. */
+  readonly mounts: Mounts
+  readonly [mountGround]: MountGround
   /** Digests of files outside the store that were read before: what a diff with a directory asks first. */
   readonly fileDigests: FileDigests
 
@@ -84,6 +90,8 @@ export interface Store extends ImageSource, ImageSink {
   untag(name: string): Promise<void>
   /** The merged file system of an image. The caller closes it. */
   tree(image: string | Image, operation?: Operation): Promise<Tree>
+  /** The layers of an image one by one, for `blame` and `waste`. The caller closes them. */
+  layers(image: string | Image, operation?: Operation): Promise<LayerStack>
   /**
    * A container's changes as a new image on top of the one it was made from: one canonical layer, stored uncompressed.
    * The container is not changed. Without a name the image lives until the next `collect`.

@@ -72,7 +72,7 @@ export async function collect(
   // The same for layers of an image whose config is damaged.
   const layersCertain = certain && ![...marked.configs.values()].some(isDamage)
   const usedUppers = new Set(roots.kept.map(({ id }) => id))
-  const uppersCertain = roots.unreadable.every(({ kind }) => kind === 'name' || kind === 'index')
+  const uppersCertain = roots.unreadable.every(({ kind }) => kind !== 'container' && kind !== 'upper')
 
   if (!dryRun) secureRoots({ disk, layout })
   const removed: Digest[] = []

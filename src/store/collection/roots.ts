@@ -6,6 +6,8 @@ import type { ContainerRecord } from '../containers/containers.ts'
 import type { UpperRecord } from '../containers/uppers.ts'
 import type { NameSurvey, Names } from '../images/names.ts'
 import type { Layout } from '../layout.ts'
+import { subjectName } from '../mounts/mount-record.ts'
+import { MountRecords } from '../mounts/mount-records.ts'
 import { escapeName, namesIn, readJson } from '../records.ts'
 import { digestsIn, uppersIn } from './salvage.ts'
 
@@ -30,7 +32,7 @@ export interface KeptUpper {
 export interface UnreadableRecord {
   /** Its file, relative to the store. */
   readonly path: string
-  readonly kind: 'name' | 'index' | 'container' | 'upper'
+  readonly kind: 'name' | 'index' | 'container' | 'upper' | 'mount'
   /** Whether all that it kept alive is known nevertheless. */
   readonly known: boolean
 }
@@ -132,6 +134,15 @@ export function rootsOf({
       if (error !== notOurs && codeOf(error) !== 'PLY_BAD_DOCUMENT') throw error
       damagedContainer(path)
     }
+  }
+  const damagedMount = (path: string) => {
+    const digests = digestsIn(textOf(disk, join(layout.root, path))).filter(isHere)
+    for (const digest of digests) images.push({ digest, holder: path })
+    unreadable.push({ path, kind: 'mount', known: digests.length > 0 })
+  }
+  for (const mount of new MountRecords(disk, layout).list(damagedMount)) {
+    // Its uppers are those of the container, whose record stays as long as it is mounted.
+    images.push({ digest: mount.manifest, holder: `mount of ${subjectName(mount)}` })
   }
   for (const [directory, kind] of Object.entries(quarantined))
     for (const file of namesIn(disk, join(layout.quarantine, directory))) {

@@ -4,6 +4,8 @@ import type { Operation } from '../../model/operation.ts'
 import type { Tree } from '../../stack/tree.ts'
 import type { Disk, Lock } from '../../sys/disk.ts'
 import type { Layout } from '../layout.ts'
+import type { Claim } from '../mounts/holding.ts'
+import type { MountRecords } from '../mounts/mount-records.ts'
 import type { Container } from './container.ts'
 import { type ContainerRecord, ContainerRecords, snapshotOf, splitSnapshot } from './container-records.ts'
 import type { Containers } from './containers.ts'
@@ -18,6 +20,7 @@ export interface Ground {
   readonly disk: Disk
   readonly layout: Layout
   readonly uppers: Uppers
+  readonly mounts: MountRecords
   /** The form that new uppers take on this disk. */
   form(): UpperForm
   /** Finds the image and answers its manifest, its chain and the folded tree of it. */
@@ -33,8 +36,18 @@ export interface Ground {
   writing(): void
 }
 
-export function containersOf(ground: Ground): Containers {
-  const { disk, layout, uppers } = ground
+/** What the rest of the store asks of them besides. */
+export interface StoredContainers extends Containers {
+  readonly freezing: Freezing
+  /**
+   * Keeps others from writing a container, for who will write it in another way; of a snapshot (`work@before`) only finds it. The caller
+   * releases what is held. @throws PLY_CONTAINER_NOT_FOUND, PLY_SNAPSHOT_NOT_FOUND, PLY_CONTAINER_BUSY
+   */
+  claim(name: string): Promise<Claim>
+}
+
+export function containersOf(ground: Ground): StoredContainers {
+  const { disk, layout, uppers, mounts } = ground
   const records = new ContainerRecords(disk, layout)
   const freezing = new Freezing(ground, records)
 
@@ -43,9 +56,14 @@ export function containersOf(ground: Ground): Containers {
     for (;;) {
       const { upper } = records.read(name)
       const held = await disk.lock(uppers.lockOf(upper))
-      if (held === undefined) throw new PlyError('PLY_CONTAINER_BUSY', { name })
+      if (held === undefined) {
+        mounts.checkFree(name)
+        const state = 'being written by another process'
+        throw new PlyError('PLY_CONTAINER_BUSY', { name, state, advice: 'close that one first' })
+      }
       try {
         const found = records.read(name)
+        mounts.checkFree(name)
         if (found.upper === upper) return { found, held }
       } catch (error) {
         forget(upper, held)
@@ -75,6 +93,20 @@ export function containersOf(ground: Ground): Containers {
   }
 
   return {
+    freezing,
+
+    async claim(text) {
+      const { container: name, snapshot } = splitSnapshot(text)
+      const { found, held } = snapshot === undefined ? await lock(name) : { found: records.read(name), held: undefined }
+      try {
+        const upper = snapshot === undefined ? found.upper : snapshotOf(found, snapshot).upper
+        return { record: { ...found, upper }, stands: uppers.record(upper), snapshot, held }
+      } catch (error) {
+        held?.release()
+        throw error
+      }
+    },
+
     async create(name, image, operation = {}) {
       freezing.checkFree(name)
       using _ = await ground.lease(operation)
@@ -114,6 +146,7 @@ export function containersOf(ground: Ground): Containers {
         const { found, held } = readOnly ? { found: records.read(name), held: undefined } : await lock(name)
         const upper = upperOf(found)
         try {
+          if (readOnly && snapshot === undefined) mounts.sync(name)
           return await openContainer(freezing, { ...found, upper }, uppers.record(upper), held, operation)
         } catch (error) {
           held?.release()
@@ -204,6 +237,7 @@ export function containersOf(ground: Ground): Containers {
         using __ = await records.lock({})
         const found = records.read(name)
         const { upper } = snapshotOf(found, snapshot)
+        mounts.checkSnapshotsFree(name, snapshot)
         records.replace({ ...found, snapshots: found.snapshots.filter((one) => one.name !== snapshot) })
         letGo(freezing, [upper])
         return
@@ -212,6 +246,7 @@ export function containersOf(ground: Ground): Containers {
       using __ = held
       using ___ = await records.lock({})
       const found = records.read(name)
+      mounts.checkSnapshotsFree(name)
       const { parent } = uppers.record(found.upper)
       // The name goes first: an upper without a container is litter, a container without its upper is damage.
       records.remove(name)

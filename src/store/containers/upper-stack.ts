@@ -56,7 +56,7 @@ export async function openBelow(
 }
 
 /** The records of the frozen uppers below one, oldest first. @throws PLY_BAD_DOCUMENT where they stand on each other */
-function frozenBelow(uppers: Uppers, { id, parent }: UpperRecord): UpperRecord[] {
+export function frozenBelow(uppers: Uppers, { id, parent }: UpperRecord): UpperRecord[] {
   const found: UpperRecord[] = []
   const seen = new Set([id])
   for (let at = parent; at !== null; ) {

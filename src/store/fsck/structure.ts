@@ -192,7 +192,19 @@ function checkCaches(survey: Survey): void {
 function checkSurroundings(survey: Survey): void {
   const { disk, layout } = survey.store
   const ours = new Set([
-    ...['blobs', 'names', 'cache', 'accepted', 'sources', 'quarantine', 'uppers', 'containers', 'locks', 'tmp'],
+    ...[
+      'blobs',
+      'names',
+      'cache',
+      'accepted',
+      'sources',
+      'quarantine',
+      'uppers',
+      'containers',
+      'mounts',
+      'locks',
+      'tmp',
+    ],
     ...['oci-layout', 'index.json', 'ply.json'],
   ])
   for (const name of listed(survey, layout.root)) {

@@ -12,7 +12,7 @@ export interface MountRecord {
   readonly manifest: Digest
   /** `null` for an image without layers. */
   readonly chainId: ChainId | null
-  /** The upper it writes, or the topmost that it shows. */
+  /** The upper it was mounted with; `null` for an image. */
   readonly upper: string | null
   /** The directory, from the root; bytes. */
   readonly target: ByteString
@@ -20,12 +20,42 @@ export interface MountRecord {
   readonly readOnly: boolean
   /** Of the machine as it ran then. */
   readonly bootId: string
-  /** What the mount namespace calls the mount; `null` for an extraction. */
-  readonly mountId: number | null
-  /** Device and inode of the mount namespace, as `/proc/PID/ns/mnt` names it; of the directory for an extraction. */
-  readonly place: string
-  /** The process that serves it: its number, and when it began (`/proc/PID/stat`). `null`: the kernel alone. */
-  readonly server: { readonly pid: number; readonly started: string } | null
+  /** How the table of mounts lists it; `null` for an extraction. */
+  readonly mount: {
+    readonly id: number
+    readonly source: ByteString
+    /** As `/proc/PID/ns/mnt` names it. */
+    readonly namespace: string
+  } | null
+  /** The inode number of the directory of an extraction. */
+  readonly directory?: number
+  /** The process that serves it, and when that began. Absent: nobody has to. */
+  readonly server?: { readonly pid: number; readonly started: string }
   /** RFC 3339. */
   readonly created: string
+}
+
+/**
+ * What has become of a mount: `live`; `dead`, when it is still there, but nobody serves it any more; `void`, when it is gone, or the
+ * machine was started again.
+ */
+export type MountState = 'live' | 'dead' | 'void'
+
+/** A record with what has become of its mount. */
+export interface RecordedMount extends MountRecord {
+  readonly state: Exclude<MountState, 'void'>
+}
+
+/** What its subject is called: `work`, `work@before`, the name of an image or its digest. */
+export function subjectName({ subject, manifest }: Pick<MountRecord, 'subject' | 'manifest'>): string {
+  switch (subject.kind) {
+    case 'container':
+      return subject.name
+    case 'snapshot':
+      return `${subject.container}@${subject.snapshot}`
+    case 'image':
+      return subject.name ?? manifest
+    default:
+      return subject satisfies never
+  }
 }

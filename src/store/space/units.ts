@@ -16,7 +16,7 @@ export interface Unit {
 /** Directories whose entries are units of their own; all that lies elsewhere is one with what it lies in. */
 const shelves = new Set([
   ...['', 'blobs', 'blobs/sha256', 'cache', 'cache/layers', 'cache/trees', 'names', 'accepted', 'sources'],
-  ...['quarantine', 'uppers', 'containers', 'locks', 'tmp'],
+  ...['quarantine', 'uppers', 'containers', 'mounts', 'locks', 'tmp'],
 ])
 
 /**

@@ -1,0 +1,45 @@
+import type { Image } from '../../image/image.ts'
+import type { Operation } from '../../model/operation.ts'
+import type { Layout } from '../layout.ts'
+import type { MountRecords } from './mount-records.ts'
+import type { Standing } from './standing.ts'
+
+/** What is to be mounted, by what it is called. */
+export type Wanted =
+  /** `work`, or its snapshot `work@before`. */
+  { readonly container: string } | { readonly image: string | Image }
+
+/** The member of a store that mounting is built on, and nobody else. */
+export const mountGround: unique symbol = Symbol('what mounting needs of a store')
+
+export interface MountGround {
+  readonly layout: Layout
+  readonly records: MountRecords
+  /**
+   * Finds what is to be mounted and builds what is missing of its caches. Collection is held off until it is released, and nobody else
+   * writes the container.
+   *
+   * @throws PLY_IMAGE_NOT_FOUND, PLY_CONTAINER_NOT_FOUND, PLY_SNAPSHOT_NOT_FOUND; PLY_CONTAINER_BUSY; PLY_STORE_READ_ONLY; PLY_UNSUPPORTED
+   * for a store in memory
+   */
+  hold(wanted: Wanted, operation?: Operation): Promise<Held>
+  /** What a container that was mounted has in its upper is on the disk, and it is as if it had been closed. It is nowhere mounted. */
+  settle(standing: Pick<Standing, 'upper'>): Promise<void>
+}
+
+export interface Held extends Disposable {
+  readonly standing: Standing
+  /** The paths of all devices: spills that are missing are built. @throws ENOSPC … */
+  devices(operation?: Operation): Promise<readonly string[]>
+  /** Whether nothing was ever written in the container. */
+  isUnwritten(operation?: Operation): Promise<boolean>
+  /**
+   * Brings the upper into the state in which the kernel shows it right: what a crash has left is cleared up, and the root has the
+   * attributes that it shows. From then on it counts as being written, until `settle`.
+   */
+  prepare(operation?: Operation): Promise<void>
+  /** Lets others have the container; collection stays held off. */
+  letGo(): void
+  /** Lets go of everything. Safe to call twice. */
+  [Symbol.dispose](): void
+}

@@ -1,0 +1,159 @@
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { askMount } from '../../fuse/ask-mount.ts'
+import { bytesOf, decodeText } from '../../model/bytes.ts'
+import { isDigest } from '../../model/digest.ts'
+import { codeOf, PlyError } from '../../model/errors.ts'
+import type { Operation } from '../../model/operation.ts'
+import type { Disk, Lock } from '../../sys/disk.ts'
+import { mountNamespaceOf } from '../../sys/processes.ts'
+import { syncFileSystem } from '../../sys/sync.ts'
+import type { Layout } from '../layout.ts'
+import { namesIn, readJson, recordText, writeFileAtomically } from '../records.ts'
+import { Liveness } from './liveness.ts'
+import type { MountRecord, RecordedMount } from './mount-record.ts'
+
+/** What of a store is mounted, by whomever. */
+export interface Mounts {
+  /** The oldest first: what was mounted and is still there, also where nobody serves it any more. Records that cannot be read are left out. */
+  list(): readonly RecordedMount[]
+}
+
+/**
+ * The records of what is mounted: a file each, written whole. Whoever writes one, or removes one of a mount that is gone, holds
+ * `lock`; whoever makes a mount holds it from the record on until the mount is there, so that nobody takes it for gone.
+ */
+export class MountRecords implements Mounts {
+  readonly #disk: Disk
+  readonly #layout: Layout
+
+  constructor(disk: Disk, layout: Layout) {
+    this.#disk = disk
+    this.#layout = layout
+  }
+
+  newId(): string {
+    return randomBytes(6).toString('hex')
+  }
+
+  /** Held for milliseconds. */
+  async lock({ signal }: Operation): Promise<Lock> {
+    return (await this.#disk.lock(join(this.#layout.locks, 'mounts'), { wait: true, signal }))!
+  }
+
+  /** What is mounted now, the oldest first. Damaged records are left out, unless `damaged` takes their paths in the store. */
+  list(damaged: (path: string) => void = () => {}): readonly RecordedMount[] {
+    const liveness = new Liveness()
+    const found: RecordedMount[] = []
+    for (const record of this.#readable(damaged)) {
+      const state = liveness.stateOf(record)
+      if (state !== 'void') found.push({ ...record, state })
+    }
+    return found.toSorted((a, b) => (a.created < b.created ? -1 : a.created > b.created ? 1 : 0))
+  }
+
+  /** The mount that a container's upper is in, if there is one: also one for reading only counts on nobody else writing. */
+  of(container: string): RecordedMount | undefined {
+    // Most stores have none, and everything that writes a container asks.
+    if (!this.#disk.fs.existsSync(this.#layout.mounts)) return undefined
+    return this.list().find(
+      ({ subject, state }) => state === 'live' && subject.kind === 'container' && subject.name === container,
+    )
+  }
+
+  /** @throws PLY_CONTAINER_BUSY, with where it is mounted, if a container is */
+  checkFree(container: string): void {
+    const mount = this.of(container)
+    if (mount) throw busy(container, mount)
+  }
+
+  /**
+   * @param snapshot of that name alone; else all of them
+   * @throws PLY_CONTAINER_BUSY if a snapshot of a container is mounted
+   */
+  checkSnapshotsFree(container: string, snapshot?: string): void {
+    if (!this.#disk.fs.existsSync(this.#layout.mounts)) return
+    for (const { subject, target, state } of this.list()) {
+      if (state !== 'live' || subject.kind !== 'snapshot' || subject.container !== container) continue
+      if (snapshot === undefined || snapshot === subject.snapshot)
+        throw busy(`${container}@${subject.snapshot}`, { target })
+    }
+  }
+
+  /**
+   * Has what was written through the mount of a container, if there is one, come to its upper, for who is about to read that. Where it
+   * cannot be asked (another namespace, another user's), what is there has to do.
+   */
+  sync(container: string): void {
+    const record = this.of(container)
+    if (record?.mount == null || record.readOnly || record.mount.namespace !== mountNamespaceOf('self')) return
+    try {
+      if (record.via === 'fuse') askMount(record.target, { ask: 'sync' })
+      else syncFileSystem(bytesOf(record.target))
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error
+    }
+  }
+
+  /** Writes a record, and removes those of mounts that are gone. The caller holds `lock`. */
+  publish(record: MountRecord): void {
+    const { fs } = this.#disk
+    if (!fs.existsSync(this.#layout.mounts)) {
+      fs.mkdirSync(this.#layout.mounts, { recursive: true, mode: 0o700 })
+      this.#disk.syncDirectory(this.#layout.root)
+    }
+    this.forgetVoid()
+    writeFileAtomically({ disk: this.#disk, tmp: this.#layout.tmp }, this.#pathOf(record.id), recordText(record))
+  }
+
+  /** Removes the records of mounts that are gone. The caller holds `lock`. */
+  forgetVoid(): void {
+    const liveness = new Liveness()
+    for (const record of this.#readable()) if (liveness.stateOf(record) === 'void') this.remove(record.id)
+  }
+
+  /** Safe to call twice. */
+  remove(id: string): void {
+    this.#disk.fs.rmSync(this.#pathOf(id), { force: true })
+  }
+
+  *#readable(damaged: (path: string) => void = () => {}): Generator<MountRecord> {
+    for (const file of namesIn(this.#disk, this.#layout.mounts)) {
+      try {
+        const record = readJson<MountRecord>(this.#disk, join(this.#layout.mounts, file))
+        if (record === undefined) continue
+        if (isRecord(record, file)) yield record
+        else damaged(`mounts/${file}`)
+      } catch (error) {
+        if (codeOf(error) !== 'PLY_BAD_DOCUMENT') throw error
+        damaged(`mounts/${file}`)
+      }
+    }
+  }
+
+  #pathOf(id: string): string {
+    return join(this.#layout.mounts, `${id}.json`)
+  }
+}
+
+/** Why a container that is mounted can be written nowhere else, and what to do. */
+export function busy(container: string, { target }: Pick<MountRecord, 'target'>): PlyError {
+  const where = decodeText(target)
+  return new PlyError('PLY_CONTAINER_BUSY', {
+    name: container,
+    state: `mounted at ${where}`,
+    advice: `unmount it first: ply umount ${where}`,
+    target: where,
+  })
+}
+
+function isRecord(record: Partial<MountRecord> | null, file: string): boolean {
+  return (
+    file === `${record?.id}.json` &&
+    typeof record?.subject?.kind === 'string' &&
+    isDigest(record.manifest) &&
+    typeof record.target === 'string' &&
+    typeof record.bootId === 'string' &&
+    (record.mount === null || typeof record.mount?.id === 'number')
+  )
+}
