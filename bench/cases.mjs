@@ -429,4 +429,40 @@ export const cases = [
       return demanded
     },
   },
+  {
+    name: 'fuse',
+    about: [
+      'Walks, reads and writes in a FUSE mount of distro with one more layer that holds a file of 256 MiB; the peer is fuse-overlayfs over the',
+      'same layers, extracted. Each after a new mount and in turns; the caches of the disk below are warm. In µs for each entry, file, read or',
+      'write; CPU is that of the server, and of the program that asks.',
+      '',
+    ],
+    run({ images, scratch, inside, say, quick, runs }) {
+      const results = inside('fuse.mjs', [images, join(scratch, 'run'), runs, quick ? 1000 : 4000], {
+        runs: 1,
+        deep: true,
+      })
+      rmSync(join(scratch, 'run/fuse'), { recursive: true, force: true })
+      const peer = results['fuse-overlayfs']
+      const ours = ['overlay', 'portable']
+      say(
+        `| | ${ours.map((form) => `ply, ${form}`).join(' | ')} | fuse-overlayfs | CPU, ${ours.join(' | CPU, ')} | CPU, peer |`,
+      )
+      say('| --- | --: | --: | --: | --: | --: | --: |')
+      const each = ({ wall, count }) => (wall / count).toFixed(1)
+      const cpu = ({ server, client, count }) => `${(server / count).toFixed(1)} + ${(client / count).toFixed(1)}`
+      for (const what of Object.keys(peer)) {
+        const all = [...ours.map((form) => results[form][what]), peer[what]]
+        say(`| ${what} | ${[...all.map(each), ...all.map(cpu)].join(' | ')} |`)
+      }
+      say()
+      return ours.flatMap((form) =>
+        Object.keys(peer).map((what) => ({
+          what: `${what} (${form}), wall time, of fuse-overlayfs`,
+          value: results[form][what].wall / peer[what].wall,
+          limit: 1,
+        })),
+      )
+    },
+  },
 ]

@@ -1,0 +1,178 @@
+// What programs do in a FUSE mount: ours, over an upper of either form, and fuse-overlayfs over the same layers, extracted, in turns.
+//
+//   fuse.mjs IMAGES SCRATCH ROUNDS SIZE [WHO,…]      SIZE: how many files are made; WHO: overlay, portable, fuse-overlayfs
+//
+// Prints { WHO: { WHAT: { wall, server, client, count } } }: medians, in microseconds; server and client are CPU time.
+import { execFileSync, spawn } from 'node:child_process'
+import { randomFillSync } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { append, configure, layerFrom, openSource, openStore } from '../../.modules/index.js'
+
+const [images, scratch, rounds, size, whom = 'overlay,portable,fuse-overlayfs'] = process.argv.slice(2)
+const files = Number(size)
+const at = join(scratch, 'fuse')
+const [client, root, bigTar, archive, list, layers] = [
+  'client',
+  'store',
+  'big.tar',
+  'archive.tar',
+  'list',
+  'layers',
+].map((name) => join(at, name))
+const mountPoint = join(at, 'mnt')
+const megabytes = 256
+
+if (!existsSync(list)) await prepare()
+
+const samples = {}
+for (let round = 0; round < Number(rounds); round++) {
+  for (const who of whom.split(',')) {
+    samples[who] ??= {}
+    let served = await mount(who)
+    await measure(served, who, 'readdir walk', ['readdir', mountPoint])
+    await served.unmount()
+    served = await mount(who)
+    await measure(served, who, 'stat walk', ['stat', mountPoint])
+    await measure(served, who, 'stat walk again', ['stat', mountPoint])
+    await measure(served, who, '4 KiB random read', ['random', `${mountPoint}/bench-big`, '20000'])
+    await served.unmount()
+    served = await mount(who)
+    await measure(served, who, 'sequential read', ['read', `${mountPoint}/bench-big`])
+    execFileSync(client, ['stat', mountPoint])
+    await measure(served, who, 'first write to a lower file', ['copy-up', mountPoint, list])
+    const folder = `${mountPoint}/bench-new`
+    mkdirSync(folder)
+    for (const what of ['create', 'rename', 'unlink']) await measure(served, who, what, [what, folder, `${files}`])
+    await measure(served, who, 'sequential write', ['write', `${folder}/big`, `${megabytes}`])
+    await measure(served, who, 'untar', ['run', 'tar', 'xf', archive, '-C', folder])
+    await measure(served, who, 'rm -r', ['run', 'rm', '-r', folder])
+    await served.unmount()
+  }
+}
+const median = (numbers) => numbers.sort((a, b) => a - b)[(numbers.length - 1) >> 1]
+const medians = (each) =>
+  Object.fromEntries(Object.keys(each[0]).map((key) => [key, median(each.map((sample) => sample[key]))]))
+for (const who of Object.keys(samples))
+  for (const what of Object.keys(samples[who])) samples[who][what] = medians(samples[who][what])
+console.log(JSON.stringify(samples))
+
+async function measure(served, who, what, words) {
+  execFileSync('sync', ['-f', at])
+  const before = served.cpu()
+  const [wall, cpu, count] = execFileSync(client, words, { encoding: 'utf8' }).split(' ').map(Number)
+  await setTimeout(50)
+  const sample = { wall: wall / 1000, server: (served.cpu() - before) / 1000, client: cpu / 1000, count }
+  samples[who][what] ??= []
+  samples[who][what].push(sample)
+  if (process.env.PLY_BENCH_TELL)
+    console.error(
+      `${who.padEnd(15)} ${what.padEnd(28)} ${['wall', 'server', 'client'].map((key) => `${(sample[key] / count).toFixed(1)}`.padStart(9)).join(' ')}`,
+    )
+}
+
+/** Mounts, over an empty upper. */
+async function mount(who) {
+  mkdirSync(mountPoint, { recursive: true })
+  const child = who === 'fuse-overlayfs' ? mountPeer() : await mountOurs(who)
+  return {
+    /** Nanoseconds that all threads of the server have run. */
+    cpu() {
+      const tasks = `/proc/${child.pid}/task`
+      return readdirSync(tasks).reduce(
+        (sum, task) => sum + Number(readFileSync(`${tasks}/${task}/schedstat`, 'utf8').split(' ')[0]),
+        0,
+      )
+    },
+    async unmount() {
+      const ended = new Promise((resolve) => child.once('exit', resolve))
+      if (who === 'fuse-overlayfs') execFileSync('umount', [mountPoint])
+      else child.stdin.end()
+      await ended
+    },
+  }
+
+  function mountPeer() {
+    const [upper, work] = ['upper', 'work'].map((name) => join(at, name))
+    for (const directory of [upper, work]) {
+      rmSync(directory, { recursive: true, force: true })
+      mkdirSync(directory)
+    }
+    const lower = readdirSync(layers)
+      .sort((a, b) => b - a)
+      .map((layer) => join(layers, layer))
+      .join(':')
+    const options = `lowerdir=${lower},upperdir=${upper},workdir=${work}`
+    const peer = spawn('fuse-overlayfs', ['-f', '-o', options, mountPoint], { stdio: ['ignore', 'ignore', 'inherit'] })
+    while (!readFileSync('/proc/self/mountinfo', 'utf8').includes(` ${mountPoint} `)) execFileSync('sleep', ['0.02'])
+    return peer
+  }
+
+  async function mountOurs(form) {
+    const store = await openStore(root, { upperForm: form })
+    if ((await store.containers.list()).some(({ name }) => name === 'bench')) await store.containers.remove('bench')
+    await (await store.containers.create('bench', 'bench')).close()
+    const request = { target: mountPoint, input: { root, upperForm: form, container: 'bench' } }
+    const flags = (process.env.PLY_BENCH_NODE ?? '').split(' ').filter((flag) => flag !== '')
+    const script = join(import.meta.dirname, 'fuse-mount.mjs')
+    const ours = spawn(process.execPath, [...flags, script, JSON.stringify(request)], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    await new Promise((resolve, reject) => {
+      ours.stdout.once('data', resolve)
+      ours.once('exit', reject)
+    })
+    return ours
+  }
+}
+
+/** The image: distro, and a layer with one large file; its layers extracted; an archive; a list of lower files. */
+async function prepare() {
+  rmSync(at, { recursive: true, force: true })
+  mkdirSync(layers, { recursive: true })
+  execFileSync('cc', ['-O2', '-o', client, join(import.meta.dirname, 'fuse-client.c')])
+  const big = randomFillSync(Buffer.alloc(megabytes << 20))
+  writeFileSync(join(at, 'bench-big'), big)
+  execFileSync('tar', ['cf', bigTar, '-C', at, 'bench-big'])
+  rmSync(join(at, 'bench-big'))
+  const store = await openStore(root)
+  const source = await openSource(`oci:${images}/distro/oci:latest`)
+  await store.write(configure(append(await source.image(), layerFrom({ '/bench-big': big })), {}), 'bench')
+  const { layers: blobs } = JSON.parse(
+    execFileSync('skopeo', ['inspect', '--raw', `oci:${images}/distro/oci:latest`], { encoding: 'utf8' }),
+  )
+  for (const [i, { digest }] of blobs.entries())
+    extract(join(images, 'distro/oci/blobs/sha256', digest.slice(7)), String(i))
+  extract(bigTar, String(blobs.length))
+
+  const tree = await store.tree('bench')
+  const found = []
+  const todo = [[tree.root, '']]
+  for (let next = todo.pop(); next; next = todo.pop()) {
+    for (const { name, ino, kind } of tree.list(next[0])) {
+      const path = `${next[1]}${name}`
+      if (kind === 'directory') todo.push([ino, `${path}/`])
+      else if (kind === 'file' && !path.includes('\n')) {
+        const { size, links } = tree.stat(ino)
+        if (links === 1 && size > 0 && size <= 65536) found.push(path)
+      }
+    }
+  }
+  tree.close()
+  const step = Math.floor(found.length / Math.min(2000, found.length))
+  const content = Buffer.alloc(5000, 'content ')
+  for (let i = 0; i < 4000; i++) {
+    const directory = join(at, 'tree', `directory-${i % 100}`)
+    if (i < 100) mkdirSync(directory, { recursive: true })
+    writeFileSync(join(directory, `file-${i}`), content)
+  }
+  execFileSync('tar', ['cf', archive, '-C', join(at, 'tree'), '.'])
+  rmSync(join(at, 'tree'), { recursive: true })
+  writeFileSync(list, found.filter((_, i) => i % step === 0).join('\n') + '\n')
+
+  function extract(tar, name) {
+    mkdirSync(join(layers, name))
+    execFileSync('tar', ['xpf', tar, '-C', join(layers, name), '--xattrs', '--xattrs-include=*'])
+  }
+}
