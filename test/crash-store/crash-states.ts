@@ -9,6 +9,8 @@ const randomSubsets = 12
 export interface CrashState {
   readonly state: DiskState
   readonly what: string
+  /** Names and attributes came onto it in the order in which they were changed. */
+  readonly isOrdered?: true
 }
 
 /**
@@ -40,6 +42,33 @@ export function* crashStates(disk: RecordedDisk, dice: Dice): Iterable<CrashStat
   for (let i = 0; i < randomSubsets; i++) {
     const chosen = changes.filter(() => dice.once(2))
     yield with_(chosen, `those of mask ${changes.map((change) => (chosen.includes(change) ? 1 : 0)).join('')}`)
+  }
+}
+
+/**
+ * The same for a disk with a journal: names and attributes come onto it in the order in which they were changed, and of what was written
+ * into files before that any part.
+ */
+export function* orderedStates(disk: RecordedDisk, dice: Dice): Iterable<CrashState> {
+  const changes = disk.pending.map(({ change }) => change)
+  const with_ = (chosen: readonly Change[], what: string): CrashState => {
+    const state = new Map(disk.durable)
+    for (const change of chosen) apply(state, change)
+    return { state, isOrdered: true, what: `in order, ${what} of ${changes.length} changes` }
+  }
+  for (let count = 0; count <= changes.length; count++) {
+    const first = changes.slice(0, count)
+    yield with_(first, `the first ${count}`)
+    if (!first.some(isData)) continue
+    yield with_(
+      first.filter((change) => !isData(change)),
+      `the first ${count} without content`,
+    )
+    yield with_(
+      first.filter((change) => !isData(change) || dice.once(2)),
+      `the first ${count} with some of the content`,
+    )
+    yield* torn(first.slice(-1), (last, what) => with_([...first.slice(0, -1), ...last], `the first ${count}, ${what}`))
   }
 }
 

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { codeOf, openStore, type Store } from '../../src/index.ts'
 import type { Tree } from '../../src/stack/tree.ts'
+import { type Bytes, memoryBytes } from '../../src/stream/bytes.ts'
 import { stateOf } from '../crash/state.ts'
 
 /** What a store shows to somebody who has just opened it. */
@@ -18,11 +19,12 @@ export type CacheBook = Map<string, string>
 
 /**
  * Opens a store and reads everything in it: names, images, every blob, layers and trees by their indexes, containers. What a crash
- * may leave that no promise covers (caches that are missing, temporary files, blobs without a name) is not told.
+ * may leave that no promise covers (caches that are missing, temporary files, blobs without a name) is not told. `mayLose`: nor is content of files in containers that answers EIO.
  */
-export async function look(root: string, caches: CacheBook): Promise<Shown> {
+export async function look(root: string, caches: CacheBook, mayLose = false): Promise<Shown> {
   if (!existsSync(root)) return { content: null, wrong: [] }
   const wrong: string[] = []
+  const as = mayLose ? withoutLost : (tree: Tree) => tree
   const attempt = async <T>(what: string, does: () => Promise<T>): Promise<T | undefined> => {
     try {
       return await does()
@@ -48,14 +50,14 @@ export async function look(root: string, caches: CacheBook): Promise<Shown> {
       for (const snapshot of snapshots) {
         await attempt(`snapshot ${name}@${snapshot.name}`, async () => {
           await using reader = await store.containers.open(`${name}@${snapshot.name}`, { readOnly: true })
-          content[`snapshot ${name}@${snapshot.name}`] = told(reader.tree)
+          content[`snapshot ${name}@${snapshot.name}`] = told(as(reader.tree))
         })
       }
       await attempt(`container ${name}`, async () => {
         await using reader = await store.containers.open(name, { readOnly: true })
-        content[`container ${name}`] = { image, manifest, tree: told(reader.tree) }
+        content[`container ${name}`] = { image, manifest, tree: told(as(reader.tree)) }
         await using writer = await store.containers.open(name)
-        const same = JSON.stringify(told(writer.tree)) === JSON.stringify(told(reader.tree))
+        const same = JSON.stringify(told(as(writer.tree))) === JSON.stringify(told(as(reader.tree)))
         if (!same) wrong.push(`container ${name} shows something else once it is opened for writing`)
       })
     }
@@ -75,6 +77,25 @@ async function readImage(store: Store, name: string): Promise<void> {
   } finally {
     tree.close()
   }
+}
+
+/** A tree in which content that is lost is empty. */
+function withoutLost(tree: Tree): Tree {
+  const open = (ino: number): Bytes => {
+    try {
+      return tree.open(ino)
+    } catch (error) {
+      if (codeOf(error) !== 'EIO') throw error
+      return memoryBytes(Buffer.alloc(0))
+    }
+  }
+  const answering = { get: (of: Tree, name: keyof Tree) => (name === 'open' ? open : bound(of, name)) }
+  return new Proxy(tree, answering as ProxyHandler<Tree>)
+}
+
+function bound(tree: Tree, name: keyof Tree): unknown {
+  const value: unknown = tree[name]
+  return typeof value === 'function' ? value.bind(tree) : value
 }
 
 /** What a container shows, without the times and numbers of what was made in it. */

@@ -41,6 +41,11 @@ export interface Operation {
   readonly again?: string
   /** It is several changes of a container's files: those that were made before it was interrupted stay. */
   readonly isSeveral?: boolean
+  /**
+   * Some of its changes take several calls, which only a journal keeps together: on a disk that keeps no order, what they change may
+   * lose attributes and content, but all else can be read.
+   */
+  readonly needsOrder?: boolean
   /** What is there before is damaged, and is made good. */
   readonly heals?: boolean
   /** It is two steps, and this is what is shown between them. */
@@ -123,6 +128,21 @@ const written = (container: Container): void => {
   fs.renameSync('/usr/data', '/usr/moved')
 }
 
+/** Changes of what is below that copy no content, such that all of them can be made once more. */
+const attributesAndNames = ({ fs }: Container): void => {
+  const move = (from: string, to: string) => {
+    if (fs.existsSync(from)) fs.renameSync(from, to)
+  }
+  if (!fs.existsSync('/hard')) fs.linkSync('/etc/issue', '/hard')
+  move('/usr/more', '/home/more')
+  move('/usr', '/var')
+  move('/bin', '/etc/bin')
+  fs.rmSync('/work/new', { force: true })
+  fs.chmodSync('/home/more', 0o700)
+  fs.chmodSync('/home', 0o711)
+  fs.chmodSync('/etc/bin/app', 0o500)
+}
+
 const contained = (form: UpperForm) => async (place: Place) => {
   await load(place, 'shared', 'shared')
   await on(async (store) => {
@@ -167,6 +187,16 @@ const perForm = (form: UpperForm): Operation[] => [
       container.fs.writeFileSync('/etc/issue', 'and more\n')
       // What was lost of the modes of files that came onto the disk nevertheless.
       for (const path of ['/again', '/etc/issue']) container.fs.chmodSync(path, 0o644)
+    }),
+  },
+  {
+    name: `change attributes and names in a container (${form})`,
+    before: contained(form),
+    isSeveral: true,
+    needsOrder: form === 'overlay',
+    act: on(async (store) => {
+      await using container = await store.containers.open('work')
+      attributesAndNames(container)
     }),
   },
   {

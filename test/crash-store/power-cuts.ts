@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { signpost } from '../crash/strace.ts'
 import type { Dice } from '../properties/seed.ts'
 import type { Call } from './calls.ts'
-import { type CrashState, crashStates, statesAfterDeath } from './crash-states.ts'
+import { type CrashState, crashStates, orderedStates, statesAfterDeath } from './crash-states.ts'
 import { hashOf } from './disk-state.ts'
 import { type Course, type Ground, restamp } from './ground.ts'
 import type { Operation, Place } from './operations.ts'
@@ -51,6 +51,10 @@ export function* cuts({ course, at, initial, calls }: Recording, dice: Dice): It
   const disk = new RecordedDisk(at, initial)
   const states = () => crashStates(disk, dice)
   yield* moments({ course, disk, calls, mayBeOld: false, seen: new Set(), states })
+  if (!course.operation.needsOrder) return
+  const ordered = new RecordedDisk(at, initial)
+  const inOrder = () => orderedStates(ordered, dice)
+  yield* moments({ course, disk: ordered, calls, mayBeOld: false, seen: new Set(), states: inOrder })
 }
 
 /**
@@ -108,7 +112,8 @@ function* moments({
     if (says) isDone = true
     else if (!disk.take(call)) continue
     const must = isDone && !mayBeOld ? ('new' as const) : undefined
-    for (const { state, what } of states()) {
+    for (const { state, what, isOrdered } of states()) {
+      const mayLose = course.operation.needsOrder && !isOrdered
       const hash = `${must} ${hashOf(state)}`
       if (seen.has(hash)) continue
       const gist = `${must} ${hashOf(state, ['/store/tmp', '/store/locks'])}`
@@ -121,7 +126,7 @@ function* moments({
           lay(state, to)
           restamp(place.root)
           try {
-            return await judge(course, place, { isKnown, ...(must && { must }) })
+            return await judge(course, place, { isKnown, ...(must && { must }), ...(mayLose && { mayLose }) })
           } finally {
             rmSync(to, { recursive: true, force: true })
           }

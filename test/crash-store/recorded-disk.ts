@@ -282,14 +282,14 @@ export class RecordedDisk {
     const [source, target] = [this.#place(fromAt, textOf(from)), this.#place(toAt, textOf(to))]
     if (source === undefined && target === undefined) return
     if (source === undefined || target === undefined) throw new Error(`renamed across the store: ${textOf(from)}`)
-    if (flags.includes('RENAME_WHITEOUT')) throw new Error('the model knows no renames that leave whiteouts')
     const inode = this.#named(source)!
     const other = this.#named(target)
     if (inode === other) return
     const come = { ...target, to: inode }
-    const gone = { ...source, to: flags.includes('RENAME_EXCHANGE') ? other : undefined }
-    const isOneStep =
-      source.inode === target.inode || gone.to !== undefined || this.#seen.get(inode)!.kind === 'directory'
+    const isExchange = flags.includes('RENAME_EXCHANGE')
+    const left = flags.includes('RENAME_WHITEOUT') ? this.#add(whiteout) : undefined
+    const gone = { ...source, to: isExchange ? other : left }
+    const isOneStep = source.inode === target.inode || isExchange || this.#seen.get(inode)!.kind === 'directory'
     // A directory has one name at any time. Of a file the new name may be there before the old one is gone, or after.
     if (isOneStep) this.#change(call, { does: 'move', names: [gone, come] })
     else for (const half of [come, gone]) this.#change(call, { does: 'name', ...half })
@@ -403,6 +403,9 @@ const modeOf = (argument: string, type = 0o100000): number =>
   type | (Number.parseInt(argument.replace(/^S_IF\w+\|/, ''), 8) || 0)
 
 const symlink = (target: Buffer): Inode => ({ ...emptyInode, kind: 'symlink', data: target, mode: 0o120777 })
+
+/** What the kernel leaves at the old name of what it moves, where it is asked to: a character device 0:0. */
+const whiteout: Inode = { ...emptyInode, kind: 'node', mode: 0o020000 }
 
 const types: Readonly<Record<string, number>> = {
   S_IFREG: 0o100000,

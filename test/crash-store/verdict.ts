@@ -11,12 +11,17 @@ export interface Verdict {
 /**
  * What a store is like that somebody left in the middle: it has to be as before or as after, whole; a collection takes what is
  * neither; the operation, once more, leads to what it leads to. `must`: it has said that it is done. `isKnown`: one that differs in
- * temporary files and locks alone was judged before: a collection has to come to the same.
+ * temporary files and locks alone was judged before: a collection has to come to the same. `mayLose`: what a container holds may have
+ * lost content and attributes, but has to be readable, also after a collection.
  */
 export async function judge(
   course: Course,
   place: Place,
-  { must, isKnown = false }: { readonly must?: 'new'; readonly isKnown?: boolean } = {},
+  {
+    must,
+    isKnown = false,
+    mayLose = false,
+  }: { readonly must?: 'new'; readonly isKnown?: boolean; readonly mayLose?: boolean } = {},
 ): Promise<Verdict> {
   const { operation, old, next, caches } = course
   // A folded tree is made by whoever needs one first, and stays as long as its image.
@@ -31,7 +36,7 @@ export async function judge(
     const isSame = a.length === 0 || b.length === 0 || operation.isSeveral || operation.heals || operation.between
     return { shows: 'known', wrong: isSame ? [] : a }
   }
-  const found = await look(place.root, caches)
+  const found = await look(place.root, caches, mayLose)
   if (!operation.heals || must === 'new') wrong.push(...found.wrong)
   const shows =
     found.content === old.content
@@ -46,6 +51,10 @@ export async function judge(
   if (shows === 'neither') wrong.push(`a mixture: ${found.content}`, `before: ${old.content}`, `after: ${next.content}`)
   if (must !== undefined && shows !== must && shows !== 'both') wrong.push(`it shows ${shows} and should show ${must}`)
   if (wrong.length > 0) return { shows, wrong }
+  if (mayLose && shows === 'between') {
+    await collected(place.root)
+    return { shows, wrong: [...(await look(place.root, caches, mayLose)).wrong] }
+  }
   try {
     if (found.content !== null && shows !== 'between' && !operation.heals) {
       const files = await collected(place.root)
