@@ -12,6 +12,7 @@ export const exitMeanings = {
   7: 'not permitted, or read-only',
   8: 'out of something: disk space, descriptors, memory, a budget',
   9: 'any other answer of a file system',
+  10: 'the network, or a registry that cannot be reached, is not trusted, or answers what makes no sense',
   70: 'an error of ply itself; PLY_LOG=debug shows where',
   130: 'stopped by SIGINT; nothing half done stays behind',
   143: 'stopped by SIGTERM; nothing half done stays behind',
@@ -31,6 +32,7 @@ export const exitCodes = {
   PLY_IMAGE_NOT_FOUND: 3,
   PLY_PLATFORM_NOT_FOUND: 3,
   PLY_SNAPSHOT_NOT_FOUND: 3,
+  PLY_UNAUTHORIZED: 3,
   ENODATA: 3,
   ENOENT: 3,
   ENOTDIR: 3,
@@ -68,6 +70,8 @@ export const exitCodes = {
   ENOTEMPTY: 6,
   ETXTBSY: 6,
 
+  PLY_CREDENTIALS: 7,
+  PLY_REFUSED: 7,
   PLY_STORE_OWNER: 7,
   PLY_STORE_READ_ONLY: 7,
   EACCES: 7,
@@ -77,6 +81,7 @@ export const exitCodes = {
   ENOKEY: 7,
 
   PLY_BUDGET: 8,
+  PLY_RATE_LIMITED: 8,
   PLY_TOO_LARGE: 8,
   E2BIG: 8,
   EDQUOT: 8,
@@ -108,6 +113,10 @@ export const exitCodes = {
   ESTALE: 9,
   EUCLEAN: 9,
   EXDEV: 9,
+
+  PLY_REGISTRY: 10,
+  PLY_TLS: 10,
+  PLY_UNREACHABLE: 10,
 
   PLY_ABORTED: 130,
 } as const satisfies Readonly<Record<ErrorCode, ExitCode>>

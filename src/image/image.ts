@@ -23,6 +23,20 @@ export interface Layer {
    * it. `undefined` where there is none just now, and `uncompressed` makes it.
    */
   readonly checkedTar?: (() => CheckedTar | undefined) | undefined
+  /**
+   * Brings the blob here, and answers the same layer with an `atRest`: for a reader that wants several at once, or reads a
+   * blob more than once. Whoever calls this for many is given a few at a time. Absent where nothing has to be brought.
+   */
+  readonly fetched?: ((operation?: Operation) => Promise<Layer>) | undefined
+  /** Where a registry has the blob already, so that within it nothing has to travel. */
+  readonly origin?: LayerOrigin | undefined
+}
+
+/** A repository of a registry. */
+export interface LayerOrigin {
+  /** `HOST[:PORT]`. */
+  readonly registry: string
+  readonly repository: string
 }
 
 /** A tar at rest whose reads throw PLY_DAMAGED rather than hand out what was not there when its digest was taken. */

@@ -18,6 +18,7 @@ const table = {
   PLY_CONTAINER_EXISTS:
     'there is already a container named {name}; choose another name or remove it with: ply rm {name}',
   PLY_CONTAINER_NOT_FOUND: 'no container named {name}; list them with: ply ps',
+  PLY_CREDENTIALS: 'no credentials for {registry}: {reason}',
   PLY_DAMAGED: '{what} is damaged: page {page} does not match its checksum; {advice}',
   PLY_DIGEST_MISMATCH: '{what}: expected {expected} but the bytes hash to {actual}',
   PLY_EXISTS: '{path} exists already and is not empty',
@@ -26,6 +27,10 @@ const table = {
   PLY_NO_NATIVE: 'this platform lacks the system calls that {what} needs ({reason})',
   PLY_NO_ZSTD_ENCODER: 'there is no zstd encoder here; use gzip, or Node 22.15 or later, or install libzstd',
   PLY_PLATFORM_NOT_FOUND: '{name} has no image for {platform}; it has: {available}',
+  PLY_RATE_LIMITED:
+    '{registry} takes no more requests for now ({reason}); try again later, or log in with: ply login {registry}',
+  PLY_REFUSED: '{registry} does not allow it: {reason}; log in as somebody who may with: ply login {registry}',
+  PLY_REGISTRY: '{registry}: {reason}',
   PLY_SIZE_MISMATCH: '{what}: expected {expected} bytes but there are {actual}',
   PLY_SNAPSHOT_EXISTS: 'container {name} has a snapshot {snapshot} already; choose another name',
   PLY_SNAPSHOT_NOT_FOUND: 'container {name} has no snapshot {snapshot}; it has: {available}',
@@ -34,8 +39,12 @@ const table = {
   PLY_STORE_OWNER:
     'the store at {root} belongs to user {owner}, and this is user {user}: what is in it may be made to harm you; choose another with --root, or trust it with {option}',
   PLY_STORE_READ_ONLY: 'the store at {root} is open for reading only',
+  PLY_TLS:
+    'no trust in {registry}: {reason}; name the certificate of its authority with --cert-dir, or do without with --tls-verify=false',
   PLY_TOO_LARGE: '{what} is larger than {limit} bytes, which is the most that is read',
+  PLY_UNAUTHORIZED: '{registry} asks who this is: {reason}; log in with: ply login {registry}',
   PLY_UNKNOWN_TRANSPORT: 'unknown transport {transport}; known: {known}',
+  PLY_UNREACHABLE: '{registry} cannot be reached: {reason}; see whether its name and the network are right',
   PLY_UNREPRESENTABLE: '{path} cannot be written to {where}: {reason}',
   PLY_UNSUPPORTED: '{what} is not supported: {reason}',
   PLY_USAGE: '{reason}',

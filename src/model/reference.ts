@@ -23,9 +23,6 @@ export const transportNames = [
   storeTransport,
 ] as const
 
-/** `docker` is recognised, so that it is not taken for an image name; there is no registry client behind it. */
-const usable = transportNames.filter((name) => name !== 'docker')
-
 const aliases = new Map([['ocidir', 'oci']])
 
 /**
@@ -50,7 +47,7 @@ export function splitReference(text: string): Reference {
   const name = tryParseName(text)
   if (typeof name !== 'string') return { transport: storeTransport, details: formatName(name) }
   if (/^[a-z][a-z0-9-]*:(\/|\.)/.test(text)) {
-    throw new PlyError('PLY_UNKNOWN_TRANSPORT', { transport: prefix, known: usable.join(', ') })
+    throw new PlyError('PLY_UNKNOWN_TRANSPORT', { transport: prefix, known: transportNames.join(', ') })
   }
   throw bad(text, name)
 }

@@ -144,7 +144,8 @@ export function describeDocument(raw: Uint8Array, what: string): Descriptor {
   }
 }
 
-async function choose(
+/** The one of several entries that suits the platform; indexes among them are opened. @throws PLY_PLATFORM_NOT_FOUND */
+export async function choose(
   read: BlobReader,
   entries: readonly Descriptor[],
   label: string,
@@ -208,7 +209,8 @@ async function platformIn(read: BlobReader, descriptor: Descriptor, operation: O
   return config.os === '' || config.architecture === '' ? undefined : config
 }
 
-function checkPlatform(image: Image, name: string, platform: string): Image {
+/** The image, if it runs on the platform that was asked for. @throws PLY_PLATFORM_NOT_FOUND */
+export function checkPlatform(image: Image, name: string, platform: string): Image {
   const { os, architecture, variant } = image.config
   const has = { os, architecture, ...(variant !== undefined && { variant }) }
   if (fitness(parsePlatform(platform), has) > 0) return image

@@ -7,6 +7,7 @@ import type { Tree } from '../stack/tree.ts'
 import type { ByteSink, ByteStream } from '../stream/bytes.ts'
 import type { DecompressionOptions } from '../stream/compression.ts'
 import { zstdDecoders } from '../sys/libzstd.ts'
+import type { RegistryOptions } from './registry/options.ts'
 
 /** What every transport takes. The signal and the listener serve the opening; later calls take their own. */
 export interface TransportOptions extends Operation {
@@ -14,6 +15,8 @@ export interface TransportOptions extends Operation {
   readonly platform?: string | undefined
   /** Where temporary files are made; default: the system's place. They are gone when the call or the source ends. */
   readonly temporaryDirectory?: string | undefined
+  /** How to speak with registries (`docker://`); default: as podman and docker do. */
+  readonly registry?: RegistryOptions | undefined
 }
 
 /** `lenient` and `limits` are for layers that have to be decompressed to know what they are (layer-semantics Z-02, Z-03). */
