@@ -19,6 +19,7 @@ const bundle = await rolldown({
     cli: './.modules/cli/start.js',
     'reading-thread': './.modules/store/intake/reading-thread.js',
     'serving-thread': './.modules/mount/serving-thread.js',
+    'background-server': './.modules/mount/background-server.js',
   },
   external: (name) => external.some((one) => name === one || name.startsWith(`${one}/`)),
 })

@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import type { FuseDoor } from '../fuse/door.ts'
 import { deviceDoor, mountFuse } from '../fuse/mount-fuse.ts'
 import type { ByteString } from '../model/bytes.ts'
@@ -8,7 +6,8 @@ import { mountFlags } from '../sys/mount.ts'
 import { mayMount } from '../sys/namespaces.ts'
 import { fusermountDoor } from './fusermount.ts'
 import type { Attached, MountOptions } from './mounted.ts'
-import { type OwnerRanges, ownerRanges } from './owner-ranges.ts'
+import { type OwnerRanges, rangesOf, shownOwners } from './owner-ranges.ts'
+import { programPath } from './program-path.ts'
 import type { Standing } from './standing.ts'
 
 /** What the serving thread is told: what can be cloned. */
@@ -41,8 +40,13 @@ export async function mountByFuse(
     devices,
     allowOther: allowOther ?? mayMount(),
   }
-  const input: Served = { standing, owners: ownerRanges(owners) }
-  const mount = await mountFuse({ target, program: servingProgram(), input, door: doorFor(shown, signal) })
+  const shift = shownOwners(owners)
+  const input: Served = { standing, owners: shift && rangesOf(shift) }
+  const mount = await mountFuse({ target, program: programPath('serving-thread'), input, door: doorFor(shown, signal) })
+  if (signal?.aborted) {
+    await mount.unmount({ force: true })
+    throw new PlyError('PLY_ABORTED', {}, { cause: signal.reason })
+  }
   return {
     server: process.pid,
     ended: mount.ended,
@@ -60,13 +64,4 @@ function doorFor(
     (how.suid ? 0 : mountFlags.noSuid) |
     (how.devices ? 0 : mountFlags.noDevices)
   return deviceDoor({ flags, allowOther: how.allowOther })
-}
-
-/** The module of the serving thread: beside what is bundled, or, for who runs the sources, where the last build has put it. */
-function servingProgram(): URL {
-  const beside = new URL('./serving-thread.js', import.meta.url)
-  if (!import.meta.url.endsWith('.ts')) return beside
-  const built = new URL('../../dist/serving-thread.js', import.meta.url)
-  if (existsSync(fileURLToPath(built))) return built
-  throw new PlyError('PLY_UNSUPPORTED', { what: 'a FUSE mount', reason: 'nothing is built; run: npm run build' })
 }

@@ -18,6 +18,11 @@ export interface MountOptions extends Operation {
   readonly devices?: boolean | undefined
   /** Whether other users may enter a mount by FUSE. Default: where root mounts. */
   readonly allowOther?: boolean | undefined
+  /**
+   * A mount by FUSE is served by a process of its own, which outlives this one (`mountInBackground`). Default: by a thread of this process,
+   * with which it ends.
+   */
+  readonly background?: boolean | undefined
 }
 
 export interface UnmountOptions {
@@ -48,6 +53,8 @@ export interface Attached {
   /** The process that serves it. Absent: the kernel alone. */
   readonly server?: number | undefined
   readonly ended: Promise<void>
+  /** Called when the mount is recorded: a server in the background ends with this process until then. */
+  keep?(): Promise<void>
   /** As `Mounted.unmount`. */
   unmount(how?: UnmountOptions): Promise<void>
 }

@@ -13,7 +13,7 @@ import type { MountQuestion } from './questions.ts'
 await serveInThread(async ({ standing, owners }: Served): Promise<Opened> => {
   const { root, options } = standing.store
   const store = await openStore(root, options)
-  const shift = shiftOf(owners)
+  const shift = owners && shiftOf(owners)
   const { subject } = standing
   switch (subject.kind) {
     case 'container':

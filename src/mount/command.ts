@@ -1,0 +1,165 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { userInfo } from 'node:os'
+import { resolve } from 'node:path'
+import { errorOf, type FailureData } from '../fuse/thread-messages.ts'
+import { codeOf, PlyError } from '../model/errors.ts'
+import type { StoreOptions } from '../store/store.ts'
+import { inheritNothing } from '../sys/inherited.ts'
+import { mayMount } from '../sys/namespaces.ts'
+import type { MountData } from './background.ts'
+import type { Endings } from './ending.ts'
+import type { Mounted, MountOptions, Via } from './mounted.ts'
+import { rangesOf } from './owner-ranges.ts'
+import { programPath } from './program-path.ts'
+
+/** What is mounted for a command, and the command. */
+export interface CommandInMount {
+  /** How the store is opened. */
+  readonly store: { readonly root: string; readonly options: StoreOptions }
+  /** `work`, its snapshot `work@before`, or an image by its name. */
+  readonly subject: { readonly container: string } | { readonly image: string }
+  /** The directory to mount on. Absent: a temporary one, which is the command's working directory. */
+  readonly target: string | undefined
+  readonly options?: MountOptions
+  /** The program, looked for as a shell does it, and its arguments. */
+  readonly command: readonly [string, ...string[]]
+}
+
+/** It as data. */
+export interface CommandData extends Omit<CommandInMount, 'options'> {
+  readonly options: MountData & { readonly via?: Via | undefined }
+}
+
+/** What the process in the namespace is told. */
+export type CommandOrder =
+  | { readonly order: 'run'; readonly what: CommandData }
+  | { readonly order: 'signal'; readonly signal: NodeJS.Signals }
+
+/** What it answers. */
+export type CommandAnswer =
+  | { readonly says: 'mounted'; readonly mount: Pick<Mounted, 'target' | 'via' | 'why' | 'readOnly'> }
+  | { readonly says: 'running'; readonly pid: number }
+  | { readonly says: 'note'; readonly text: string }
+  | { readonly says: 'finished'; readonly ended: CommandEnd }
+  | { readonly says: 'failed'; readonly error: FailureData }
+
+/** How a command ended. */
+export type CommandEnd = { readonly status: number } | { readonly signal: NodeJS.Signals }
+
+/**
+ * Mounts, runs a command with the standard streams of this process, and unmounts when it has ended, all in a mount namespace of its own (and
+ * a user namespace, where this user may not mount): nobody else sees the mount, and nothing of it outlives the command, however this
+ * process ends. Where namespaces are closed to this user, it is mounted where everybody sees it.
+ *
+ * A terminal sends its signals to the command itself; others that this process gets are sent on.
+ *
+ * @throws whatever mounting throws; PLY_ABORTED if a signal came before the command; ENOENT or EACCES (`syscall: 'spawn'`) if the command
+ * cannot be started
+ */
+export async function runInMount(
+  what: CommandInMount,
+  {
+    endings,
+    onMounted,
+    onNote,
+  }: {
+    readonly endings: Endings
+    readonly onMounted?: (mount: Pick<Mounted, 'target' | 'via' | 'why' | 'readOnly'>) => void
+    readonly onNote?: (text: string) => void
+  },
+): Promise<CommandEnd> {
+  inheritNothing()
+  const [program, ...given] = [...namespaceCommand(), process.execPath, programPath('command-in-mount')]
+  const child = spawn(program!, given, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] })
+  let end: CommandEnd | undefined
+  let failure: Error | undefined
+  let command: number | undefined
+  child.on('error', (error) => {
+    failure ??= error
+  })
+  child.on('message', (answer: CommandAnswer) => {
+    if (answer.says === 'mounted') onMounted?.(answer.mount)
+    else if (answer.says === 'note') onNote?.(answer.text)
+    else if (answer.says === 'running') command = answer.pid
+    else if (answer.says === 'finished') end = answer.ended
+    else failure ??= errorOf(answer.error)
+  })
+  const gone = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>
+  send(child, { order: 'run', what: dataOf(what) })
+  const exited = gone.then(() => undefined)
+  for (;;) {
+    const signal = await Promise.race([exited, endings.next()])
+    if (signal === undefined) break
+    // Everybody in the foreground of a terminal hears it.
+    if (signal !== 'SIGINT' || !inForeground()) send(child, { order: 'signal', signal })
+  }
+  if (failure) throw failure
+  if (end) return end
+  const [status, signal] = await gone
+  // Who served it was killed: the command must not stay behind with a mount that is dead.
+  if (command !== undefined) kill(command)
+  if (endings.signal.aborted) throw new PlyError('PLY_ABORTED', {}, { cause: endings.signal.reason })
+  throw new Error(`the process that was to serve the mount has ended (${signal ?? status})`)
+}
+
+function dataOf({ store, target, options = {}, ...what }: CommandInMount): CommandData {
+  const { via, readOnly, suid, devices, allowOther, owners } = options
+  const { root, options: opening } = store
+  return {
+    ...what,
+    store: { root: resolve(root), options: { ...opening, below: opening.below?.map((path) => resolve(path)) } },
+    target: target === undefined ? undefined : resolve(target),
+    options: { via, readOnly, suid, devices, allowOther, ...(owners && { owners: rangesOf(owners) }) },
+  }
+}
+
+/** How a program is started in namespaces of its own; nothing where they are closed. */
+function namespaceCommand(): readonly string[] {
+  const tries = mayMount()
+    ? [['--mount']]
+    : [
+        ...(hasSubordinates() ? [['--user', '--map-root-user', '--map-auto', '--mount']] : []),
+        ['--user', '--map-root-user', '--mount'],
+      ]
+  for (const flags of tries) {
+    const { status } = spawnSync('unshare', [...flags, '--', 'true'], { stdio: 'ignore' })
+    if (status === 0) return ['unshare', ...flags, '--']
+  }
+  return []
+}
+
+/** Whether this user has users of his own to give to a namespace. */
+function hasSubordinates(): boolean {
+  try {
+    const { username, uid } = userInfo()
+    return ['/etc/subuid', '/etc/subgid'].every((file) =>
+      readFileSync(file, 'latin1')
+        .split('\n')
+        .some((line) => line.startsWith(`${username}:`) || line.startsWith(`${uid}:`)),
+    )
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error
+    return false
+  }
+}
+
+/** Whether this process's group has the terminal. */
+function inForeground(): boolean {
+  const stat = readFileSync('/proc/self/stat', 'latin1')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return fields[2] === fields[5]
+}
+
+function send(child: ChildProcess, order: CommandOrder): void {
+  if (child.connected) child.send(order, () => {})
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if (codeOf(error) !== 'ESRCH') throw error
+  }
+}

@@ -1,0 +1,67 @@
+import { readdirSync, readlinkSync } from 'node:fs'
+import { type ByteString, bytesOf } from '../model/bytes.ts'
+import { codeOf } from '../model/errors.ts'
+import { commandOf, processes } from '../sys/processes.ts'
+
+/** A process that keeps a mount busy. */
+export interface User {
+  readonly pid: number
+  /** What it is called. */
+  readonly command: string
+}
+
+/**
+ * Who has something open under a directory, or stands in it, as far as this user may see. `/proc` is asked, and nothing that is mounted
+ * is touched.
+ */
+export function usersOf(target: ByteString): User[] {
+  const path = bytesOf(target)
+  const found: User[] = []
+  for (const pid of processes()) {
+    if (pid !== process.pid && links(pid).some((link) => isUnder(link, path)))
+      found.push({ pid, command: commandOf(pid) ?? '?' })
+  }
+  return found
+}
+
+/** As messages name them. */
+export function usersText(users: readonly User[]): string {
+  if (users.length === 0) return 'somebody who cannot be seen from here'
+  const shown = users.slice(0, 5).map(({ pid, command }) => `${command} (${pid})`)
+  return users.length > 5 ? `${shown.join(', ')} and ${users.length - 5} more` : shown.join(', ')
+}
+
+function* linkPaths(pid: number): Generator<string> {
+  for (const name of ['cwd', 'root', 'exe']) yield `/proc/${pid}/${name}`
+  for (const directory of ['fd', 'map_files']) {
+    let names: string[]
+    try {
+      names = readdirSync(`/proc/${pid}/${directory}`)
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error
+      continue
+    }
+    for (const name of names) yield `/proc/${pid}/${directory}/${name}`
+  }
+}
+
+function links(pid: number): Buffer[] {
+  const found: Buffer[] = []
+  for (const path of linkPaths(pid)) {
+    try {
+      found.push(readlinkSync(path, 'buffer'))
+    } catch (error) {
+      // It has gone, or is not ours to ask.
+      if (codeOf(error) === undefined) throw error
+    }
+  }
+  return found
+}
+
+function isUnder(link: Buffer, path: Buffer): boolean {
+  return (
+    link.length >= path.length &&
+    link.subarray(0, path.length).equals(path) &&
+    (link.length === path.length || link[path.length] === 0x2f)
+  )
+}
