@@ -98,6 +98,8 @@ export type { DedupeOptions, Deduplicated } from './store/space/dedupe.ts'
 export type { Usage, UsagePart } from './store/space/usage.ts'
 export type { CommitOptions, Store, StoredImage, StoreOptions } from './store/store.ts'
 export { exportTree } from './store/trees/export-tree.ts'
+export type { OpenLayersOptions } from './store/trees/open-layers.ts'
+export { openLayers } from './store/trees/open-layers.ts'
 export type { OpenTreeOptions } from './store/trees/open-tree.ts'
 export { openTree } from './store/trees/open-tree.ts'
 export type { ByteSink, ByteStream, Bytes } from './stream/bytes.ts'
@@ -105,6 +107,17 @@ export type { Compression, CompressionSettings } from './stream/compression.ts'
 // What a copy to and from the disk needs that `node:fs` lacks
 export { makeNode } from './sys/nodes.ts'
 export { readXattrs, setXattr } from './sys/xattr.ts'
+export type {
+  BlameBelowOptions,
+  Blamed,
+  BlameStep,
+  Deed,
+  LayerStack,
+  OpenLayer,
+  Saying,
+} from './trace/index.ts'
+// Which layer did what
+export { blame, blameBelow, layerAlone } from './trace/index.ts'
 export type { RecompressedImage, RecompressedLayer, RecompressOptions } from './transport/index.ts'
 export { detectReference, openSink, openSource, recompressed } from './transport/index.ts'
 export { copyRange } from './union/copy-range.ts'

@@ -12,14 +12,28 @@ const tiers = [
   ['layer'],
   ['stack'],
   ['union'],
-  ['overlay', 'extract', 'diff', 'fs', 'fuse', 'image'],
-  ['transport'],
+  ['overlay', 'extract', 'diff', 'query', 'fs', 'fuse', 'image'],
+  ['transport', 'trace'],
   ['store'],
   ['mount'],
   ['index.ts'],
   ['cli'],
 ]
-const pure = new Set(['model', 'stream', 'tar', 'erofs', 'layer', 'stack', 'union', 'diff', 'fs', 'fuse', 'image'])
+const pure = new Set([
+  'model',
+  'stream',
+  'tar',
+  'erofs',
+  'layer',
+  'stack',
+  'union',
+  'diff',
+  'query',
+  'fs',
+  'fuse',
+  'image',
+  'trace',
+])
 /** Where a pure folder meets the machine. */
 const edges = new Set(['fuse/ask-mount.ts', 'fuse/mount-fuse.ts', 'fuse/thread.ts'])
 const edgeModules = new Set(['node:fs', 'node:fs/promises', 'koffi', 'memfs', 'node:child_process'])

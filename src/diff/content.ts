@@ -3,10 +3,16 @@ import { type ByteString, displayText } from '../model/bytes.ts'
 import type { Digest } from '../model/digest.ts'
 import { PlyError } from '../model/errors.ts'
 import type { Pace } from '../model/pace.ts'
+import type { ContentDigests } from '../stack/content-digests.ts'
 import type { Tree } from '../stack/tree.ts'
 import type { Bytes } from '../stream/bytes.ts'
 
 const chunk = 1 << 18
+
+/** Files whose contents can be compared: those of a tree, or of a single layer. */
+export interface Contents extends Pick<Tree, 'open' | 'place'> {
+  readonly digests?: Pick<ContentDigests, 'known' | 'learn' | 'eager'> | undefined
+}
 
 /**
  * Tells whether contents of equal size are equal (layer-semantics E-02): by where they lie if that proves it, by their
@@ -17,14 +23,14 @@ const chunk = 1 << 18
  * whose digests are kept. What is equal to a content with a known digest has that digest.
  */
 export class ContentComparison {
-  readonly #before: Tree
-  readonly #after: Tree
+  readonly #before: Contents
+  readonly #after: Contents
   readonly #eager: boolean
   #buffers: readonly [Buffer, Buffer] | undefined
   /** Bytes compared so far, of one side. */
   compared = 0
 
-  constructor(before: Tree, after: Tree) {
+  constructor(before: Contents, after: Contents) {
     this.#before = before
     this.#after = after
     this.#eager = before.digests?.eager === true || after.digests?.eager === true

@@ -3,9 +3,9 @@ import type { Stat } from '../model/entry.ts'
 import type { Operation } from '../model/operation.ts'
 import { Pace } from '../model/pace.ts'
 import type { Tree, TreeEntry } from '../stack/tree.ts'
+import { differingAspects } from './aspects.ts'
 import { type Aspect, added, type Change, type Changeset, deleted, modified } from './change.ts'
 import { ContentComparison } from './content.ts'
-import { equalXattrs, wholeSeconds } from './exported.ts'
 import { LinkPairs } from './link-pairs.ts'
 
 export interface DiffOptions extends Operation {
@@ -17,6 +17,8 @@ export interface DiffOptions extends Operation {
   readonly nanoseconds?: boolean | undefined
   /** A directory of which only the time differs counts as changed (layer-semantics E-03). */
   readonly directoryTimes?: boolean | undefined
+  /** What does not count as a difference. A `kind` that differs always does. */
+  readonly ignore?: ReadonlySet<Aspect> | undefined
 }
 
 /** A pair of directories (or an added directory alone) that is being walked. */
@@ -41,7 +43,7 @@ interface Pair {
  * @throws PLY_ABORTED; EIO if a content is shorter than its size says
  */
 export async function* diff(before: Tree, after: Tree, options: DiffOptions = {}): Changeset {
-  const { untouched, onProgress } = options
+  const { untouched, ignore, onProgress } = options
   const pace = new Pace(options.signal)
   const contents = new ContentComparison(before, after)
   const links = new LinkPairs(options.sameNumbers ?? false)
@@ -49,15 +51,14 @@ export async function* diff(before: Tree, after: Tree, options: DiffOptions = {}
   const shared = (b: number, a: number): boolean => untouched !== undefined && untouched(a) === b
 
   async function differing(path: ByteString, b: number, a: number, x: Stat, y: Stat): Promise<Aspect[]> {
-    if (x.kind !== y.kind) return ['kind']
-    const aspects = differingAttributes(x, y, options)
-    if (!equalXattrs(before.xattrs(b), after.xattrs(a))) aspects.push('xattrs')
-    if (x.kind === 'file') {
-      if (x.size !== y.size || !(await contents.same(b, a, x.size, path, pace))) aspects.push('content')
-    } else if (x.kind === 'symlink') {
-      if (before.readlink(b) !== after.readlink(a)) aspects.push('target')
-    }
-    if (aspects.length === 0 && x.kind !== 'directory' && links.regrouped(x, y)) aspects.push('links')
+    const aspects = await differingAspects(
+      { inodes: before, ino: b, stat: x },
+      { inodes: after, ino: a, stat: y },
+      options,
+      () => contents.same(b, a, x.size, path, pace),
+    )
+    const alike = aspects.length === 0 && x.kind === y.kind && x.kind !== 'directory'
+    if (alike && !ignore?.has('links') && links.regrouped(x, y)) aspects.push('links')
     return aspects
   }
 
@@ -103,19 +104,6 @@ export async function* diff(before: Tree, after: Tree, options: DiffOptions = {}
     yield* removed(path, below, a, pairs)
     stack.push({ path, pairs, next: 0 })
   }
-}
-
-function differingAttributes(x: Stat, y: Stat, options: DiffOptions): Aspect[] {
-  const aspects: Aspect[] = []
-  // Modes of symlinks mean nothing and are not kept (O-06).
-  if (x.mode !== y.mode && x.kind !== 'symlink') aspects.push('mode')
-  if (x.uid !== y.uid || x.gid !== y.gid) aspects.push('owner')
-  const timed = x.kind !== 'directory' || options.directoryTimes === true
-  if (timed && x.mtime !== y.mtime && (options.nanoseconds || wholeSeconds(x.mtime) !== wholeSeconds(y.mtime))) {
-    aspects.push('mtime')
-  }
-  if (x.major !== y.major || x.minor !== y.minor) aspects.push('device')
-  return aspects
 }
 
 /** Two listings in byte order as one. */

@@ -1,8 +1,11 @@
 /**
  * Differences between any two trees, and what a layer has to say to bring them about (layer-semantics, section 16).
  */
+
+export { type Compared, differingAspects, type Precision } from './aspects.ts'
 export type { Added, Aspect, Change, Changeset, Deleted, Modified } from './change.ts'
 export { changes } from './changes.ts'
+export { ContentComparison, type Contents } from './content.ts'
 export { type DiffOptions, diff } from './diff.ts'
 export type { Skipped, Skipping } from './entry-items.ts'
 export { type PackChangesOptions, packChanges } from './pack-changes.ts'

@@ -1,50 +1,70 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { directoryTree } from '../../extract/directory-tree.ts'
-import { copy } from '../../image/copy.ts'
+import type { Image } from '../../image/image.ts'
+import { checkRange } from '../../image/replace-layers.ts'
 import { PlyError } from '../../model/errors.ts'
 import type { Operation } from '../../model/operation.ts'
-import { splitReference } from '../../model/reference.ts'
+import { splitReference, storeTransport } from '../../model/reference.ts'
 import type { Tree } from '../../stack/tree.ts'
-import { openSource } from '../../transport/index.ts'
-import { openStore } from '../open-store.ts'
+import { layerAlone } from '../../trace/index.ts'
 import type { Store } from '../store.ts'
+import { passingStore } from './passing-store.ts'
 
 export interface OpenTreeOptions extends Operation {
   /** Where names without a transport and containers are looked up. */
   readonly store?: Store
   readonly platform?: string | undefined
+  /** The tree as it is once this layer is stacked: 0 is the base. Default: the top. Only images have layers. */
+  readonly layer?: number | undefined
+  /** Of that layer only what it has itself: see `layerAlone`. */
+  readonly alone?: boolean | undefined
 }
 
 /**
- * A tree by its reference: `debian:12` in the store, `container:work`, `rootfs:DIR`, or an image of any transport
- * (`oci:…`, `docker-archive:…`), which is read into a store of its own that goes when the tree is closed.
+ * A tree by its reference: `debian:12` in the store, `debian:12@3` as it is once layer 3 is stacked, `container:work`, `rootfs:DIR`, or
+ * an image of any transport (`oci:…`, `docker-archive:…`), which is read into a store of its own that goes when the tree is closed.
  *
- * @throws what the place it comes from throws; PLY_USAGE for a name without a store
+ * @throws what the place it comes from throws; PLY_USAGE for a name without a store, and for a layer that is not there
  */
-export async function openTree(
-  reference: string,
-  { store, platform, ...operation }: OpenTreeOptions = {},
-): Promise<Tree> {
+export async function openTree(text: string, options: OpenTreeOptions = {}): Promise<Tree> {
+  const { reference, layer: named } = withoutLayer(text)
+  const { store, platform, layer = named, alone = false, ...operation } = options
   const { transport, details } = splitReference(reference)
   switch (transport) {
     case 'store': {
       const inside = storeOf(store, reference)
-      return inside.tree(
-        await inside.image(details, { ...operation, ...(platform !== undefined && { platform }) }),
-        operation,
-      )
+      const image = await inside.image(details, { ...operation, ...(platform !== undefined && { platform }) })
+      return treeOfImage(inside, image, { layer, alone, ...operation })
     }
     case 'container': {
+      if (layer !== undefined || alone) throw withoutLayers(reference)
       const container = await storeOf(store, reference).containers.open(details, { readOnly: true, ...operation })
       return container.tree
     }
     case 'rootfs':
+      if (layer !== undefined || alone) throw withoutLayers(reference)
       return directoryTree(details, { ...(store && { digests: store.fileDigests }) })
-    default:
-      return passingTree(reference, platform, operation)
+    default: {
+      const { store: passing, image, forget } = await passingStore(reference, platform, operation)
+      try {
+        return closing(await treeOfImage(passing, image, { layer, alone, ...operation }), forget)
+      } catch (error) {
+        forget()
+        throw error
+      }
+    }
   }
+}
+
+/** Takes `debian:12@3` apart: only behind a name in the store does `@` with a number mean a layer. */
+export function withoutLayer(text: string): { readonly reference: string; readonly layer: number | undefined } {
+  const match = /^(.+)@(\d{1,9})$/.exec(text)
+  if (match === null || splitReference(match[1]!).transport !== storeTransport)
+    return { reference: text, layer: undefined }
+  return { reference: match[1]!, layer: Number(match[2]) }
+}
+
+export function withoutLayers(reference: string): PlyError {
+  return new PlyError('PLY_USAGE', { reason: `${reference} has no layers: only images have` })
 }
 
 function storeOf(store: Store | undefined, reference: string): Store {
@@ -53,18 +73,18 @@ function storeOf(store: Store | undefined, reference: string): Store {
   return store
 }
 
-async function passingTree(reference: string, platform: string | undefined, operation: Operation): Promise<Tree> {
-  const root = mkdtempSync(join(tmpdir(), 'ply-tree-'))
-  const forget = () => rmSync(root, { recursive: true, force: true })
-  try {
-    await using source = await openSource(reference, operation)
-    const store = await openStore(root)
-    await copy(source, store, { as: 'tree', platform, ...operation })
-    return closing(await store.tree('tree', operation), forget)
-  } catch (error) {
-    forget()
-    throw error
-  }
+async function treeOfImage(
+  store: Store,
+  image: Image,
+  { layer, alone = false, ...operation }: Pick<OpenTreeOptions, 'layer' | 'alone'> & Operation,
+): Promise<Tree> {
+  if (layer === undefined && !alone) return store.tree(image, operation)
+  const top = layer ?? image.layers.length - 1
+  checkRange(image, { from: top, to: top })
+  const lower = { ...image, layers: image.layers.slice(0, top + 1) }
+  if (!alone) return store.tree(lower, operation)
+  const stack = await store.layers(lower, operation)
+  return closing(layerAlone(stack, top), () => stack.close())
 }
 
 /** A tree that takes something along when it is closed. */

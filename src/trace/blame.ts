@@ -1,0 +1,204 @@
+import { type Aspect, ContentComparison, type Contents, differingAspects } from '../diff/index.ts'
+import type { LayerView } from '../layer/view.ts'
+import { type ByteString, decodeText } from '../model/bytes.ts'
+import type { DiffId } from '../model/digest.ts'
+import type { Kind, Stat } from '../model/entry.ts'
+import type { Operation } from '../model/operation.ts'
+import { Pace } from '../model/pace.ts'
+import type { Node } from '../stack/rule.ts'
+import { contentsOf } from './contents.ts'
+import type { LayerStack } from './layer-stack.ts'
+import { standing, type Trail, Trails, type Turn } from './trail.ts'
+
+/**
+ * What a layer did at a path.
+ *
+ * - `add`: nothing stood there before.
+ * - `modify`: something else stood there: `changed` says what differs.
+ * - `attributes`: the same content, with other attributes. An archive holds the whole content once more.
+ * - `repeat`: the same once more, with the same content and attributes.
+ * - `delete`: nothing stands there any more.
+ * - `inside`: a directory that the layer only has something in, or takes something out of; it stays as it was.
+ * - `nothing`: a whiteout of what was not there (layer-semantics W-07).
+ */
+export type Deed = 'add' | 'modify' | 'attributes' | 'repeat' | 'delete' | 'inside' | 'nothing'
+
+/**
+ * How a layer says it: by an `entry`; by a hardlink to what is below (`link`); by something inside a directory that it does not
+ * describe (`implied`); by a `whiteout`; by an `opaque` directory; by something that is no directory, where one stood (`covered`).
+ */
+export type Saying = 'entry' | 'link' | 'implied' | 'whiteout' | 'opaque' | 'covered'
+
+/** What one layer did at one path. */
+export interface BlameStep {
+  /** The number of the layer: 0 is the base. */
+  readonly layer: number
+  readonly diffId: DiffId
+  readonly did: Deed
+  readonly says: Saying
+  /** The path that says so, with a leading slash: another one than was asked for where a directory above is gone, or hides what is below. */
+  readonly at: string
+  /** What differs; empty unless `did` is `modify` or `attributes`. */
+  readonly changed: readonly Aspect[]
+  readonly before?: Stat
+  readonly after?: Stat
+  /** What the config says of the step that made the layer. */
+  readonly createdBy?: string
+  /** RFC 3339. */
+  readonly created?: string
+  readonly comment?: string
+}
+
+/** All that layers did at one path. */
+export interface Blamed {
+  /** Text with a leading slash; `bytes` is exact. */
+  readonly path: string
+  /** Byte string without a leading slash. */
+  readonly bytes: ByteString
+  /** What stands there now; absent if nothing does. */
+  readonly kind?: Kind
+  /** Base first. */
+  readonly steps: readonly BlameStep[]
+}
+
+export interface BlameBelowOptions extends Operation {
+  /** Also paths at which nothing stands any more. */
+  readonly deleted?: boolean | undefined
+}
+
+/**
+ * Every layer that touched a path, base first: what it did there, how it says so, and the step of the history that made it. Symlinks
+ * are not followed. Only indexes are asked, but where files of one size have to be compared.
+ *
+ * @param path byte string from the root
+ * @throws PLY_BAD_LAYER for a hardlink to nothing (H-06); PLY_ABORTED
+ */
+export async function blame(stack: LayerStack, path: ByteString, operation: Operation = {}): Promise<Blamed> {
+  const asked = new Blaming(stack, operation)
+  return asked.of(asked.trails.at(path))
+}
+
+/**
+ * As `blame`, of a path and of everything that is under it, or ever was: a directory before what is in it, names in byte order.
+ */
+export async function* blameBelow(
+  stack: LayerStack,
+  path: ByteString,
+  { deleted = false, ...operation }: BlameBelowOptions = {},
+): AsyncGenerator<Blamed, void, undefined> {
+  const asked = new Blaming(stack, operation)
+  const { trails, pace } = asked
+  const first = trails.at(path)
+  if (first.turns.length === 0) return
+  if (deleted || standing(first) !== undefined) yield await asked.of(first)
+  const walks = [trails.children(first)]
+  for (let walk = walks.at(-1); walk !== undefined; walk = walks.at(-1)) {
+    const { done, value } = walk.next()
+    if (done) {
+      walks.pop()
+      continue
+    }
+    const { trail } = value
+    if (deleted || standing(trail) !== undefined) yield await asked.of(trail)
+    if (trail.turns.some(({ listing }) => listing !== undefined)) walks.push(trails.children(trail))
+    if (pace.due()) await pace.rest()
+  }
+}
+
+class Blaming {
+  readonly trails: Trails
+  readonly pace: Pace
+  readonly #stack: LayerStack
+  readonly #views: readonly LayerView[]
+  readonly #contents: (Contents | undefined)[]
+
+  constructor(stack: LayerStack, { signal }: Operation) {
+    this.#stack = stack
+    this.#views = stack.layers.map(({ view }) => view)
+    this.#contents = stack.layers.map(() => undefined)
+    this.trails = new Trails(this.#views)
+    this.pace = new Pace(signal)
+  }
+
+  async of(trail: Trail): Promise<Blamed> {
+    const steps: BlameStep[] = []
+    for (const turn of trail.turns) {
+      const step = await this.#step(trail.path, turn)
+      if (step !== undefined) steps.push(step)
+    }
+    const now = standing(trail)
+    return {
+      path: `/${decodeText(trail.path)}`,
+      bytes: trail.path,
+      ...(now !== undefined && { kind: this.#stat(now).kind }),
+      steps,
+    }
+  }
+
+  async #step(path: ByteString, turn: Turn): Promise<BlameStep | undefined> {
+    const { layer, verdict, before, after, cleared } = turn
+    const { diffId, step } = this.#stack.layers[layer]!
+    const { did, says, changed = [] } = await this.#deed(path, turn)
+    const at = did === 'delete' && cleared !== undefined ? cleared.at : path
+    if (verdict.says === 'ghost' && before === undefined && after === undefined) return undefined
+    return {
+      layer,
+      diffId,
+      did,
+      says,
+      at: `/${decodeText(at)}`,
+      changed,
+      ...(before !== undefined && { before: this.#stat(before) }),
+      ...(after !== undefined && { after: this.#stat(after) }),
+      ...(step.created_by !== undefined && { createdBy: step.created_by }),
+      ...(step.created !== undefined && { created: step.created }),
+      ...(step.comment !== undefined && { comment: step.comment }),
+    }
+  }
+
+  async #deed(
+    path: ByteString,
+    { verdict, before, after, cleared }: Turn,
+  ): Promise<{ readonly did: Deed; readonly says: Saying; readonly changed?: readonly Aspect[] }> {
+    if (after === undefined) {
+      const says = cleared?.says ?? 'whiteout'
+      return { did: before === undefined ? 'nothing' : 'delete', says }
+    }
+    if (verdict.says === 'ghost') return { did: 'inside', says: 'implied' }
+    const says = sayingOf(verdict.says === 'entry' ? verdict : undefined)
+    if (before === undefined) return { did: 'add', says }
+    const implied = verdict.says === 'entry' && verdict.implied
+    if (implied && after.place.side === before.place.side && after.place.ino === before.place.ino)
+      return { did: 'inside', says }
+    const changed = await this.#differences(path, before, after)
+    if (changed.length === 0) return { did: 'repeat', says }
+    const less = changed.some((aspect) => aspect === 'content' || aspect === 'kind' || aspect === 'target')
+    return { did: less || changed.includes('device') ? 'modify' : 'attributes', says, changed }
+  }
+
+  async #differences(path: ByteString, before: Node, after: Node): Promise<readonly Aspect[]> {
+    const [b, a] = [before.place, after.place]
+    if (b.side === a.side && b.ino === a.ino) return []
+    const x = this.#stat(before)
+    const compared = new ContentComparison(this.#contentsOf(b.side), this.#contentsOf(a.side))
+    return differingAspects(
+      { inodes: this.#views[b.side]!, ino: b.ino, stat: x },
+      { inodes: this.#views[a.side]!, ino: a.ino, stat: this.#stat(after) },
+      { nanoseconds: true, directoryTimes: true },
+      () => compared.same(b.ino, a.ino, x.size, path, this.pace),
+    )
+  }
+
+  #contentsOf(layer: number): Contents {
+    return (this.#contents[layer] ??= contentsOf(this.#stack.layers[layer]!.view, this.#stack.memory))
+  }
+
+  #stat({ place }: Node): Stat {
+    return this.#views[place.side]!.stat(place.ino)
+  }
+}
+
+function sayingOf(entry: { readonly implied: boolean; readonly opaque: boolean } | undefined): Saying {
+  if (entry === undefined) return 'link'
+  return entry.opaque ? 'opaque' : entry.implied ? 'implied' : 'entry'
+}
