@@ -23,6 +23,10 @@ const table = {
   PLY_DIGEST_MISMATCH: '{what}: expected {expected} but the bytes hash to {actual}',
   PLY_EXISTS: '{path} exists already and is not empty',
   PLY_IMAGE_NOT_FOUND: 'no image named {name} in {where}; list them with: ply images',
+  PLY_MOUNT_BUSY:
+    '{target} is in use by {who}; unmount it once they have left, or take it away from under them: {advice}',
+  PLY_MOUNT_EXISTS: '{target} is a mount of ply already; unmount it first: ply umount {target}',
+  PLY_MOUNT_NOT_FOUND: 'nothing of this store is mounted as {name}; see what is with: ply ps',
   PLY_NAME_EXISTS: 'the name {name} is taken by {digest}; choose another',
   PLY_NO_NATIVE: 'this platform lacks the system calls that {what} needs ({reason})',
   PLY_NO_ZSTD_ENCODER: 'there is no zstd encoder here; use gzip, or Node 22.15 or later, or install libzstd',

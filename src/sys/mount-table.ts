@@ -27,6 +27,11 @@ export function mountAt(target: ByteString, table: readonly MountLine[] = mountT
   return table.findLast((line) => line.target === target)
 }
 
+/** Whether something is mounted by plyfs: by FUSE, or by the kernel under a name of ours. */
+export function isMountOfPly({ type, source }: MountLine): boolean {
+  return type === 'fuse.ply' || /^ply(:|$)/.test(source)
+}
+
 function parsed(line: string): MountLine {
   const dash = line.indexOf(' - ')
   const [id, , device = '', , target = ''] = line.slice(0, dash).split(' ')
