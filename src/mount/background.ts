@@ -5,6 +5,7 @@ import { type ByteString, decodeText } from '../model/bytes.ts'
 import { PlyError } from '../model/errors.ts'
 import { inheritNothing } from '../sys/inherited.ts'
 import { startOf } from '../sys/processes.ts'
+import { unlessBusy } from './in-use.ts'
 import type { Attached, MountOptions } from './mounted.ts'
 import { type OwnerRanges, rangesOf } from './owner-ranges.ts'
 import { programPath } from './program-path.ts'
@@ -71,7 +72,7 @@ export async function mountInBackground(
       child.unref()
     },
     async unmount(how = {}) {
-      await unmountFuse(target, how)
+      await unlessBusy(target, () => unmountFuse(target, how))
       if (!how.detach) await serverEnded(server)
     },
   }

@@ -5,6 +5,7 @@ import { PlyError } from '../model/errors.ts'
 import { mountFlags } from '../sys/mount.ts'
 import { mayMount } from '../sys/namespaces.ts'
 import { fusermountDoor } from './fusermount.ts'
+import { unlessBusy } from './in-use.ts'
 import type { Attached, MountOptions } from './mounted.ts'
 import { type OwnerRanges, rangesOf, shownOwners } from './owner-ranges.ts'
 import { programPath } from './program-path.ts'
@@ -50,7 +51,7 @@ export async function mountByFuse(
   return {
     server: process.pid,
     ended: mount.ended,
-    unmount: ({ detach = false, force = false } = {}) => mount.unmount({ detach, force }),
+    unmount: ({ detach = false, force = false } = {}) => unlessBusy(target, () => mount.unmount({ detach, force })),
   }
 }
 

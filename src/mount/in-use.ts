@@ -1,6 +1,6 @@
 import { readdirSync, readlinkSync } from 'node:fs'
-import { type ByteString, bytesOf } from '../model/bytes.ts'
-import { codeOf } from '../model/errors.ts'
+import { type ByteString, bytesOf, decodeText } from '../model/bytes.ts'
+import { codeOf, PlyError } from '../model/errors.ts'
 import { commandOf, processes } from '../sys/processes.ts'
 
 /** A process that keeps a mount busy. */
@@ -64,4 +64,22 @@ function isUnder(link: Buffer, path: Buffer): boolean {
     link.subarray(0, path.length).equals(path) &&
     (link.length === path.length || link[path.length] === 0x2f)
   )
+}
+
+/** @throws PLY_MOUNT_BUSY for EBUSY */
+export async function unlessBusy(target: ByteString, act: () => Promise<void> | void): Promise<void> {
+  try {
+    await act()
+  } catch (error) {
+    if (codeOf(error) === 'EBUSY') throw busyMount(target, error)
+    throw error
+  }
+}
+
+/** Says who is in the way of unmounting. */
+export function busyMount(target: ByteString, cause: unknown): PlyError {
+  const users = usersOf(target)
+  const text = decodeText(target)
+  const details = { target: text, who: usersText(users), users, advice: `ply umount --detach ${text}` }
+  return new PlyError('PLY_MOUNT_BUSY', details, { cause })
 }

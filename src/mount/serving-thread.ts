@@ -3,12 +3,12 @@ import { type Opened, serveInThread } from '../fuse/thread.ts'
 import { PlyError } from '../model/errors.ts'
 import { mappedTree, type OwnerShift } from '../stack/mapped-tree.ts'
 import type { Container } from '../store/containers/containers.ts'
+import type { MountQuestion } from '../store/mounts/questions.ts'
 import { openStore } from '../store/open-store.ts'
 import type { Store } from '../store/store.ts'
 import { shiftedUnion } from '../union/shifted-union.ts'
 import type { Served } from './fuse-mount.ts'
 import { shiftOf } from './owner-ranges.ts'
-import type { MountQuestion } from './questions.ts'
 
 await serveInThread(async ({ standing, owners }: Served): Promise<Opened> => {
   const { root, options } = standing.store

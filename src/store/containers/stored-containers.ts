@@ -7,7 +7,13 @@ import type { Layout } from '../layout.ts'
 import type { Claim } from '../mounts/holding.ts'
 import type { MountRecords } from '../mounts/mount-records.ts'
 import type { Container } from './container.ts'
-import { type ContainerRecord, ContainerRecords, snapshotOf, splitSnapshot } from './container-records.ts'
+import {
+  type ContainerRecord,
+  ContainerRecords,
+  type Snapshot,
+  snapshotOf,
+  splitSnapshot,
+} from './container-records.ts'
 import type { Containers } from './containers.ts'
 import { convertedUpper } from './converted-upper.ts'
 import { Freezing, freeUpper, withSnapshot } from './freezing.ts'
@@ -183,6 +189,8 @@ export function containersOf(ground: Ground): StoredContainers {
     },
 
     async snapshot(name, wanted, operation = {}) {
+      const asked = mounts.asked(name, { ask: 'snapshot', name: wanted })
+      if (asked) return asked.answer as Snapshot
       using _ = await ground.lease(operation)
       const { held } = await lock(name)
       using __ = held
@@ -208,6 +216,8 @@ export function containersOf(ground: Ground): StoredContainers {
     async clone(from, name, operation = {}) {
       const { container, snapshot } = splitSnapshot(from)
       freezing.checkFree(name)
+      const asked = snapshot === undefined ? mounts.asked(container, { ask: 'clone', name }) : undefined
+      if (asked) return asked.answer as ContainerRecord
       using _ = await ground.lease(operation)
       using __ = snapshot === undefined ? (await lock(container)).held : undefined
       using ___ = await records.lock(operation)

@@ -12,6 +12,7 @@ import type { Layout } from '../layout.ts'
 import { namesIn, readJson, recordText, writeFileAtomically } from '../records.ts'
 import { Liveness } from './liveness.ts'
 import type { MountRecord, RecordedMount } from './mount-record.ts'
+import type { MountQuestion } from './questions.ts'
 
 /** What of a store is mounted, by whomever. */
 export interface Mounts {
@@ -88,11 +89,22 @@ export class MountRecords implements Mounts {
     const record = this.of(container)
     if (record?.mount == null || record.readOnly || record.mount.namespace !== mountNamespaceOf('self')) return
     try {
-      if (record.via === 'fuse') askMount(record.target, { ask: 'sync' })
+      if (record.via === 'fuse') askMount(record.target, { ask: 'sync' } satisfies MountQuestion)
       else syncFileSystem(bytesOf(record.target))
     } catch (error) {
       if (codeOf(error) === undefined) throw error
     }
+  }
+
+  /**
+   * Asks whoever serves a container that is mounted by FUSE, where this process can reach it; `undefined` if it is not. The caller holds
+   * no lock that answering may take. @throws what answering throws
+   */
+  asked(container: string, question: MountQuestion): { readonly answer: unknown } | undefined {
+    const record = this.of(container)
+    if (record?.via !== 'fuse' || record.readOnly || record.mount?.namespace !== mountNamespaceOf('self'))
+      return undefined
+    return { answer: askMount(record.target, question) }
   }
 
   /** Writes a record, and removes those of mounts that are gone. The caller holds `lock`. */

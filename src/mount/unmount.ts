@@ -1,0 +1,105 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type ByteString, decodeText } from '../model/bytes.ts'
+import { codeOf, PlyError } from '../model/errors.ts'
+import type { Operation } from '../model/operation.ts'
+import { type MountGround, mountGround } from '../store/mounts/ground.ts'
+import { type RecordedMount, subjectName } from '../store/mounts/mount-record.ts'
+import type { Store } from '../store/store.ts'
+import { umount, unmountFlags } from '../sys/mount.ts'
+import { mountAt } from '../sys/mount-table.ts'
+import { mountNamespaceOf, startOf } from '../sys/processes.ts'
+import { unlessBusy } from './in-use.ts'
+import type { UnmountOptions } from './mounted.ts'
+import { namedTarget } from './target.ts'
+import { unmountFuse } from './unmount-fuse.ts'
+
+/**
+ * Unmounts what of a store is mounted, whoever did it, dead or alive: what is called so (a directory; a container, a snapshot or an image,
+ * wherever it is mounted; the id of a mount), or everything. Returns when what was written is on the disk, with the directories.
+ *
+ * @throws PLY_MOUNT_NOT_FOUND; PLY_MOUNT_BUSY with who is in it; EPERM for what another user has mounted; PLY_ABORTED
+ */
+export async function unmount(
+  store: Store,
+  name: string | undefined,
+  { signal, ...how }: UnmountOptions & Operation = {},
+): Promise<string[]> {
+  const ground = store[mountGround]
+  const all = ground.records.list()
+  const target = name === undefined ? undefined : namedTarget(name)
+  const chosen = name === undefined ? all : all.filter((one) => isCalled(one, name, target!))
+  if (chosen.length > 0) {
+    // What is mounted on another one goes first.
+    const last = chosen.toReversed()
+    for (const one of last) await unmountOne(store, ground, one, how, { signal })
+    return last.map((one) => decodeText(one.target))
+  }
+  if (target === undefined) return []
+  // Nobody has a record of it any more: it may be dead all the same.
+  const there = mountAt(target)
+  if (there?.type !== 'fuse.ply') throw new PlyError('PLY_MOUNT_NOT_FOUND', { name })
+  await unlessBusy(target, () => unmountFuse(target, how))
+  return [decodeText(target)]
+}
+
+function isCalled(mount: RecordedMount, name: string, target: ByteString): boolean {
+  const subject = subjectName(mount)
+  const names = [mount.id, subject, `container:${subject}`, subject.replace(/:latest$/, '')]
+  return mount.target === target || names.includes(name)
+}
+
+async function unmountOne(
+  store: Store,
+  ground: MountGround,
+  mount: RecordedMount,
+  how: UnmountOptions,
+  operation: Operation,
+): Promise<void> {
+  const { target, via } = mount
+  if (mount.mount && mount.mount.namespace !== mountNamespaceOf('self')) await endServer(mount, how)
+  else if (via === 'fuse') await unlessBusy(target, () => unmountFuse(target, how))
+  else if (via === 'kernel') await unlessBusy(target, () => umount(target, kernelFlags(how)))
+  if (via === 'fuse' && !how.detach) await isLetGo(store, ground, mount, operation)
+  using _ = await ground.records.lock(operation)
+  ground.records.forgetVoid()
+}
+
+function kernelFlags({ detach, force }: UnmountOptions): number {
+  return unmountFlags.noFollow | (detach || force ? unmountFlags.detach : 0)
+}
+
+/** What is mounted elsewhere only those can reach who are there: whoever serves it is told to end. */
+async function endServer({ server, target }: RecordedMount, { force = false }: UnmountOptions): Promise<void> {
+  if (server === undefined || startOf(server.pid) !== server.started)
+    throw new PlyError('PLY_UNSUPPORTED', {
+      what: `unmounting ${decodeText(target)} from here`,
+      reason: 'it is in another mount namespace, and goes with the last process in that one',
+    })
+  process.kill(server.pid, 'SIGTERM')
+  if (force) process.kill(server.pid, 'SIGTERM')
+}
+
+/** Returns when whoever served a container has closed it. @throws PLY_ABORTED */
+async function isLetGo(
+  store: Store,
+  ground: MountGround,
+  { subject, server }: RecordedMount,
+  { signal }: Operation,
+): Promise<void> {
+  if (subject.kind !== 'container') return
+  for (let pause = 2; ; pause = Math.min(50, pause * 2)) {
+    if (server === undefined || startOf(server.pid) !== server.started) return
+    if (signal?.aborted) throw new PlyError('PLY_ABORTED', {}, { cause: signal.reason })
+    try {
+      using _ = await ground.hold({ container: subject.name }, { signal })
+      return
+    } catch (error) {
+      if (codeOf(error) === 'PLY_CONTAINER_NOT_FOUND') return
+      if (codeOf(error) !== 'PLY_CONTAINER_BUSY') throw error
+      // Somebody else was faster: it is theirs now.
+      if (store.mounts.list().some((one) => one.subject.kind === 'container' && one.subject.name === subject.name))
+        return
+    }
+    await sleep(pause)
+  }
+}
