@@ -1,5 +1,6 @@
 import type { Image } from '../../image/image.ts'
 import type { Operation } from '../../model/operation.ts'
+import type { Container } from '../containers/container.ts'
 import type { Layout } from '../layout.ts'
 import type { MountRecords } from './mount-records.ts'
 import type { Standing } from './standing.ts'
@@ -25,6 +26,11 @@ export interface MountGround {
   hold(wanted: Wanted, operation?: Operation): Promise<Held>
   /** What a container that was mounted has in its upper is on the disk, and it is as if it had been closed. It is nowhere mounted. */
   settle(standing: Pick<Standing, 'upper'>): Promise<void>
+  /**
+   * Opens a container for writing although a record says that it is mounted: for who brings back what was written elsewhere.
+   * @throws PLY_CONTAINER_NOT_FOUND; PLY_CONTAINER_BUSY if it stands on another upper by now, or somebody writes it
+   */
+  write(container: string, upper: string, operation?: Operation): Promise<Container>
 }
 
 export interface Held extends Disposable {

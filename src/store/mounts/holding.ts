@@ -61,6 +61,21 @@ export function mountGroundOf(around: HoldingOptions): MountGround {
         throw error
       }
     },
+    async write(name, upper, operation = {}) {
+      const { freezing } = containers
+      const held = await parts.disk.lock(parts.uppers.lockOf(upper))
+      try {
+        const record = freezing.records.read(name)
+        if (held === undefined || record.upper !== upper) {
+          const state = 'being written by another process'
+          throw new PlyError('PLY_CONTAINER_BUSY', { name, state, advice: 'close that one first' })
+        }
+        return await openContainer(freezing, record, parts.uppers.record(upper), held, operation)
+      } catch (error) {
+        held?.release()
+        throw error
+      }
+    },
     async settle({ upper }) {
       if (upper === undefined || !existsSync(parts.uppers.pathOf(upper.id))) return
       syncFileSystem(upper.upperDir)
