@@ -81,27 +81,33 @@ async function openByFusermount(
     // It stays as long as the mount, and nobody waits for it.
     child.unref()
     ;(child.stderr as unknown as { unref(): void }).unref()
-    return new FusermountMount(target, path, fd, mine, gone)
+    return new FusermountMount(target, path, fd, mine, { child, gone })
   } catch (error) {
     closeSync(mine)
     throw error
   }
 }
 
+/** The program that stays. */
+interface Helper {
+  readonly child: ChildProcess
+  readonly gone: Promise<unknown>
+}
+
 class FusermountMount implements OpenDoor {
   readonly fd: number
   readonly #target: Path
   readonly #path: string
-  readonly #gone: Promise<unknown>
+  readonly #helper: Helper
   readonly #device: number | undefined
   #socket: number | undefined
 
-  constructor(target: Path, path: string, fd: number, socket: number, gone: Promise<unknown>) {
+  constructor(target: Path, path: string, fd: number, socket: number, helper: Helper) {
     this.fd = fd
     this.#target = target
     this.#path = path
     this.#socket = socket
-    this.#gone = gone
+    this.#helper = helper
     this.#device = mountAt(encodeText(path))?.minor
   }
 
@@ -120,7 +126,9 @@ class FusermountMount implements OpenDoor {
     if (this.#socket === undefined) return
     closeSync(this.#socket)
     this.#socket = undefined
-    await Promise.race([this.#gone, sleep(5000, undefined, { ref: false })])
+    this.#helper.child.ref()
+    await Promise.race([this.#helper.gone, sleep(5000, undefined, { ref: false })])
+    this.#helper.child.unref()
   }
 }
 
