@@ -120,6 +120,18 @@ export type {
 export { blame, blameBelow, layerAlone } from './trace/index.ts'
 export type { RecompressedImage, RecompressedLayer, RecompressOptions } from './transport/index.ts'
 export { detectReference, openSink, openSource, recompressed } from './transport/index.ts'
+export type {
+  Credentials as RegistryCredentials,
+  Document,
+  LoggedIn,
+  LoggedOut,
+  Login,
+  PatienceOptions,
+  Referrer,
+  RegistryOptions,
+  Repository,
+} from './transport/registry/index.ts'
+export { login, logout, openRepository } from './transport/registry/index.ts'
 export { copyRange } from './union/copy-range.ts'
 export type { DirectoryHandle } from './union/directory-handle.ts'
 export { openDirectory } from './union/directory-handle.ts'

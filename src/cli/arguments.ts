@@ -2,7 +2,7 @@ import * as Args from '@oclif/core/args'
 
 /** The word for a tree in every help text. */
 export const treeForms =
-  'An image in the store, container:NAME[@SNAPSHOT], oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, dir:DIR, rootfs:DIR or tar:FILE.'
+  'An image in the store, container:NAME[@SNAPSHOT], oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, dir:DIR, docker://HOST/NAME[:TAG], rootfs:DIR or tar:FILE.'
 
 // oclif would otherwise wait for a missing argument on stdin, which may be the archive itself.
 const fromCommandLine = { ignoreStdin: true } as const

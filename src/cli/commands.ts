@@ -16,6 +16,8 @@ export const commandGroups = {
     import: async () => (await import('./commands/import.ts')).Import,
     export: async () => (await import('./commands/export.ts')).Export,
     copy: async () => (await import('./commands/copy.ts')).Copy,
+    login: async () => (await import('./commands/login.ts')).Login,
+    logout: async () => (await import('./commands/logout.ts')).Logout,
   },
   'look at images and trees': {
     images: async () => (await import('./commands/images.ts')).Images,

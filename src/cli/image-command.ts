@@ -80,7 +80,7 @@ export abstract class ImageCommand extends StoreCommand {
     const { lenient, limits } = judgement
     // What came from stdin cannot be asked again.
     const from = text === '-' ? undefined : reference
-    const opening = { input: this.world.stdin, lenient, limits, ...this.operation }
+    const opening = { input: this.world.stdin, lenient, limits, registry: this.registry, ...this.operation }
     const source = this.closing(await openSource(reference, opening))
     const listed: Listed[] = []
     for await (const one of source.list()) listed.push(one)
@@ -109,6 +109,7 @@ export abstract class ImageCommand extends StoreCommand {
     if (kind === 'store') return { sink: await this.store(), name: details }
     const sink = await openSink(reference, {
       output: this.output,
+      registry: this.registry,
       treeOf: async (image, operation) => (await this.store()).tree(image, operation),
       ...this.operation,
     })

@@ -18,6 +18,7 @@ export type {
   Operation,
   Progress,
   RecompressedLayer,
+  RegistryOptions,
   Stat,
   Store,
   StoredImage,

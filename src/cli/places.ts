@@ -15,9 +15,9 @@ export function pathInContainer(text: string): { readonly container: string; rea
 }
 
 /** What a tree may be read from, beside a name in the store. */
-export const treeTransports = ['oci', 'oci-archive', 'docker-archive', 'dir', 'tar', 'rootfs', 'container'] as const
+export const treeTransports = ['oci', 'oci-archive', 'docker-archive', 'dir', 'tar', 'rootfs', 'docker', 'container'] as const
 
-const transports = new Set<string>([...treeTransports, 'ocidir', 'docker', 'store'])
+const transports = new Set<string>([...treeTransports, 'ocidir', 'store'])
 
 /**
  * Reads `work:/etc/issue`, `work@before:/etc/issue` (in a snapshot), `./file` or `-`. A colon after a container's name makes it a path in that container; a file on this

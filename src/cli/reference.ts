@@ -22,7 +22,7 @@ Generated from the commands themselves by \`npm run docs:cli\`; a test keeps it 
 | what | how it is written |
 | --- | --- |
 | an image in the store | \`debian:12\`, \`localhost/app\`, \`host:5000/team/app:1\` |
-| an image elsewhere | \`oci:DIR[:TAG]\`, \`oci-archive:FILE[:TAG]\`, \`docker-archive:FILE[:NAME:TAG]\`, \`dir:DIR\` |
+| an image elsewhere | \`oci:DIR[:TAG]\`, \`oci-archive:FILE[:TAG]\`, \`docker-archive:FILE[:NAME:TAG]\`, \`dir:DIR\`, \`docker://HOST/NAME[:TAG]\` |
 | a root file system | \`rootfs:DIR\`, \`tar:FILE\` |
 | a tree | any of these, or \`container:work\`, \`container:work@before\` (a snapshot) |
 | a path in a container | \`work:/etc/issue\`, \`work@before:/etc/issue\` |

@@ -1,7 +1,8 @@
 import { contentOf } from './copy-out.ts'
 import { type IdsOf, mayBeId, namesOfId } from './image-ids.ts'
-import type { Image, Store, StoredImage, Tree, WriteOptions } from './library.ts'
+import type { Image, RegistryOptions, Store, StoredImage, Tree, WriteOptions } from './library.ts'
 import { pathInContainer, treeTransports } from './places.ts'
+import { type RegistryFlags, registryOptionsOf } from './registry-flags.ts'
 import { WorldCommand } from './world-command.ts'
 
 /** What all commands share that reach into a store: the store itself, and images and trees by the names that a command line has for them. */
@@ -20,13 +21,19 @@ export abstract class StoreCommand extends WorldCommand {
     return this.#store
   }
 
+  /** What the flags of a command that has them say of registries. */
+  protected get registry(): RegistryOptions {
+    return registryOptionsOf(this.shared as RegistryFlags, this.world.environment)
+  }
+
   /** A tree by its name: `debian:12`, `container:work`, `oci:dir:tag`, `rootfs:dir`, … */
   protected async tree(text: string): Promise<Tree> {
     const { openTree, PlyError } = await this.library()
     try {
       const reference = await this.named(text)
       const store = await this.#storeFor(reference)
-      const tree = await openTree(reference, { ...(store && { store }), ...this.operation })
+      const elsewhere = { registry: this.registry, ...this.operation }
+      const tree = await openTree(reference, { ...(store && { store }), ...elsewhere })
       this.atEnd(() => tree.close())
       return tree
     } catch (error) {
@@ -79,7 +86,8 @@ export abstract class StoreCommand extends WorldCommand {
     const options = { ...(platform !== undefined && { platform }), ...this.operation }
     const { transport, details } = splitReference(reference)
     if (transport === 'store') return (await this.store()).image(details, options)
-    const source = this.closing(await openSource(reference, { input: this.world.stdin, lenient, limits, ...options }))
+    const opening = { input: this.world.stdin, lenient, limits, registry: this.registry, ...options }
+    const source = this.closing(await openSource(reference, opening))
     return source.image(undefined, options)
   }
 

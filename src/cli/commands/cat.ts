@@ -1,4 +1,5 @@
 import { pathArg, placeArg } from '../arguments.ts'
+import { registryFlags } from '../registry-flags.ts'
 import { StoreCommand } from '../store-command.ts'
 import { locate } from '../tree-paths.ts'
 
@@ -12,6 +13,8 @@ export class Cat extends StoreCommand {
     tree: placeArg(),
     path: pathArg('A path in it; symlinks are followed inside the tree.'),
   }
+
+  static override flags = { ...registryFlags }
 
   async run() {
     const { args } = await this.parse(Cat)

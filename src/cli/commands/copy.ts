@@ -3,17 +3,22 @@ import { requiredArg } from '../arguments.ts'
 import { compressFlags } from '../compress-flags.ts'
 import { ImageCommand } from '../image-command.ts'
 import { importFlags } from '../import-flags.ts'
+import { registryFlags } from '../registry-flags.ts'
 
 export class Copy extends ImageCommand {
   static override summary = 'Take an image from one place to another.'
   static override description =
-    'Both sides are references: oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME:TAG], dir:DIR, tar:FILE, rootfs:DIR, or a name in the store. Bytes and digests are kept wherever the target can hold them, unless --compress asks for others. Layers that go into the store are read by the rules of docs/layer-semantics.md. Prints the digest of what was written.'
+    'Both sides are references: oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME:TAG], dir:DIR, tar:FILE, rootfs:DIR, docker://HOST/NAME[:TAG], or a name in the store. Bytes and digests are kept wherever the target can hold them, unless --compress asks for others. Layers that go into the store are read by the rules of docs/layer-semantics.md. Prints the digest of what was written.'
   static override examples = [
     {
       description: 'An archive into a layout, past the store',
       command: 'ply copy docker-archive:debian.tar oci:./out:12',
     },
     { description: 'An image of the store under another name', command: 'ply copy debian:12 mine:base' },
+    {
+      description: 'From one registry to another, past the store',
+      command: 'ply copy docker://registry.example.com/team/app:1 docker://mirror.example.com/app:1',
+    },
     { description: 'A layout with zstd layers', command: 'ply copy debian:12 oci:./out:12 --compress zstd' },
   ]
   static override args = {
@@ -24,6 +29,7 @@ export class Copy extends ImageCommand {
     platform: Flags.string({ helpValue: 'OS/ARCH', summary: 'Which image of an index.' }),
     ...compressFlags,
     ...importFlags,
+    ...registryFlags,
   }
 
   async run() {

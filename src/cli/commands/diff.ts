@@ -1,6 +1,7 @@
 import * as Flags from '@oclif/core/flags'
 import { treeArg } from '../arguments.ts'
 import { changeLine, changeValue } from '../change-lines.ts'
+import { registryFlags } from '../registry-flags.ts'
 import { StoreCommand } from '../store-command.ts'
 
 export class Diff extends StoreCommand {
@@ -18,6 +19,7 @@ export class Diff extends StoreCommand {
   static override flags = {
     nanoseconds: Flags.boolean({ summary: 'Compare times to the nanosecond, not to the second.' }),
     'directory-times': Flags.boolean({ summary: 'A directory of which only the time differs counts as changed.' }),
+    ...registryFlags,
   }
 
   async run() {

@@ -1,6 +1,7 @@
 import * as Flags from '@oclif/core/flags'
 import { humanAge } from '../ages.ts'
 import { imageArg } from '../arguments.ts'
+import { registryFlags } from '../registry-flags.ts'
 import { humanSize } from '../sizes.ts'
 import { StoreCommand } from '../store-command.ts'
 import { shortId, table } from '../table.ts'
@@ -14,6 +15,7 @@ export class History extends StoreCommand {
   static override flags = {
     'no-trunc': Flags.boolean({ summary: 'Show ids and commands in full.' }),
     platform: Flags.string({ helpValue: 'OS/ARCH', summary: 'Which image of an index.' }),
+    ...registryFlags,
   }
 
   async run() {

@@ -1,6 +1,7 @@
 import * as Flags from '@oclif/core/flags'
 import { imagesArg } from '../arguments.ts'
 import { jsonText } from '../json.ts'
+import { registryFlags } from '../registry-flags.ts'
 import { StoreCommand } from '../store-command.ts'
 
 export class Inspect extends StoreCommand {
@@ -18,6 +19,7 @@ export class Inspect extends StoreCommand {
     raw: Flags.boolean({ exclusive: ['config'], summary: 'The manifest of one image, byte for byte.' }),
     config: Flags.boolean({ summary: 'The config of one image, byte for byte.' }),
     platform: Flags.string({ helpValue: 'OS/ARCH', summary: 'Which image of an index.' }),
+    ...registryFlags,
   }
 
   async run() {

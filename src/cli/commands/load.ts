@@ -3,13 +3,14 @@ import { pathArg } from '../arguments.ts'
 import { ImageCommand } from '../image-command.ts'
 import { importFlags } from '../import-flags.ts'
 import type { LayerReport, Listed } from '../library.ts'
+import { registryFlags } from '../registry-flags.ts'
 
 interface Loaded extends Listed {
   readonly layers: readonly LayerReport[]
 }
 
 export class Load extends ImageCommand {
-  static override summary = 'Take the images of an archive or a layout into the store.'
+  static override summary = 'Take the images of an archive or a layout, or one of a registry, into the store.'
   static override description =
     'What the file is (docker-archive, oci-archive, OCI layout; compressed or not) is found by its content. All its images are loaded, under the names they have there; of a reference (oci:DIR:TAG) the one it names. Digests are checked on the way, layers are read by the rules of docs/layer-semantics.md, what is odd is a warning, and nothing is stored of what fails.'
   static override examples = [
@@ -19,6 +20,7 @@ export class Load extends ImageCommand {
       description: 'One image of an OCI layout, under another name',
       command: 'ply load oci:./out:latest -t debian:12',
     },
+    { description: 'From a registry', command: 'ply load docker://registry.example.com/team/app:1' },
     {
       description: 'Nothing that is odd, and what was found in a file',
       command: 'ply load debian.tar --strict --report found.json',
@@ -30,6 +32,7 @@ export class Load extends ImageCommand {
     tag: Flags.string({ char: 't', helpValue: 'NAME', summary: 'The name in the store, where there is one image.' }),
     platform: Flags.string({ helpValue: 'OS/ARCH', summary: 'Which image of an index.' }),
     ...importFlags,
+    ...registryFlags,
   }
 
   async run() {

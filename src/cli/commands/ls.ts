@@ -2,6 +2,7 @@ import * as Flags from '@oclif/core/flags'
 import { pathArg, placeArg } from '../arguments.ts'
 import { fileValue, longCells } from '../file-values.ts'
 import type { Tree } from '../library.ts'
+import { registryFlags } from '../registry-flags.ts'
 import { StoreCommand } from '../store-command.ts'
 import { aligned } from '../table.ts'
 import { locate, pathIn } from '../tree-paths.ts'
@@ -17,6 +18,7 @@ export class Ls extends StoreCommand {
     long: Flags.boolean({ char: 'l', summary: 'One line each with mode, links, owner, size, time (UTC) and name.' }),
     recursive: Flags.boolean({ char: 'R', summary: 'Everything under it, by full path.' }),
     directory: Flags.boolean({ char: 'd', summary: 'The directory itself, not what is in it.' }),
+    ...registryFlags,
   }
 
   async run() {

@@ -3,6 +3,7 @@ import { imagesArg } from '../arguments.ts'
 import { compressFlags } from '../compress-flags.ts'
 import { ImageCommand } from '../image-command.ts'
 import type { Listed, RecompressedLayer } from '../library.ts'
+import { registryFlags } from '../registry-flags.ts'
 
 interface Saved extends Listed {
   /** Layers whose compressed digest is another one there. */
@@ -10,18 +11,22 @@ interface Saved extends Listed {
 }
 
 /** Places outside the store: any other text before a colon would be part of a name in it. */
-const outside = /^(?:ocidir|oci|oci-archive|docker-archive|dir|tar|rootfs):/
+const outside = /^(?:ocidir|oci|oci-archive|docker-archive|dir|tar|rootfs|docker):/
 
 const formats = ['docker-archive', 'oci-archive', 'oci'] as const
 
 export class Save extends ImageCommand {
-  static override summary = 'Write images to an archive or a layout that other tools read.'
+  static override summary = 'Write images to an archive or a layout that other tools read, or to a registry.'
   static override examples = [
     { description: 'For docker load and podman load', command: 'ply save debian:hello -o hello.tar' },
     { description: 'An OCI layout, digests kept', command: 'ply save debian:hello -o oci:./out:hello' },
     {
       description: 'An archive of an OCI layout, its layers compressed anew',
       command: 'ply save debian:hello -o oci-archive:hello.tar --compress gzip --compress-level 9',
+    },
+    {
+      description: 'To a registry',
+      command: 'ply save debian:hello docker://registry.example.com/team/debian:hello',
     },
     { description: 'Into a pipe', command: 'ply save debian:hello | docker load' },
   ]
@@ -38,12 +43,17 @@ export class Save extends ImageCommand {
     })(),
     platform: Flags.string({ helpValue: 'OS/ARCH', summary: 'Which image of an index.' }),
     ...compressFlags,
+    ...registryFlags,
   }
 
   async run() {
     const { args, flags } = await this.parse(Save)
     const library = await this.library()
-    const { output = '-' } = flags
+    // `ply save NAME docker://…`, as push has it elsewhere: only a registry can be told from an image.
+    const last = args.images.at(-1)!
+    const pushes = flags.output === undefined && args.images.length > 1 && last.startsWith('docker://')
+    const images = pushes ? args.images.slice(0, -1) : args.images
+    const { output = pushes ? last : '-' } = flags
     const format = flags.format ?? 'docker-archive'
     if (output === '-') await this.claimStdout({ binary: true, instead: 'use -o FILE' })
     if (output === '-' && format === 'oci') {
@@ -60,18 +70,18 @@ export class Save extends ImageCommand {
     if (isReference && flags.format !== undefined) {
       throw new library.PlyError('PLY_USAGE', { reason: `${output} says the format already; leave --format out` })
     }
-    // `transport:PATH:NAME`: the path ends at the first colon.
-    const stated = isReference && /^[^:]+:[^:]*:[^@]/.test(output)
-    if (stated && args.images.length > 1) {
+    // `transport:PATH:NAME`: the path ends at the first colon. What goes to a registry has its name there.
+    const stated = isReference && /^(?:docker:|[^:]+:[^:]*:[^@])/.test(output)
+    if (stated && images.length > 1) {
       throw new library.PlyError('PLY_USAGE', {
-        reason: `${output} names one image; leave its name out to save several`,
+        reason: `${output} names one image; ${output.startsWith('docker:') ? 'save them one by one' : 'leave its name out to save several'}`,
       })
     }
     const saved: Saved[] = []
     const target = isReference ? output : `${format}:${output}`
     const { sink, name } = await this.sink(target)
     this.closing(sink)
-    for (const reference of args.images) {
+    for (const reference of images) {
       const found = await this.image(reference, flags.platform)
       const { image, recompressed } = await this.asCompressed(found, flags, target)
       const as = stated ? undefined : (name ?? (await this.storeName(await this.named(reference))))

@@ -2,6 +2,7 @@ import { rfc3339 } from '../ages.ts'
 import { pathArg, placeArg } from '../arguments.ts'
 import { fileValue, modeText } from '../file-values.ts'
 import type { Tree } from '../library.ts'
+import { registryFlags } from '../registry-flags.ts'
 import { StoreCommand } from '../store-command.ts'
 import { aligned } from '../table.ts'
 import { locate, pathIn } from '../tree-paths.ts'
@@ -15,6 +16,8 @@ export class Stat extends StoreCommand {
     tree: placeArg(),
     path: pathArg('A path in it; a symlink at its end is not followed.'),
   }
+
+  static override flags = { ...registryFlags }
 
   async run() {
     const { args } = await this.parse(Stat)

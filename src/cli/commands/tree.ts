@@ -2,6 +2,7 @@ import * as Flags from '@oclif/core/flags'
 import { pathArg, placeArg } from '../arguments.ts'
 import { pathFields } from '../file-values.ts'
 import type { Tree as FileTree, Library } from '../library.ts'
+import { registryFlags } from '../registry-flags.ts'
 import { StoreCommand } from '../store-command.ts'
 import { locate, pathIn } from '../tree-paths.ts'
 
@@ -20,6 +21,7 @@ export class Tree extends StoreCommand {
   static override args = { tree: placeArg(), path: pathArg('A path in it; the root by default.') }
   static override flags = {
     depth: Flags.integer({ char: 'L', min: 1, summary: 'How many levels to show.', helpValue: 'N' }),
+    ...registryFlags,
   }
 
   async run() {

@@ -20,6 +20,8 @@ export interface AuthFile {
   readonly credsStore: string | undefined
   /** By registry, or by registry and path. */
   readonly auths: ReadonlyMap<string, Credentials>
+  /** Registries that are named without any: a helper has them. */
+  readonly empty: ReadonlySet<string>
 }
 
 /**
@@ -58,17 +60,19 @@ export function readAuthFile(path: string): AuthFile | undefined {
   // The old file has the entries themselves at its root.
   const entries = path.endsWith('.dockercfg') ? root : root.member('auths')
   const auths = new Map<string, Credentials>()
+  const empty = new Set<string>()
   if (!entries.absent) {
     for (const key of Object.keys(entries.object())) {
       const found = credentialsIn(entries.member(key), path)
       if (found !== undefined) auths.set(key, found)
+      else empty.add(key)
     }
   }
   const credHelpers = new Map<string, string>()
   const helpers = root.member('credHelpers')
   if (!helpers.absent) for (const key of Object.keys(helpers.object())) credHelpers.set(key, helpers.member(key).text())
   const store = root.member('credsStore')
-  return { path, auths, credHelpers, credsStore: store.absent ? undefined : store.text() || undefined }
+  return { path, auths, empty, credHelpers, credsStore: store.absent ? undefined : store.text() || undefined }
 }
 
 /** Changes the file as it stands, keeping what is not about this; made with its directories where there is none. */

@@ -47,11 +47,12 @@ export async function storeInHelper(
   if (status !== 0) throw failed(name, server, firstLine(stderr) || `it ends with ${status}`)
 }
 
-/** Has a helper forget a server; one that it does not know is forgotten already. @throws PLY_CREDENTIALS, PLY_ABORTED */
-export async function eraseFromHelper(name: string, server: string, request: Request): Promise<void> {
+/** Has a helper forget a server. Answers whether it knew it. @throws PLY_CREDENTIALS, PLY_ABORTED */
+export async function eraseFromHelper(name: string, server: string, request: Request): Promise<boolean> {
   const { status, stdout, stderr } = await runHelper(name, 'erase', server, server, request)
   if (status !== 0 && stdout.trim() !== notFound)
     throw failed(name, server, firstLine(stderr) || `it ends with ${status}`)
+  return status === 0
 }
 
 interface Ended {

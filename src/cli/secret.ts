@@ -1,0 +1,40 @@
+import { createInterface } from 'node:readline/promises'
+import { Writable } from 'node:stream'
+import { UsageError } from './usage-error.ts'
+import type { World } from './world.ts'
+
+const mostBytes = 64 << 10
+
+/** A password from stdin: all of it, without the line end that `echo` adds. @throws UsageError if there is none, or no end of it */
+export async function secretFromStdin({ stdin }: World): Promise<string> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of stdin) {
+    size += (chunk as Buffer).length
+    if (size > mostBytes) throw new UsageError('what stdin holds is too long for a password')
+    chunks.push(Buffer.from(chunk as Buffer))
+  }
+  const secret = Buffer.concat(chunks)
+    .toString('utf8')
+    .replace(/\r?\n$/, '')
+  if (secret === '') throw new UsageError('there is no password on stdin')
+  return secret
+}
+
+/** Asks at the terminal; a `hidden` answer is not shown there. */
+export async function askAtTerminal(
+  question: string,
+  world: World,
+  { hidden }: { readonly hidden: boolean },
+): Promise<string> {
+  const { stdin, stderr, signal } = world
+  stderr.write(question)
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
+  const asking = createInterface({ input: stdin, output: hidden ? nowhere : stderr, terminal: true })
+  try {
+    return await asking.question('', { signal })
+  } finally {
+    asking.close()
+    if (hidden) stderr.write('\n')
+  }
+}
