@@ -61,6 +61,19 @@ export { openOverlayUpper } from './overlay/overlay-upper.ts'
 export type { PortableUpperOptions } from './overlay/portable-upper.ts'
 export { openPortableUpper } from './overlay/portable-upper.ts'
 export type { StoredUpper } from './overlay/stored-upper.ts'
+export type {
+  Accounts,
+  FindExpression,
+  FindOptions,
+  FindPlan,
+  Found,
+  TreeUsage,
+  TreeUsageOptions,
+  Walked,
+  WalkOptions,
+} from './query/index.ts'
+// Questions to a tree
+export { accountsOf, find, parseFind, treeUsage, walkTree } from './query/index.ts'
 export type { ContentDigests } from './stack/content-digests.ts'
 export { contentDigest } from './stack/content-digests.ts'
 export type { OwnerShift } from './stack/mapped-tree.ts'
@@ -101,7 +114,7 @@ export { exportTree } from './store/trees/export-tree.ts'
 export type { OpenLayersOptions } from './store/trees/open-layers.ts'
 export { openLayers } from './store/trees/open-layers.ts'
 export type { OpenTreeOptions } from './store/trees/open-tree.ts'
-export { openTree } from './store/trees/open-tree.ts'
+export { openTree, splitLayer } from './store/trees/open-tree.ts'
 export type { ByteSink, ByteStream, Bytes } from './stream/bytes.ts'
 export type { Compression, CompressionSettings } from './stream/compression.ts'
 // What a copy to and from the disk needs that `node:fs` lacks

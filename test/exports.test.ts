@@ -4,6 +4,7 @@ test('the public API is exactly this', async () => {
   expect(Object.keys(await import('plyfs')).sort()).toEqual([
     'IdMapping',
     'PlyError',
+    'accountsOf',
     'append',
     'asUser',
     'blame',
@@ -28,6 +29,7 @@ test('the public API is exactly this', async () => {
     'errorCodes',
     'exportTree',
     'extractTree',
+    'find',
     'fsOf',
     'fsckLevels',
     'historyOf',
@@ -48,6 +50,7 @@ test('the public API is exactly this', async () => {
     'openSource',
     'openStore',
     'openTree',
+    'parseFind',
     'plainLayer',
     'readXattrs',
     'recompressed',
@@ -56,9 +59,12 @@ test('the public API is exactly this', async () => {
     'scratch',
     'setXattr',
     'shiftedUnion',
+    'splitLayer',
     'splitReference',
+    'treeUsage',
     'union',
     'upperTree',
     'validateImage',
+    'walkTree',
   ])
 })

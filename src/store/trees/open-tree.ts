@@ -26,7 +26,7 @@ export interface OpenTreeOptions extends Operation {
  * @throws what the place it comes from throws; PLY_USAGE for a name without a store, and for a layer that is not there
  */
 export async function openTree(text: string, options: OpenTreeOptions = {}): Promise<Tree> {
-  const { reference, layer: named } = withoutLayer(text)
+  const { reference, layer: named } = splitLayer(text)
   const { store, platform, layer = named, alone = false, ...operation } = options
   const { transport, details } = splitReference(reference)
   switch (transport) {
@@ -55,8 +55,8 @@ export async function openTree(text: string, options: OpenTreeOptions = {}): Pro
   }
 }
 
-/** Takes `debian:12@3` apart: only behind a name in the store does `@` with a number mean a layer. */
-export function withoutLayer(text: string): { readonly reference: string; readonly layer: number | undefined } {
+/** Takes `debian:12@3` apart, an image and one of its layers: only behind a name in the store does `@` with a number mean a layer. */
+export function splitLayer(text: string): { readonly reference: string; readonly layer: number | undefined } {
   const match = /^(.+)@(\d{1,9})$/.exec(text)
   if (match === null || splitReference(match[1]!).transport !== storeTransport)
     return { reference: text, layer: undefined }
