@@ -63,8 +63,9 @@ export function openParts(place: Disk, path: string, options: StoreOptions, root
   const names = new Names(disk, layout, writable)
   const allNames = namesOver(names, below)
   const acceptances = new Acceptances(disk, layout)
+  const homes = [layout, ...below.map((lower) => lower.layout)]
   const homeOf = (digest: Digest) =>
-    [layout, ...below.map((lower) => lower.layout)].find((one) => disk.fs.existsSync(one.blobOf(digest))) ?? layout
+    (below.length > 0 && homes.find((one) => disk.fs.existsSync(one.blobOf(digest)))) || layout
   const images = new Images({
     root,
     blobs,

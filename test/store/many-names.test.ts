@@ -29,6 +29,11 @@ describe('very many names', () => {
     digest: digestOf(Buffer.from(String(at))),
     size: at,
   })
+  /** The list with each of what it says of names changed alike. */
+  const altered = (list: Record<string, unknown[]>, change: (each: unknown[], of: string) => unknown[]) => ({
+    ...list,
+    ...Object.fromEntries(['names', 'of', 'inos', 'ctimes'].map((of) => [of, change(list[of]!, of)])),
+  })
   const age = (place: StorePlace) => {
     // The directory has not changed for long, and neither has what is in it: the list is believed.
     const list = place.at('cache', 'names.list')
@@ -71,7 +76,7 @@ describe('very many names', () => {
     for (const damage of [
       () => place.flip(place.at('cache', 'names.list')),
       () => place.disk.fs.rmSync(place.at('cache', 'names.list')),
-      () => place.put(place.at('cache', 'names.list'), '{"format":2}'),
+      () => place.put(place.at('cache', 'names.list'), '{"format":3}'),
       () => place.disk.fs.renameSync(place.at('names'), place.at('moved')),
     ]) {
       damage()
@@ -99,8 +104,8 @@ describe('very many names', () => {
     const good = place.text('cache', 'names.list')
     const { crc32: _, ...stored } = JSON.parse(good)
     for (const [problem, bad] of [
-      ['has the name nobody', recordText({ ...stored, names: [...stored.names, ['nobody', 'nobody', 0, 1, 1]] })],
-      ['lacks the name ', recordText({ ...stored, names: stored.names.slice(1) })],
+      ['has the name nobody', recordText(altered(stored, (each, of) => [...each, of === 'names' ? 'nobody' : 0]))],
+      ['lacks the name ', recordText(altered(stored, (each) => each.slice(1)))],
       ['something else of ', recordText({ ...stored, descriptors: [{ ...descriptor, size: 7 }] })],
       ['checksum', good.replace('"n7"', '"n6"')],
     ]) {

@@ -9,7 +9,7 @@ import type { Names } from '../images/names.ts'
 import type { Layout } from '../layout.ts'
 import { entriesIn, walk } from '../walk.ts'
 import { overBudget } from './cache-budget.ts'
-import { mark } from './mark.ts'
+import { type Marked, mark } from './mark.ts'
 import { type Roots, rootsOf } from './roots.ts'
 
 export interface CollectOptions extends Operation {
@@ -50,23 +50,39 @@ export interface Collectable {
   readonly names: Names
 }
 
+/** What lives, and because of what. */
+export interface Living {
+  readonly roots: Roots
+  readonly marked: Marked
+}
+
+/** Reads all that says what lives; nobody is held off. */
+export async function livingIn(
+  { disk, layout, blobs, names }: Omit<Collectable, 'names'> & { readonly names: Pick<Names, 'survey'> },
+  { signal }: Operation,
+): Promise<Living> {
+  const roots = rootsOf({ disk, layout, names })
+  return { roots, marked: await mark(roots.images, blobs, { signal }) }
+}
+
 /**
  * Marks from names, unnamed entries of `index.json`, containers, snapshots and the uppers below them; sweeps the rest. The
  * caller holds off every writer meanwhile, so what is in `tmp/` belongs to nobody. `only` leaves everything alone but
- * these blobs and their caches.
+ * these blobs and their caches. `living` is what a dry run goes by that need not look again.
  */
 export async function collect(
-  { disk, layout, blobs, names }: Collectable,
+  parts: Collectable,
   {
     dryRun = false,
     caches,
     grace = 3600,
     only,
+    living,
     signal,
-  }: { readonly only?: ReadonlySet<Digest> | undefined } & CollectOptions = {},
+  }: { readonly only?: ReadonlySet<Digest> | undefined; readonly living?: Living } & CollectOptions = {},
 ): Promise<Collected> {
-  const roots = rootsOf({ disk, layout, names })
-  const marked = await mark(roots.images, blobs, { signal })
+  const { disk, layout, blobs, names } = parts
+  const { roots, marked } = living ?? (await livingIn(parts, { signal }))
   // What an unreadable document or record needs is unknown: then every blob stays.
   const certain = marked.unreadable.size === 0 && roots.unreadable.every(({ known }) => known)
   // The same for layers of an image whose config is damaged.

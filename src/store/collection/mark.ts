@@ -33,6 +33,8 @@ export interface Marked {
   readonly unreadable: ReadonlyMap<Digest, unknown>
   /** Configs that are none of an image (artifacts have such), or cannot be read. */
   readonly configs: ReadonlyMap<Digest, unknown>
+  /** The manifests and indexes behind each index, as far as they are here. */
+  readonly children: ReadonlyMap<Digest, ReadonlySet<Digest>>
 }
 
 export type Because = (thing: string, holder: string, as: string) => void
@@ -55,7 +57,7 @@ const unreadableCodes = [
 export async function mark(
   roots: readonly Root[],
   blobs: BlobStore,
-  { because = () => {}, signal }: { readonly because?: Because } & Operation = {},
+  { because, signal }: { readonly because?: Because } & Operation = {},
 ): Promise<Marked> {
   const marked = {
     blobs: new Map<Digest, MarkedBlob>(),
@@ -63,6 +65,7 @@ export async function mark(
     images: [] as MarkedImage[],
     unreadable: new Map<Digest, unknown>(),
     configs: new Map<Digest, unknown>(),
+    children: new Map<Digest, Set<Digest>>(),
   }
   const read = (digest: Digest) => bytesOfStream(blobs.stream(digest, { signal }), configLimit, { what: digest })
   const note = (digest: Digest, as: MarkedBlob['as'], size?: number) => {
@@ -84,7 +87,9 @@ export async function mark(
       for (const child of found.value.manifests) {
         // Platforms of an index that were never fetched are no damage.
         if ((await blobs.stat(child.digest)) === undefined) continue
-        because(child.digest, digest, 'manifest of an index')
+        because?.(child.digest, digest, 'manifest of an index')
+        const behind = marked.children.get(digest) ?? new Set()
+        marked.children.set(digest, behind.add(child.digest))
         await visit(child.digest, child.size)
       }
       return
@@ -95,10 +100,10 @@ export async function mark(
   const image = async (digest: Digest, manifest: Manifest): Promise<void> => {
     const { config, layers } = manifest
     note(config.digest, 'config', config.size)
-    because(config.digest, digest, 'config')
+    because?.(config.digest, digest, 'config')
     for (const [at, layer] of layers.entries()) {
       note(layer.digest, 'layer', layer.size)
-      because(layer.digest, digest, `layer ${at}`)
+      because?.(layer.digest, digest, `layer ${at}`)
     }
     // Artifacts have configs that are none of an image: they have no caches.
     const found = await readable(async () => parseConfig(await read(config.digest)))
@@ -111,18 +116,18 @@ export async function mark(
       for (const kind of [...kinds, 'erofs', 'spill', 'sums']) {
         const file = `${hexOf(diffId)}.${kind}`
         marked.caches.add(file)
-        because(`cache/layers/${file}`, digest, `cache of layer ${at}`)
+        because?.(`cache/layers/${file}`, digest, `cache of layer ${at}`)
       }
       const tree = `${hexOf(chain[at]!)}.erofs`
       marked.caches.add(tree)
-      because(`cache/trees/${tree}`, digest, `tree of layers 0 to ${at}`)
+      because?.(`cache/trees/${tree}`, digest, `tree of layers 0 to ${at}`)
     }
     const paired = layersOf(layers, diffIds)
     marked.images.push({ digest, manifest, layers: paired, chain: paired.length === 0 ? [] : chain })
   }
 
   for (const { digest, holder } of roots) {
-    because(digest, holder, 'image')
+    because?.(digest, holder, 'image')
     await visit(digest)
   }
   return marked

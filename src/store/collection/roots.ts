@@ -63,7 +63,7 @@ export function rootsOf({
 }: {
   readonly disk: Disk
   readonly layout: Layout
-  readonly names: Names
+  readonly names: Pick<Names, 'survey'>
 }): Roots {
   const survey = names.survey()
   const images: Root[] = []

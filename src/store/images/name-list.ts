@@ -5,7 +5,7 @@ import type { Descriptor } from '../../model/documents.ts'
 import { codeOf } from '../../model/errors.ts'
 import type { Disk } from '../../sys/disk.ts'
 import type { Layout } from '../layout.ts'
-import { namesIn, readJson, recordText, reserved } from '../records.ts'
+import { escapeName, namesIn, readJson, recordText, reserved } from '../records.ts'
 import type { NameRecord } from './name-records.ts'
 
 /** Below this many names their records are read: that costs no more than to know better. */
@@ -16,14 +16,17 @@ const slack = 2000
 
 /** `cache/names.list`. */
 interface Stored {
-  readonly format: 1
+  readonly format: 2
   /** The directory of the records. */
   readonly directory: Stamp
   /** What the clock of the disk said before the directory was read, in milliseconds. */
   readonly taken: number
   readonly descriptors: readonly Descriptor[]
-  /** File, name, which descriptor, inode, change time. */
-  readonly names: readonly (readonly [string, string, number, number, number])[]
+  /** Of each name in the same place: which descriptor it has, and the inode and change time of its record. */
+  readonly names: readonly string[]
+  readonly of: readonly number[]
+  readonly inos: readonly number[]
+  readonly ctimes: readonly number[]
 }
 
 interface Stamp {
@@ -46,15 +49,18 @@ export function listedNames(
   const known = stored(disk, layout)
   const directory = stampOf(disk, layout.names)
   if (known !== undefined && directory !== undefined && confirms(known, directory))
-    return known.names.map(([, name, at]) => ({ name, descriptor: known.descriptors[at]! }))
+    return known.names.map((name, i) => ({ name, descriptor: known.descriptors[known.of[i]!]! }))
 
   const taken = writable ? clockOf(disk, layout) : undefined
   const before = stampOf(disk, layout.names)
   const files = namesIn(disk, layout.names)
   if (files.length < worthwhile) return undefined
-  const last = new Map(known?.names.map((entry) => [entry[0], entry]))
+  const last = new Map(known?.names.map((name, i) => [escapeName(name), i]))
   const records: NameRecord[] = []
-  const names: (readonly [string, string, number, number, number])[] = []
+  const names: string[] = []
+  const of: number[] = []
+  const inos: number[] = []
+  const ctimes: number[] = []
   const descriptors: Descriptor[] = []
   const places = new Map<string, number>()
   let whole = true
@@ -62,11 +68,13 @@ export function listedNames(
     const stat = disk.fs.lstatSync(join(layout.names, file), { throwIfNoEntry: false })
     if (stat === undefined) continue
     const { ino, ctimeMs } = stat
-    const entry = last.get(file)
-    const same = entry?.[3] === ino && entry[4] === ctimeMs && ctimeMs < known!.taken - slack
-    const record = same ? { name: entry[1], descriptor: known!.descriptors[entry[2]]! } : read(file)
-    if (record === undefined) {
-      // One that cannot be read is asked again each time.
+    const i = last.get(file)
+    const same =
+      i !== undefined && known!.inos[i] === ino && known!.ctimes[i] === ctimeMs && ctimeMs < known!.taken - slack
+    const record = same ? { name: known!.names[i]!, descriptor: known!.descriptors[known!.of[i]!]! } : read(file)
+    if (record === undefined || escapeName(record.name) !== file) {
+      if (record !== undefined) records.push(record)
+      // One that cannot be read, or is not where its name says, is asked again each time.
       whole = false
       continue
     }
@@ -77,10 +85,13 @@ export function listedNames(
       places.set(key, (at = descriptors.length))
       descriptors.push(record.descriptor)
     }
-    names.push([file, record.name, at, ino, ctimeMs])
+    names.push(record.name)
+    of.push(at)
+    inos.push(ino)
+    ctimes.push(ctimeMs)
   }
   if (whole && taken !== undefined && before !== undefined)
-    store(disk, layout, { format: 1, directory: before, taken, descriptors, names })
+    store(disk, layout, { format: 2, directory: before, taken, descriptors, names, of, inos, ctimes })
   return records
 }
 
@@ -102,19 +113,22 @@ export function problemOfList(
     if (codeOf(error) !== 'PLY_BAD_DOCUMENT') throw error
     return 'it does not match its checksum'
   }
-  if (known?.format !== 1) return undefined
+  if (known?.format !== 2) return undefined
   const directory = stampOf(disk, layout.names)
   const whole = directory !== undefined && confirms(known, directory)
   const records = new Map(namesIn(disk, layout.names).map((file) => [file, read(file)]))
   const listed = new Set<string>()
-  for (const [file, name, at, ino, ctimeMs] of known.names) {
+  for (const [i, name] of known.names.entries()) {
+    const file = escapeName(name)
+    const ctimeMs = known.ctimes[i]!
     listed.add(file)
     if (whole && !records.has(file)) return `it has the name ${name}, which is gone`
     const record = records.get(file)
     if (record === undefined) continue
     const stat = disk.fs.lstatSync(join(layout.names, file), { throwIfNoEntry: false })
-    const believed = whole || (stat?.ino === ino && stat.ctimeMs === ctimeMs && ctimeMs < known.taken - slack)
-    const descriptor = known.descriptors[at]
+    const believed =
+      whole || (stat?.ino === known.inos[i] && stat?.ctimeMs === ctimeMs && ctimeMs < known.taken - slack)
+    const descriptor = known.descriptors[known.of[i]!]
     const same = record.name === name && descriptor !== undefined && keyOf(record.descriptor) === keyOf(descriptor)
     if (believed && !same) return `it says something else of ${record.name} than its record`
   }
@@ -157,7 +171,7 @@ function keyOf(descriptor: Descriptor): Digest | string {
 function stored(disk: Disk, layout: Layout): Stored | undefined {
   try {
     const found = readJson<Stored | null>(disk, layout.nameList)
-    return found?.format === 1 ? found : undefined
+    return found?.format === 2 ? found : undefined
   } catch (error) {
     if (!harmless.includes(codeOf(error) ?? '')) throw error
     return undefined

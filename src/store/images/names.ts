@@ -65,8 +65,7 @@ export class Names {
 
   /** Every name with what it points at, in byte order. Records that cannot be read are left out. */
   list(): NameRecord[] {
-    const place = { disk: this.#disk, layout: this.#layout, writable: this.#writable }
-    const own = listedNames(place, (file) => this.#records.readable(file)) ?? this.#records.list()
+    const own = this.#listed() ?? this.#records.list()
     const changed = this.#foreign()?.changed
     if (changed === undefined || changed.size === 0) return inByteOrder(own)
     const found = new Map(own.map((record) => [record.name, record]))
@@ -74,10 +73,15 @@ export class Names {
     return inByteOrder([...found.values()])
   }
 
-  /** All that names keep alive, and what cannot be read: no such record hides another. */
-  survey(): NameSurvey {
+  /**
+   * All that names keep alive, and what cannot be read: no such record hides another. `quick` believes the list that is kept of very
+   * many names, as `list` does: for who decides nothing by it.
+   */
+  survey({ quick = false }: { readonly quick?: boolean } = {}): NameSurvey {
     const unreadable: string[] = []
-    const own = new Map(this.#records.list((file) => unreadable.push(file)).map((record) => [record.name, record]))
+    const damaged = (file: string) => unreadable.push(file)
+    const listed = quick ? this.#listed(damaged) : undefined
+    const own = new Map((listed ?? this.#records.list(damaged)).map((record) => [record.name, record]))
     for (const [name, descriptor] of this.#foreign()?.changed ?? []) own.set(name, { name, descriptor })
     try {
       const { named, unnamed } = this.#index.parse()
@@ -125,6 +129,11 @@ export class Names {
   /** Brings `index.json` up to date whatever the number of names. */
   async refresh(): Promise<void> {
     await this.#change(() => {}, true)
+  }
+
+  #listed(damaged?: (file: string) => void): NameRecord[] | undefined {
+    const place = { disk: this.#disk, layout: this.#layout, writable: this.#writable }
+    return listedNames(place, (file) => this.#records.readable(file, damaged))
   }
 
   async #change(act: () => void, always = false): Promise<void> {

@@ -1,9 +1,8 @@
-import { type Digest, hexOf } from '../../model/digest.ts'
-import { checkAborted, type Operation } from '../../model/operation.ts'
-import { type Collectable, collect } from '../collection/collect.ts'
+import { hexOf } from '../../model/digest.ts'
+import { checkAborted } from '../../model/operation.ts'
+import { type Collectable, collect, livingIn } from '../collection/collect.ts'
 import { type Claimant, claimantsOf, imagesOf, type Known, thingAt, thingsOf } from '../collection/holders.ts'
-import { type MarkedImage, mark } from '../collection/mark.ts'
-import { rootsOf } from '../collection/roots.ts'
+import type { MarkedImage } from '../collection/mark.ts'
 import type { Accounting, AccountingOptions, ContainerSizes, ImageSizes } from './accounts.ts'
 import { documentsAtOnce } from './documents-at-once.ts'
 import { unitsOf } from './units.ts'
@@ -24,9 +23,12 @@ export async function accountingOf(
 ): Promise<Accounting> {
   const parts = { ...given, blobs: documentsAtOnce(given) }
   const { disk, layout } = parts
-  const known = await whatIsKnown(parts, operation)
+  const quick = { survey: () => given.names.survey({ quick: true }) }
+  const living = await livingIn({ ...parts, names: quick }, operation)
+  const { images: marked, children } = living.marked
+  const known: Known = { roots: living.roots, images: new Map(marked.map((image) => [image.digest, image])), children }
   const claimants = claimantsOf(known.roots)
-  const condemned = await collect(parts, { ...operation, dryRun: true })
+  const condemned = await collect(parts, { ...operation, dryRun: true, living })
   const doomed = new Set([...condemned.blobs.map((digest) => `blobs/sha256/${hexOf(digest)}`), ...condemned.files])
   const needs = neededBy(claimants, known)
 
@@ -68,21 +70,9 @@ export async function accountingOf(
     store: { ...weights.store, ...(all !== undefined && { logical: all }) },
     overhead,
     images: images.sort((a, b) => compare(a.names[0] ?? a.digest, b.names[0] ?? b.digest)),
-    layers: weights.layersOf(known.images.values()),
+    layers: weights.layersOf(marked),
     containers: containers.sort((a, b) => compare(a.name, b.name)),
   }
-}
-
-async function whatIsKnown(parts: Collectable, operation: Operation): Promise<Known> {
-  const roots = rootsOf(parts)
-  const children = new Map<Digest, Set<Digest>>()
-  const because = (thing: string, holder: string, as: string) => {
-    if (as !== 'manifest of an index') return
-    const behind = children.get(holder as Digest) ?? new Set()
-    children.set(holder as Digest, behind.add(thing as Digest))
-  }
-  const marked = await mark(roots.images, parts.blobs, { ...operation, because })
-  return { roots, images: new Map(marked.images.map((image) => [image.digest, image])), children }
 }
 
 /** Whether one needs a thing, or several do: so thousands of images over one base cost no more than their layers. */
