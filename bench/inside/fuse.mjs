@@ -1,7 +1,8 @@
 // What programs do in a FUSE mount: ours, over an upper of either form, and fuse-overlayfs over the same layers, extracted, in turns.
 //
-//   fuse.mjs IMAGES SCRATCH ROUNDS SIZE [WHO,…]      SIZE: how many files are made; WHO: overlay, portable, fuse-overlayfs
+//   fuse.mjs IMAGES SCRATCH ROUNDS SIZE [WHO,…] [WHAT,…]     SIZE: how many files are made; WHO: overlay, portable, fuse-overlayfs
 //
+// With PLY_BENCH_TELL each measurement is told as it is made; PLY_BENCH_NODE are options of Node for our server (--cpu-prof).
 // Prints { WHO: { WHAT: { wall, server, client, count } } }: medians, in microseconds; server and client are CPU time.
 import { execFileSync, spawn } from 'node:child_process'
 import { randomFillSync } from 'node:crypto'
@@ -10,7 +11,7 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { append, configure, layerFrom, openSource, openStore } from '../../.modules/index.js'
 
-const [images, scratch, rounds, size, whom = 'overlay,portable,fuse-overlayfs'] = process.argv.slice(2)
+const [images, scratch, rounds, size, whom = 'overlay,portable,fuse-overlayfs', wanted] = process.argv.slice(2)
 const files = Number(size)
 const at = join(scratch, 'fuse')
 const [client, root, bigTar, archive, list, layers] = [
@@ -40,7 +41,7 @@ for (let round = 0; round < Number(rounds); round++) {
     await served.unmount()
     served = await mount(who)
     await measure(served, who, 'sequential read', ['read', `${mountPoint}/bench-big`])
-    execFileSync(client, ['stat', mountPoint])
+    if (!wanted || wanted.includes('first write')) execFileSync(client, ['stat', mountPoint])
     await measure(served, who, 'first write to a lower file', ['copy-up', mountPoint, list])
     const folder = `${mountPoint}/bench-new`
     mkdirSync(folder)
@@ -59,6 +60,7 @@ for (const who of Object.keys(samples))
 console.log(JSON.stringify(samples))
 
 async function measure(served, who, what, words) {
+  if (wanted && !wanted.split(',').includes(what)) return
   execFileSync('sync', ['-f', at])
   const before = served.cpu()
   const [wall, cpu, count] = execFileSync(client, words, { encoding: 'utf8' }).split(' ').map(Number)

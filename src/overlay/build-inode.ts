@@ -19,18 +19,25 @@ export interface Builder {
   readonly facts: RealFacts
 }
 
+/** An inode that was made. */
+export interface Built extends Dress {
+  /** The real inode number, where it is known. */
+  readonly real?: number
+  /** Files: open for reading and writing. The caller closes it. */
+  readonly fd?: number
+}
+
 /**
  * Makes an inode at a path of the work directory: data first, then what `dress` gives it. What fails half-way is the caller's to
  * discard.
  *
  * @throws ENOTSUP for what this process or this disk cannot store.
  */
-export function buildInode({ files, disk, facts }: Builder, path: ByteString, plan: Blueprint): Dress {
-  const { creation, content } = plan
+export function buildInode({ files, disk, facts }: Builder, path: ByteString, plan: Blueprint): Built {
+  const { creation } = plan
   switch (creation.kind) {
     case 'file':
-      buildFile(files, disk, path, content, creation.size)
-      break
+      return buildFile({ files, disk, facts }, path, plan)
     case 'directory':
       files.makeDirectory(path, 0o700)
       break
@@ -49,13 +56,16 @@ export function buildInode({ files, disk, facts }: Builder, path: ByteString, pl
   return facts.dress(path, creation, plan.marks)
 }
 
-/** `size`: of a file whose content stays below. */
-function buildFile(files: UpperDisk, disk: Disk, path: ByteString, content: Bytes | undefined, size = 0): void {
-  const fd = files.open(path, 'wx', 0o600)
+function buildFile({ files, disk, facts }: Builder, path: ByteString, { creation, content, marks }: Blueprint): Built {
+  const fd = files.make(path, 0o600)
   try {
     if (content) copyContent(disk, content, fd)
-    else if (size > 0) disk.fs.ftruncateSync(fd, size)
-  } finally {
+    // Its content stays below.
+    else if (creation.size !== undefined && creation.size > 0) disk.fs.ftruncateSync(fd, creation.size)
+    const real = files.fstat(fd)
+    return { ...facts.dress(fd, creation, marks, real), real: real.ino, fd }
+  } catch (error) {
     files.close(fd)
+    throw error
   }
 }

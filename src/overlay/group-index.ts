@@ -58,6 +58,7 @@ export class GroupIndex implements GroupRecords {
   /** The link in the index is none that a name has. */
   #mark(node: OverlayNode, names: number): void {
     const { nodes, facts, mark } = this.#around
+    nodes.onTouch(node)
     facts.setMark(node, nodes.paths.of(node), mark, relativeLinks(names - 1))
   }
 

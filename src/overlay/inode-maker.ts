@@ -3,7 +3,7 @@ import type { Xattrs } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
 import { type Creation, firstNewInode, type Standing } from '../union/upper.ts'
-import { type Builder, buildInode } from './build-inode.ts'
+import { type Builder, type Built, buildInode } from './build-inode.ts'
 import type { FrozenBelow } from './frozen-below.ts'
 import { type Marks, yes } from './marks.ts'
 import type { NameChanges } from './name-changes.ts'
@@ -11,7 +11,6 @@ import { encodeOrigin } from './origin.ts'
 import { firstForeignInode, type OverlayNode, type Place } from './overlay-node.ts'
 import type { OverlayNodes } from './overlay-nodes.ts'
 import type { PlaceMarks } from './place-marks.ts'
-import type { Dress } from './real-facts.ts'
 import type { WorkArea } from './work-area.ts'
 
 export interface MakerSurroundings extends Builder {
@@ -29,6 +28,8 @@ export interface MakerSurroundings extends Builder {
 /** Makes inodes of an upper in overlayfs's form, with the marks that they are known by. */
 export class InodeMaker {
   readonly #around: MakerSurroundings
+  /** The file that was made last, still open: whoever makes one writes it next. */
+  #open: { readonly ino: number; readonly fd: number } | undefined
 
   constructor(around: MakerSurroundings) {
     this.#around = around
@@ -36,7 +37,7 @@ export class InodeMaker {
 
   /** Makes an inode and puts it in its place, over nothing or a whiteout: the rename is the moment of the change. */
   put(names: NameChanges, place: Place, ino: number, inode: Creation & Standing, content?: Bytes): void {
-    const { work, placeMarks, marks } = this.#around
+    const { files, work, placeMarks, marks } = this.#around
     const { kind, opaque = false, redirect, links = 1 } = inode
     const isDirectory = kind === 'directory'
     const metacopy = this.#isBelow(ino) && kind === 'file' && content === undefined
@@ -52,20 +53,38 @@ export class InodeMaker {
     if (grouped) own.set(marks.nlink, relativeLinks(links - 2))
     const temp = work.fresh()
     let index: ByteString | undefined
-    let dress: Dress
+    let built: Built | undefined
     try {
-      dress = buildInode(this.#around, temp, { creation: inode, content, marks: own })
+      built = buildInode(this.#around, temp, { creation: inode, content, marks: own })
       if (origin) placeMarks.impure(place.directory)
       // First here, then in place: a process that dies in between leaves the group with the content and the attributes it had.
       index = grouped ? this.#indexed(temp, identity) : undefined
       names.install(temp, place, isDirectory)
     } catch (error) {
+      if (built?.fd !== undefined) files.close(built.fd)
       if (index !== undefined) work.clear(index)
       work.clear(temp)
       throw error
     }
+    const { fd, ...dress } = built
+    this.letGo()
+    if (fd !== undefined) this.#open = { ino, fd }
     const standing = isDirectory ? { opaque, redirect } : metacopy ? { redirect } : {}
     this.enter(place, ino, { kind, origin, metacopy, index, ...standing, ...dress })
+  }
+
+  /** The descriptor of a file that was just made, for reading and writing, if there is one: it is the caller's then. */
+  handOver(ino: number): number | undefined {
+    if (this.#open?.ino !== ino) return undefined
+    const { fd } = this.#open
+    this.#open = undefined
+    return fd
+  }
+
+  /** Nobody needs what was made last any more. */
+  letGo(): void {
+    if (this.#open) this.#around.files.close(this.#open.fd)
+    this.#open = undefined
   }
 
   /** Makes the copy of a lower inode of a link group that only the index holds. */
@@ -80,15 +99,18 @@ export class InodeMaker {
     if (metacopy) own.set(marks.metacopy, new Uint8Array())
     const temp = work.fresh()
     const index = work.inIndex(identity)
-    let dress: Dress
+    let dress: Built
     try {
-      dress = buildInode(this.#around, temp, { creation, content, marks: own })
+      const { fd, ...built } = buildInode(this.#around, temp, { creation, content, marks: own })
+      if (fd !== undefined) files.close(fd)
+      dress = built
       files.rename(temp, index)
     } catch (error) {
       work.clear(temp)
       throw error
     }
-    nodes.add({ kind, origin: true, metacopy, index, ...dress, ino, real: files.lstat(index).ino })
+    const real = dress.real ?? files.lstat(index).ino
+    nodes.add({ kind, origin: true, metacopy, index, ...dress, ino, real })
   }
 
   /** Makes an empty opaque directory, the same otherwise, in the work directory. */
@@ -108,7 +130,7 @@ export class InodeMaker {
   /** Enters an inode that stands in its place. */
   enter(place: Place, ino: number, facts: Pick<OverlayNode, 'kind'> & Partial<OverlayNode>): void {
     const { files, nodes } = this.#around
-    const real = files.lstat(nodes.paths.at(place.directory, place.name)).ino
+    const { real = files.lstat(nodes.paths.at(place.directory, place.name)).ino } = facts
     nodes.place(place.directory, place.name, nodes.add({ ...facts, ino, real }))
   }
 

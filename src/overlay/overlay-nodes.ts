@@ -101,12 +101,15 @@ export class OverlayNodes {
     if (there) this.#leave(there, directory, name)
     entries.set(name, what)
     what?.places.push({ directory, name })
+    this.onTouch(directory)
+    if (what) this.onTouch(what)
   }
 
   remove(directory: OverlayNode, name: ByteString): void {
     const entries = this.entries(directory)
     const there = entries.get(name)
     entries.delete(name)
+    this.onTouch(directory)
     if (there) this.#leave(there, directory, name)
   }
 
@@ -115,6 +118,7 @@ export class OverlayNodes {
     const entries = this.entries(from.directory)
     if (leaveWhiteout) entries.set(from.name, undefined)
     else entries.delete(from.name)
+    this.onTouch(from.directory)
     this.place(to.directory, to.name, what)
     this.#leave(what, from.directory, from.name)
   }
@@ -127,6 +131,7 @@ export class OverlayNodes {
     otherEntries.set(other.name, node)
     node.places[placeIn(node, one)] = other
     otherNode.places[placeIn(otherNode, other)] = one
+    for (const touched of [node, otherNode, one.directory, other.directory]) this.onTouch(touched)
   }
 
   close(): void {
@@ -134,6 +139,8 @@ export class OverlayNodes {
     this.#known.clear()
   }
 
+  /** Called with each inode that got or lost a name, and with the directory of it. */
+  onTouch: (node: OverlayNode) => void = () => {}
   /** Called with each inode that lost its last name. */
   onRelease: (gone: OverlayNode) => void = () => {}
   /** Called with a directory that this process may not read: answers whether something was done about it. */
@@ -169,6 +176,7 @@ export class OverlayNodes {
   #leave(what: OverlayNode, directory: OverlayNode, name: ByteString): void {
     const at = placeIn(what, { directory, name })
     if (at >= 0) what.places.splice(at, 1)
+    this.onTouch(what)
     if (what.places.length === 0) this.release(what)
   }
 

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs'
 import { type LayerView, nothing, type Placed, type Verdict, whiteout } from '../layer/view.ts'
 import { type ByteString, compareBytes } from '../model/bytes.ts'
-import type { Stat, Xattrs } from '../model/entry.ts'
+import type { Kind, Stat, Xattrs } from '../model/entry.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
 import type { Disk } from '../sys/disk.ts'
@@ -14,6 +14,7 @@ import { type OverlayNode, placed } from './overlay-node.ts'
 import { OverlayNodes } from './overlay-nodes.ts'
 import { RealContent } from './real-content.ts'
 import { RealFacts } from './real-facts.ts'
+import { Remembered } from './remembered.ts'
 import { RootlessFacts } from './rootless-facts.ts'
 import { UpperDisk } from './upper-disk.ts'
 
@@ -42,6 +43,10 @@ export class OverlayView implements LayerView {
   /** Neither we nor the kernel have been here: the work directory is as empty as the upper. */
   protected readonly fresh: boolean
   protected rootImplied: boolean
+  /** Whether nobody else changes what is here: then the disk is asked again after changes alone. */
+  protected remembers = false
+  readonly #stats = new Remembered<Stat>()
+  readonly #xattrs = new Remembered<Xattrs>()
 
   constructor({ upperDir, workDir, marks, uuid, firstOwn, frozen, disk }: OverlayPlace) {
     this.disk = disk
@@ -52,6 +57,7 @@ export class OverlayView implements LayerView {
     this.rootImplied = this.fresh || this.files.xattr(upperDir, marks.implied) !== undefined
     const reader = new NodeReader(this.files, { marks, uuid, firstOwn, frozen, asides: this.asides })
     this.nodes = new OverlayNodes(this.files, reader, { upperDir, index: `${workDir}/index` })
+    this.nodes.onTouch = ({ ino }) => this.touched(ino)
   }
 
   get root(): Placed {
@@ -72,8 +78,16 @@ export class OverlayView implements LayerView {
   }
 
   stat(ino: number): Stat {
+    const known = this.#stats.get(ino)
+    if (known) return known
     const node = this.nodes.at(ino)
-    return this.facts.stat(node, this.files.lstatExact(this.nodes.paths.of(node)))
+    const stat = this.facts.stat(node, this.files.lstatExact(this.nodes.paths.of(node)))
+    if (this.remembers) this.#stats.set(ino, stat)
+    return stat
+  }
+
+  kind(ino: number): Kind {
+    return this.nodes.at(ino).kind
   }
 
   readlink(ino: number): ByteString {
@@ -85,8 +99,12 @@ export class OverlayView implements LayerView {
   }
 
   xattrs(ino: number): Xattrs {
+    const known = this.#xattrs.get(ino)
+    if (known) return known
     const node = this.nodes.at(ino)
-    return this.facts.xattrs(node, this.nodes.paths.of(node))
+    const xattrs = this.facts.xattrs(node, this.nodes.paths.of(node))
+    if (this.remembers) this.#xattrs.set(ino, xattrs)
+    return xattrs
   }
 
   open(ino: number): Bytes {
@@ -130,6 +148,15 @@ export class OverlayView implements LayerView {
     } finally {
       this.files.closeDirectory(fd)
     }
+  }
+
+  /** To be called when attributes, names or content of an inode have changed. */
+  protected readonly touched = (ino: number): void => this.#stats.forget(ino)
+
+  /** To be called when xattrs of an inode have changed. */
+  protected changedXattrs(ino: number): void {
+    this.#xattrs.forget(ino)
+    this.#stats.forget(ino)
   }
 
   close(): void {

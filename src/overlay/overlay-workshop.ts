@@ -58,6 +58,7 @@ export function openWorkshop(place: OverlayPlace, reading: OverlayReading): Work
   }
   const names = new NameChanges({ files, nodes, placeMarks, work, staleWhiteouts, emptied })
   nodes.onRelease = ({ index }) => {
+    maker.letGo()
     if (index !== undefined) work.clear(index)
   }
   nodes.onClosed = (node, path) => facts.reach(node, path)

@@ -26,6 +26,7 @@ export class PlaceMarks {
   /** The kernel looks at the origins of what is in a directory only if it has this mark. */
   impure(directory: OverlayNode): void {
     if (directory.impure) return
+    this.#nodes.onTouch(directory)
     this.#facts.setMark(directory, this.#nodes.paths.of(directory), this.#marks.impure, yes)
     directory.impure = true
   }
@@ -33,6 +34,7 @@ export class PlaceMarks {
   /** The kernel takes marked files for whiteouts when it lists a directory only if that one has its mark too. */
   admitMarked(directory: OverlayNode): void {
     if (directory.opaque || directory.holdsMarked) return
+    this.#nodes.onTouch(directory)
     this.#facts.setMark(directory, this.#nodes.paths.of(directory), this.#marks.opaque, holdsMarked)
     directory.holdsMarked = true
   }

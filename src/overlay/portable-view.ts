@@ -1,6 +1,6 @@
 import { type LayerView, nothing, type Placed, type Verdict, whiteout } from '../layer/view.ts'
 import { type ByteString, compareBytes } from '../model/bytes.ts'
-import { noXattrs, type Stat, type Xattrs } from '../model/entry.ts'
+import { type Kind, noXattrs, type Stat, type Xattrs } from '../model/entry.ts'
 import { type ErrnoName, PlyError } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
 import type { WritableBytes } from '../union/upper.ts'
@@ -50,6 +50,10 @@ export class PortableView implements LayerView {
     const links = kind === 'directory' ? 2 + inode.subdirectories : inode.names
     const times = { ...(atime !== undefined && { atime }), ...(ctime !== undefined && { ctime }) }
     return { ino, kind, mode, uid, gid, mtime, size, links, major, minor, ...times }
+  }
+
+  kind(ino: number): Kind {
+    return this.inode(ino).kind
   }
 
   readlink(ino: number): ByteString {

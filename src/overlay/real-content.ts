@@ -5,16 +5,22 @@ import type { Disk } from '../sys/disk.ts'
 import type { Allocation, WritableBytes } from '../union/upper.ts'
 import { copyBetween } from './copy-between.ts'
 
+export interface ContentEvents {
+  /** Called before content changes. */
+  readonly onChange?: () => void
+  readonly onClose?: () => void
+}
+
 /** The content of a real file. Others may write it too: its size is asked each time. */
 export class RealContent implements WritableBytes {
   readonly #disk: Disk
-  readonly #onClose: (() => void) | undefined
+  readonly #on: ContentEvents
   #fd: number | undefined
 
-  constructor(disk: Disk, fd: number, onClose?: () => void) {
+  constructor(disk: Disk, fd: number, on: ContentEvents = {}) {
     this.#disk = disk
     this.#fd = fd
-    this.#onClose = onClose
+    this.#on = on
   }
 
   get size(): number {
@@ -44,18 +50,22 @@ export class RealContent implements WritableBytes {
   }
 
   write(from: Uint8Array, position: number): number {
+    this.#on.onChange?.()
     return fs.writeSync(this.#open('write'), from, 0, from.length, position)
   }
 
   truncate(size: number): void {
+    this.#on.onChange?.()
     fs.ftruncateSync(this.#open('ftruncate'), size)
   }
 
   allocate(what: Allocation, position: number, length: number): void {
+    this.#on.onChange?.()
     this.#disk.allocate(this.#open('fallocate'), what, position, length)
   }
 
   copyFrom(from: Bytes, fromPosition: number, position: number, length: number): number {
+    this.#on.onChange?.()
     return copyBetween(this.#disk, from, fromPosition, { fd: this.#open('write'), offset: position }, length)
   }
 
@@ -67,7 +77,7 @@ export class RealContent implements WritableBytes {
     if (this.#fd === undefined) return
     fs.closeSync(this.#fd)
     this.#fd = undefined
-    this.#onClose?.()
+    this.#on.onClose?.()
   }
 
   #open(syscall: string): number {

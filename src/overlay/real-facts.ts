@@ -1,6 +1,6 @@
 import type { BigIntStats, Stats } from 'node:fs'
 import type { ByteString } from '../model/bytes.ts'
-import type { Kind, Stat, Xattrs } from '../model/entry.ts'
+import { type Kind, noXattrs, type Stat, type Xattrs } from '../model/entry.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { AttributeChange, Creation } from '../union/upper.ts'
 import type { Marks } from './marks.ts'
@@ -45,11 +45,16 @@ export class RealFacts {
 
   /**
    * Gives a new inode owner, xattrs, mode and times, in that order, so that set-id bits and capabilities survive (layer-semantics
-   * O-03). `own` are its marks.
+   * O-03). `own` are its marks; `owner` is the one that it has, where that is known.
    */
-  dress(at: Spot, creation: Creation, own: ReadonlyMap<ByteString, Uint8Array>): Dress {
+  dress(
+    at: Spot,
+    creation: Creation,
+    own: ReadonlyMap<ByteString, Uint8Array>,
+    owner?: Pick<Stats, 'uid' | 'gid'>,
+  ): Dress {
     const { kind, uid, gid, mode, mtime, atime = mtime } = creation
-    storing(() => this.disk.chown(at, uid, gid))
+    if (uid !== owner?.uid || gid !== owner.gid) storing(() => this.disk.chown(at, uid, gid))
     for (const [name, value] of creation.xattrs ?? [])
       storing(() => this.disk.setXattr(at, this.marks.stored(name, kind), value))
     for (const [name, value] of own) storing(() => this.disk.setXattr(at, name, value))
@@ -70,15 +75,15 @@ export class RealFacts {
   }
 
   xattrs(node: OverlayNode, path: ByteString): Xattrs {
-    const found = new Map<ByteString, Uint8Array>()
     const at = this.carrier(node, path)
-    if (at === undefined) return found
+    if (at === undefined) return noXattrs
+    const found = new Map<ByteString, Uint8Array>()
     for (const stored of this.disk.xattrNames(at)) {
       const name = this.marks.shown(stored)
       const value = name === undefined ? undefined : this.disk.xattr(at, stored)
       if (name !== undefined && value !== undefined) found.set(name, value)
     }
-    return found
+    return found.size > 0 ? found : noXattrs
   }
 
   /** `undefined` removes it; nothing there is fine. */

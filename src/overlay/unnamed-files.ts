@@ -25,15 +25,18 @@ export class UnnamedFiles {
     this.#work = work
   }
 
-  open(ino: number): Unnamed {
+  open(ino: number, onChange: (ino: number) => void): Unnamed {
     const unnamed = this.#files.openUnnamed(this.#work.path)
     const path = unnamed === undefined ? this.#work.fresh() : undefined
     const fd = unnamed ?? this.#files.open(path!, 'wx+', 0o600)
     const file = { fd, path }
     this.#open.set(ino, file)
-    const content = new RealContent(this.#disk, fd, () => {
-      this.#open.delete(ino)
-      if (file.path !== undefined) this.#work.discard(file.path)
+    const content = new RealContent(this.#disk, fd, {
+      onChange: () => onChange(ino),
+      onClose: () => {
+        this.#open.delete(ino)
+        if (file.path !== undefined) this.#work.discard(file.path)
+      },
     })
     return { ino, content }
   }

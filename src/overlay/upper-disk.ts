@@ -11,6 +11,9 @@ import { setTimes } from '../sys/times.ts'
 import { nameUnnamed, openUnnamed } from '../sys/unnamed-file.ts'
 import { getXattr, listXattrs, removeXattr, setXattr } from '../sys/xattr.ts'
 
+const { O_RDWR, O_CREAT, O_EXCL, O_NOATIME = 0 } = fs.constants
+const makingFlags = O_RDWR | O_CREAT | O_EXCL | O_NOATIME
+
 /** A real inode: by its path, or by an open descriptor where it has none. */
 export type Spot = ByteString | number
 
@@ -137,11 +140,20 @@ export class UpperDisk {
   /** As `open`, so that reading moves no access time, where this process may say so: what it does not own it may not. */
   openQuietly(path: ByteString, flags: number): number {
     try {
-      return fs.openSync(native(path), flags | (fs.constants.O_NOATIME ?? 0))
+      return fs.openSync(native(path), flags | O_NOATIME)
     } catch (error) {
       if (codeOf(error) !== 'EPERM') throw error
       return fs.openSync(native(path), flags)
     }
+  }
+
+  /** Makes a file where there is none, open for reading and writing. */
+  make(path: ByteString, mode: number): number {
+    return fs.openSync(native(path), makingFlags, mode)
+  }
+
+  fstat(fd: number): fs.Stats {
+    return fs.fstatSync(fd)
   }
 
   close(fd: number): void {

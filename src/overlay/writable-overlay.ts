@@ -41,6 +41,7 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
     this.redirects = redirects
     this.#numbers = new Numbers(this.files, { root: place.upperDir, mark: this.marks.next, from: numbersFrom })
     this.nodes.onNumber = (ino) => this.#numbers.meet(ino)
+    this.remembers = !readOnly
     if (!readOnly) {
       const { files, disk, nodes, marks, facts, asides, fresh } = this
       const said = ({ ino }: OverlayNode) => ({ stat: this.stat(ino), xattrs: this.xattrs(ino) })
@@ -75,10 +76,11 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
     const parent = this.#free(directory, name)
     if (this.has(ino)) throw new PlyError('EEXIST', { syscall: 'copy-up' })
     if (ino >= this.#place.firstOwn && ino < firstForeignInode) this.#numbers.past(ino)
-    const { mtimeNs } = this.files.lstatExact(this.nodes.paths.of(parent))
+    const { mtime } = this.stat(directory)
     this.#writable().put({ directory: parent, name }, ino, inode, content)
     // The change has happened; that it left a time on its directory is no reason to say otherwise. The kernel thinks so too.
-    ifPossible(() => this.files.setTimes(this.nodes.paths.of(parent), { mtime: mtimeNs }))
+    ifPossible(() => this.files.setTimes(this.nodes.paths.of(parent), { mtime }))
+    this.touched(directory)
   }
 
   isAlone(ino: number, links: number): boolean {
@@ -97,6 +99,7 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
   copyUpContent(ino: number, content: Bytes): void {
     const { unfinished } = this.#writable()
     const node = this.nodes.at(ino)
+    this.touched(ino)
     if (node.kind !== 'file') throw new PlyError('EINVAL', { syscall: 'copy-up' })
     if (!node.metacopy) throw new PlyError('EEXIST', { syscall: 'copy-up' })
     const path = this.nodes.paths.of(node)
@@ -155,6 +158,7 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
     this.#writable()
     const node = this.nodes.at(directory)
     if (node.kind !== 'directory') throw new PlyError('ENOTDIR', { syscall: 'setxattr' })
+    this.touched(directory)
     if (!node.opaque) this.facts.setMark(node, this.nodes.paths.of(node), this.marks.opaque, yes)
     node.opaque = true
   }
@@ -163,6 +167,7 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
     this.#writable()
     const node = this.nodes.at(ino)
     const path = this.nodes.paths.of(node)
+    this.touched(ino)
     this.facts.change(node, path, change)
     if (node !== this.nodes.root || !this.rootImplied) return
     this.files.removeXattr(path, this.marks.implied)
@@ -172,17 +177,20 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
   setXattr(ino: number, name: ByteString, value: Uint8Array | undefined): void {
     this.#writable()
     const node = this.nodes.at(ino)
+    this.changedXattrs(ino)
     this.facts.setXattr(node, this.nodes.paths.of(node), name, value)
   }
 
   writer(ino: number): WritableBytes {
-    this.#writable()
-    return new RealContent(this.disk, this.openContent(this.contentOf(ino), fs.constants.O_RDWR))
+    const { maker } = this.#writable()
+    const node = this.contentOf(ino)
+    const fd = maker.handOver(ino) ?? this.openContent(node, fs.constants.O_RDWR)
+    return new RealContent(this.disk, fd, { onChange: () => this.touched(ino) })
   }
 
   unnamed(): Unnamed {
     const { unnamed } = this.#writable()
-    return unnamed.open(this.#numbers.next())
+    return unnamed.open(this.#numbers.next(), this.touched)
   }
 
   adopt(directory: number, name: ByteString, { ino }: Unnamed, creation: Creation & { readonly kind: 'file' }): void {
@@ -202,6 +210,7 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
   }
 
   sync(): void {
+    this.#shop?.maker.letGo()
     if (this.#shop) this.files.sync(this.#place.upperDir)
   }
 
@@ -212,6 +221,7 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
   }
 
   freeze(): void {
+    this.#shop?.maker.letGo()
     this.#shop?.work.close()
     this.#shop = undefined
   }
@@ -225,6 +235,7 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
     if (this.#shop) {
       // A disk that takes no more costs a few numbers that are never given.
       ifPossible(() => this.#numbers.settle())
+      this.#shop.maker.letGo()
       this.#shop.work.close()
     }
     super.close()
