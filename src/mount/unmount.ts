@@ -5,9 +5,9 @@ import type { Operation } from '../model/operation.ts'
 import { type MountGround, mountGround } from '../store/mounts/ground.ts'
 import { type RecordedMount, subjectName } from '../store/mounts/mount-record.ts'
 import type { Store } from '../store/store.ts'
-import { umount, unmountFlags } from '../sys/mount.ts'
 import { mountAt } from '../sys/mount-table.ts'
 import { mountNamespaceOf, startOf } from '../sys/processes.ts'
+import { unmountByKernel } from './by-kernel.ts'
 import { unlessBusy } from './in-use.ts'
 import type { UnmountOptions } from './mounted.ts'
 import { namedTarget } from './target.ts'
@@ -58,14 +58,10 @@ async function unmountOne(
   const { target, via } = mount
   if (mount.mount && mount.mount.namespace !== mountNamespaceOf('self')) await endServer(mount, how)
   else if (via === 'fuse') await unlessBusy(target, () => unmountFuse(target, how))
-  else if (via === 'kernel') await unlessBusy(target, () => umount(target, kernelFlags(how)))
+  else if (via === 'kernel') await unmountByKernel(ground, mount, how)
   if (via === 'fuse' && !how.detach) await isLetGo(store, ground, mount, operation)
   using _ = await ground.records.lock(operation)
   ground.records.forgetVoid()
-}
-
-function kernelFlags({ detach, force }: UnmountOptions): number {
-  return unmountFlags.noFollow | (detach || force ? unmountFlags.detach : 0)
 }
 
 /** What is mounted elsewhere only those can reach who are there: whoever serves it is told to end. */

@@ -15,6 +15,8 @@ export const mountGround: unique symbol = Symbol('what mounting needs of a store
 
 export interface MountGround {
   readonly layout: Layout
+  /** The directories of the stores below. */
+  readonly below: readonly string[]
   readonly records: MountRecords
   /**
    * Finds what is to be mounted and builds what is missing of its caches. Collection is held off until it is released, and nobody else
@@ -24,8 +26,8 @@ export interface MountGround {
    * for a store in memory
    */
   hold(wanted: Wanted, operation?: Operation): Promise<Held>
-  /** What a container that was mounted has in its upper is on the disk, and it is as if it had been closed. It is nowhere mounted. */
-  settle(standing: Pick<Standing, 'upper'>): Promise<void>
+  /** An upper that was mounted, and is no more, is as if it had been closed: all of it is on the disk. Unless somebody writes it by now. */
+  settle(upper: string): Promise<void>
   /**
    * Opens a container for writing although a record says that it is mounted: for who brings back what was written elsewhere.
    * @throws PLY_CONTAINER_NOT_FOUND; PLY_CONTAINER_BUSY if it stands on another upper by now, or somebody writes it
@@ -41,9 +43,11 @@ export interface Held extends Disposable {
   isUnwritten(operation?: Operation): Promise<boolean>
   /**
    * Brings the upper into the state in which the kernel shows it right: what a crash has left is cleared up, and the root has the
-   * attributes that it shows. From then on it counts as being written, until `settle`.
+   * attributes that it shows. From then on it counts as being written, until it is settled.
    */
   prepare(operation?: Operation): Promise<void>
+  /** It was not mounted after all. */
+  settle(): void
   /** Lets others have the container; collection stays held off. */
   letGo(): void
   /** Lets go of everything. Safe to call twice. */

@@ -32,6 +32,7 @@ export function mountGroundOf(around: HoldingOptions): MountGround {
   const { parts, containers, records } = around
   return {
     layout: parts.layout,
+    below: parts.below.map((lower) => lower.layout.root),
     records,
     async hold(wanted, operation = {}) {
       if (parts.disk.kind === 'memory')
@@ -76,10 +77,10 @@ export function mountGroundOf(around: HoldingOptions): MountGround {
         throw error
       }
     },
-    async settle({ upper }) {
-      if (upper === undefined || !existsSync(parts.uppers.pathOf(upper.id))) return
-      syncFileSystem(upper.upperDir)
-      parts.uppers.written(upper.id)
+    async settle(upper) {
+      using held = await parts.disk.lock(parts.uppers.lockOf(upper))
+      if (held === undefined || !existsSync(parts.uppers.pathOf(upper))) return
+      closed(parts, upper)
     },
   }
 }
@@ -145,12 +146,21 @@ async function held(
       await container.close()
       uppers.writing(claim.stands.id)
     },
+    settle() {
+      if (claim?.held) closed(parts, claim.stands.id)
+    },
     letGo: () => claim?.held?.release(),
     [Symbol.dispose]() {
       claim?.held?.release()
       lease.release()
     },
   }
+}
+
+/** Has an upper that the kernel has written be as one that was closed. */
+function closed({ uppers }: StoreParts, upper: string): void {
+  syncFileSystem(uppers.pathOf(upper))
+  uppers.written(upper)
 }
 
 /** Whoever opens it with this one does not hold the container's lock, but knows that somebody does. */

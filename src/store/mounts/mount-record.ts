@@ -12,7 +12,7 @@ export interface MountRecord {
   readonly manifest: Digest
   /** `null` for an image without layers. */
   readonly chainId: ChainId | null
-  /** The upper it was mounted with; `null` for an image. */
+  /** The upper of a container; `null` where none is written. */
   readonly upper: string | null
   /** The directory, from the root; bytes. */
   readonly target: ByteString

@@ -8,6 +8,7 @@ import type { Operation } from '../../model/operation.ts'
 import type { Disk, Lock } from '../../sys/disk.ts'
 import { mountNamespaceOf } from '../../sys/processes.ts'
 import { syncFileSystem } from '../../sys/sync.ts'
+import { unsynced } from '../../sys/unsynced-disk.ts'
 import type { Layout } from '../layout.ts'
 import { namesIn, readJson, recordText, writeFileAtomically } from '../records.ts'
 import { Liveness } from './liveness.ts'
@@ -115,7 +116,9 @@ export class MountRecords implements Mounts {
       this.#disk.syncDirectory(this.#layout.root)
     }
     this.forgetVoid()
-    writeFileAtomically({ disk: this.#disk, tmp: this.#layout.tmp }, this.#pathOf(record.id), recordText(record))
+    // Of what a loss of power ends anyway nothing has to be on the disk.
+    const disk = record.mount === null ? this.#disk : unsynced(this.#disk)
+    writeFileAtomically({ disk, tmp: this.#layout.tmp }, this.#pathOf(record.id), recordText(record))
   }
 
   /** Removes the records of mounts that are gone. The caller holds `lock`. */

@@ -1,0 +1,42 @@
+import { type Held, mountGround, type Wanted } from '../store/mounts/ground.ts'
+import type { Store } from '../store/store.ts'
+import type { Abilities } from './abilities.ts'
+import type { MountOptions } from './mounted.ts'
+import { type MountPlan, planMount } from './plan.ts'
+
+/**
+ * Holds what is to be mounted, and plans how. A container in which nothing was written yet is brought into the form that the plan needs.
+ * The caller disposes what is held. @throws as `mount`
+ */
+export async function heldAndPlanned(
+  store: Store,
+  wanted: Wanted,
+  options: MountOptions,
+  abilities: Abilities,
+): Promise<{ readonly held: Held; readonly plan: MountPlan }> {
+  for (;;) {
+    const held = await store[mountGround].hold(wanted, options)
+    try {
+      const { standing } = held
+      const plan = planMount(
+        { ...standing, unwritten: await isUnwritten(held, abilities, options) },
+        options,
+        abilities,
+      )
+      if (!plan.convert || standing.subject.kind !== 'container') return { held, plan }
+      held[Symbol.dispose]()
+      await store.containers.convert(standing.subject.name, 'overlay', options)
+    } catch (error) {
+      held[Symbol.dispose]()
+      throw error
+    }
+  }
+}
+
+/** Only asked where the answer decides. */
+async function isUnwritten(held: Held, { mounting, uppers }: Abilities, { via, ...operation }: MountOptions) {
+  const { upper } = held.standing
+  if (upper?.form !== 'portable' || !mounting.able || !uppers.able || (via !== undefined && via !== 'kernel'))
+    return false
+  return held.isUnwritten(operation)
+}

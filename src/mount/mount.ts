@@ -1,0 +1,46 @@
+import { decodeText } from '../model/bytes.ts'
+import { checkAborted } from '../model/operation.ts'
+import { mountGround, type Wanted } from '../store/mounts/ground.ts'
+import type { Store } from '../store/store.ts'
+import { type Abilities, abilities } from './abilities.ts'
+import { attach, isRefusal } from './attach.ts'
+import { heldAndPlanned } from './held-and-planned.ts'
+import type { Mounted, MountOptions } from './mounted.ts'
+import { mountedAs } from './mounted-as.ts'
+import { mountTarget } from './target.ts'
+
+/** What is to be mounted: a container (or a snapshot, `work@before`) or an image of a store, by name. */
+export type MountWanted = { readonly store: Store } & Wanted
+
+/**
+ * Shows a container, a snapshot or an image as a directory: by the kernel, by FUSE or by a copy, whatever is the best that works here
+ * (`planMount`). Returns when everything in it can be read; whatever fails, nothing stays mounted, and nothing is left behind.
+ *
+ * Mounts by the kernel and copies outlive this process, until they are unmounted; one by FUSE ends with it, unless `background` is set.
+ * What is mounted is recorded in the store (`store.mounts`): a container is written nowhere else meanwhile, and nothing that it needs
+ * is collected.
+ *
+ * @param target a directory, as text; for a copy it is empty
+ * @throws PLY_UNSUPPORTED with what to do; PLY_CONTAINER_BUSY; PLY_IMAGE_NOT_FOUND, PLY_CONTAINER_NOT_FOUND, PLY_SNAPSHOT_NOT_FOUND;
+ * PLY_USAGE, PLY_MOUNT_EXISTS, ENOENT, ENOTDIR, EACCES about the target; PLY_ABORTED
+ */
+export async function mount(wanted: MountWanted, target: string, options: MountOptions = {}): Promise<Mounted> {
+  const { store, ...what } = wanted
+  const ground = store[mountGround]
+  const { root } = ground.layout
+  const bytes = await mountTarget(target, [root, ...ground.below])
+  let known: Abilities = abilities({ store: root })
+  for (;;) {
+    checkAborted(options.signal)
+    const { held, plan } = await heldAndPlanned(store, what, options, known)
+    using _ = held
+    try {
+      const recorded = await attach(ground, held, plan, bytes, options)
+      return mountedAs(ground, recorded, plan, decodeText(bytes))
+    } catch (error) {
+      // The kernel does not do what it seemed able to: whatever else there is may.
+      if (plan.via !== 'kernel' || options.via !== undefined || !isRefusal(error)) throw error
+      known = { ...known, mounting: { able: false, why: (error as Error).message } }
+    }
+  }
+}
