@@ -20,6 +20,7 @@ const bundle = await rolldown({
     'reading-thread': './.modules/store/intake/reading-thread.js',
     'serving-thread': './.modules/mount/serving-thread.js',
     'background-server': './.modules/mount/background-server.js',
+    'command-in-mount': './.modules/mount/command-in-mount.js',
   },
   external: (name) => external.some((one) => name === one || name.startsWith(`${one}/`)),
 })

@@ -41,6 +41,8 @@ export const commandGroups = {
   'work in containers': {
     create: async () => (await import('./commands/create.ts')).Create,
     ps: async () => (await import('./commands/ps.ts')).Ps,
+    mount: async () => (await import('./commands/mount.ts')).Mount,
+    umount: async () => (await import('./commands/umount.ts')).Umount,
     cp: async () => (await import('./commands/cp.ts')).Cp,
     snapshot: async () => (await import('./commands/snapshot.ts')).Snapshot,
     rollback: async () => (await import('./commands/rollback.ts')).Rollback,

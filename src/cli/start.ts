@@ -26,6 +26,10 @@ export async function start(facts: PackageFacts): Promise<void> {
       columns: process.stdout.columns,
       environment: process.env,
       signal: controller.signal,
+      releaseSignals() {
+        process.off('SIGINT', stop)
+        process.off('SIGTERM', stop)
+      },
     },
     facts,
   )

@@ -1,6 +1,6 @@
 import { contentOf } from './copy-out.ts'
 import { type IdsOf, mayBeId, namesOfId } from './image-ids.ts'
-import type { Image, RegistryOptions, Store, StoredImage, Tree, WriteOptions } from './library.ts'
+import type { Image, RegistryOptions, Store, StoredImage, StoreOptions, Tree, WriteOptions } from './library.ts'
 import { pathInContainer, treeTransports } from './places.ts'
 import { type RegistryFlags, registryOptionsOf } from './registry-flags.ts'
 import { WorldCommand } from './world-command.ts'
@@ -12,13 +12,16 @@ export abstract class StoreCommand extends WorldCommand {
   /** The store of `--root`, opened once. */
   protected store(): Promise<Store> {
     this.#store ??= this.library()
-      .then(({ openStore }) => {
-        const { root, below, 'any-owner': anyOwner = false, 'no-durable': hasty = false } = this.shared
-        const fromEnvironment = this.world.environment.PLY_STORES_BELOW?.split(':').filter((path) => path !== '')
-        return openStore(root, { anyOwner, durable: !hasty, below: below ?? fromEnvironment })
-      })
+      .then(({ openStore }) => openStore(this.shared.root, this.storeOptions))
       .then((store) => this.closing(store))
     return this.#store
+  }
+
+  /** What the flags say about how the store is opened. */
+  protected get storeOptions(): StoreOptions {
+    const { below, 'any-owner': anyOwner = false, 'no-durable': hasty = false } = this.shared
+    const fromEnvironment = this.world.environment.PLY_STORES_BELOW?.split(':').filter((path) => path !== '')
+    return { anyOwner, durable: !hasty, below: below ?? fromEnvironment }
   }
 
   /** What the flags of a command that has them say of registries. */

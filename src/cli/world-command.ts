@@ -1,6 +1,5 @@
 import type { Interfaces } from '@oclif/core'
 import { Command } from '@oclif/core/command'
-import type { ExitCode } from './exit-codes.ts'
 import { jsonText } from './json.ts'
 import type { Library, Operation } from './library.ts'
 import { Output, OutputClosed } from './output.ts'
@@ -24,6 +23,7 @@ export abstract class WorldCommand extends Command {
   protected negative = false
   /** Set by a command that found damage and has told it: exit code 4. */
   protected damaged = false
+  #status: number | undefined
   /** What the flags of every command say. */
   protected shared: SharedFlags = {}
   #world: World | undefined
@@ -32,7 +32,7 @@ export abstract class WorldCommand extends Command {
   readonly #open: (() => unknown)[] = []
 
   /** Runs the command in a world and answers with its exit code. @throws whatever went wrong */
-  async execute(world: World): Promise<ExitCode> {
+  async execute(world: World): Promise<number> {
     this.#world = world
     this.#output = new Output(world.stdout, () => this.#renderer?.stop())
     try {
@@ -40,6 +40,7 @@ export abstract class WorldCommand extends Command {
       this.#renderer?.stop()
       if (this.jsonEnabled()) this.#output.print(jsonText(result))
       await this.#output.end()
+      if (this.#status !== undefined) return this.#status
       return this.damaged ? 4 : this.negative ? 1 : 0
     } catch (error) {
       // What was done before the failure was done: its lines are not held back.
@@ -68,6 +69,11 @@ export abstract class WorldCommand extends Command {
   protected get output(): Output {
     if (this.#output === undefined) throw new Error('a command runs by execute()')
     return this.#output
+  }
+
+  /** The exit code is another program's. */
+  protected exitWith(status: number): void {
+    this.#status = status
   }
 
   protected get quiet(): boolean {

@@ -11,4 +11,6 @@ export interface World {
   readonly environment: NodeJS.ProcessEnv
   /** Aborted by SIGINT and SIGTERM, with the signal's name as the reason. */
   readonly signal: AbortSignal
+  /** From here on signals are the command's own concern. */
+  readonly releaseSignals?: () => void
 }

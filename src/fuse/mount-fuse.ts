@@ -1,7 +1,10 @@
 import { Worker } from 'node:worker_threads'
+import { byteString } from '../model/bytes.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
+import { abortFuseConnection } from '../sys/fuse-connections.ts'
 import { closeFuseDevice, type FuseMountOptions, mountFuseDevice, openFuseDevice } from '../sys/fuse-device.ts'
 import { umount, unmountFlags } from '../sys/mount.ts'
+import { mountAt } from '../sys/mount-table.ts'
 import type { Path } from '../sys/path.ts'
 import type { FuseDoor, OpenDoor } from './door.ts'
 import type { ServingOptions } from './session.ts'
@@ -110,9 +113,11 @@ export function deviceDoor({ flags = 0, allowOther = true }: FuseMountOptions): 
         throw error
       }
       let isMounted = true
+      const device = mountAt(typeof target === 'string' ? target : byteString(target))?.minor
       return {
         fd,
         unmount({ detach, force }) {
+          if (force && device !== undefined) abortFuseConnection(device)
           if (!isMounted) return
           if (force) forget(target, unmountFlags.force)
           try {

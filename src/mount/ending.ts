@@ -1,8 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { codeOf } from '../model/errors.ts'
 import type { Attached } from './mounted.ts'
 
 /** The signals that ask a process to end. */
 const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+/** Milliseconds that being cut off may take. */
+const patience = 3000
 
 /** What people do to end a process, one after the other. */
 export class Endings implements Disposable {
@@ -62,7 +66,10 @@ export async function servedUntilTold(
     busy(error as Error)
     const left = mount.unmount({ detach: true }).then(() => undefined)
     // Who ends it once more does not wait for them.
-    if ((await Promise.race([left, endings.next()])) !== undefined) await mount.unmount({ force: true })
+    if ((await Promise.race([left, endings.next()])) === undefined) return first
+    await Promise.race([mount.unmount({ force: true }), sleep(patience, undefined, { ref: false })])
+    // Where connections cannot be cut off, who serves can: everything that was written is with the kernel.
+    if ((await Promise.race([left, Promise.resolve('there')])) === 'there') process.kill(process.pid, 'SIGKILL')
   }
   return first
 }

@@ -25,9 +25,12 @@ export class Commit extends StoreCommand {
     const { args, flags } = await this.parse(Commit)
     const { describeImage } = await this.library()
     const store = await this.store()
-    const container = this.closing(
-      await store.containers.open(args.container, { readOnly: args.container.includes('@'), ...this.operation }),
-    )
+    // Nobody else writes it meanwhile, but whoever works in its mount: what is there by then is committed.
+    const isMounted = store.mounts.list().some(({ state, subject }) => {
+      return state === 'live' && subject.kind === 'container' && subject.name === args.container
+    })
+    const readOnly = isMounted || args.container.includes('@')
+    const container = this.closing(await store.containers.open(args.container, { readOnly, ...this.operation }))
     const { message, author } = flags
     const image = await store.commit(container, args.name, { message, author, ...this.operation })
     this.print(image.digest)

@@ -1,0 +1,106 @@
+/** The program that mounts for a command and runs it, in namespaces of its own: see `runInMount`. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { failureData } from '../fuse/thread-messages.ts'
+import { codeOf, PlyError } from '../model/errors.ts'
+import { openStore } from '../store/open-store.ts'
+import type { CommandAnswer, CommandData, CommandEnd, CommandOrder } from './command.ts'
+import { Endings } from './ending.ts'
+import { mount } from './mount.ts'
+import type { Mounted } from './mounted.ts'
+import { shiftOf } from './owner-ranges.ts'
+
+/** Milliseconds that what a command has left running may take to leave. */
+const patience = 1000
+
+const endings = new Endings()
+process.on('SIGTERM', () => running?.kill('SIGTERM'))
+let running: ChildProcess | undefined
+// Whoever started it has died.
+process.on('disconnect', () => {
+  endings.add('SIGHUP')
+  running?.kill('SIGHUP')
+  setTimeout(() => running?.kill('SIGKILL'), patience).unref()
+})
+process.on('message', (order: CommandOrder) => {
+  if (order.order !== 'signal') return
+  endings.add(order.signal)
+  running?.kill(order.signal)
+})
+
+const [order] = (await once(process, 'message')) as [CommandOrder]
+try {
+  if (order.order === 'run') await run(order.what)
+} catch (error) {
+  await answer({ says: 'failed', error: failureData(error) })
+}
+process.exit(0)
+
+async function run(what: CommandData): Promise<void> {
+  const { owners, ...options } = what.options
+  await using store = await openStore(what.store.root, what.store.options)
+  const target = what.target ?? mkdtempSync(join(tmpdir(), 'ply-mount-'))
+  try {
+    const mounted = await mount({ store, ...what.subject }, target, {
+      ...options,
+      ...(owners && { owners: shiftOf(owners) }),
+      signal: endings.signal,
+    })
+    try {
+      const { via, why, readOnly } = mounted
+      await answer({ says: 'mounted', mount: { target: mounted.target, via, why, readOnly } })
+      const ended = await commandEnd(what, mounted.target)
+      await answer({ says: 'finished', ended })
+    } finally {
+      await leave(mounted)
+    }
+  } finally {
+    if (what.target === undefined) rmdirSync(target)
+  }
+}
+
+async function commandEnd({ command: [program, ...given], target }: CommandData, at: string): Promise<CommandEnd> {
+  if (endings.signal.aborted) throw new PlyError('PLY_ABORTED', {}, { cause: endings.signal.reason })
+  const child = spawn(program, given, {
+    stdio: 'inherit',
+    env: { ...process.env, PLY_MOUNT: at },
+    ...(target === undefined && { cwd: at }),
+  })
+  const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>
+  running = child
+  if (child.pid !== undefined) await answer({ says: 'running', pid: child.pid })
+  try {
+    const [status, signal] = await ended
+    return signal === null ? { status: status! } : { signal }
+  } finally {
+    running = undefined
+  }
+}
+
+/** Unmounts. What the command has left running has a moment to leave. */
+async function leave(mounted: Mounted): Promise<void> {
+  for (const end = Date.now() + patience; ; await sleep(20)) {
+    try {
+      await mounted.unmount()
+      return
+    } catch (error) {
+      if (codeOf(error) !== 'EBUSY' && codeOf(error) !== 'PLY_MOUNT_BUSY') throw error
+      if (Date.now() < end) continue
+      await answer({ says: 'note', text: `cutting off what the command has left running: ${(error as Error).message}` })
+      await mounted.unmount({ force: true })
+      return
+    }
+  }
+}
+
+/** Whoever asked may have gone. */
+async function answer(said: CommandAnswer): Promise<void> {
+  await new Promise<void>((resolve) => {
+    if (!process.connected) resolve()
+    else process.send!(said, undefined, undefined, () => resolve())
+  })
+}
