@@ -1,9 +1,9 @@
 /** The program that mounts for a command and runs it, in namespaces of its own: see `runInMount`. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmdirSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { failureData } from '../fuse/thread-messages.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
@@ -74,11 +74,22 @@ async function commandEnd({ command: [program, ...given], target }: CommandData,
   running = child
   if (child.pid !== undefined) await answer({ says: 'running', pid: child.pid })
   try {
-    const [status, signal] = await ended
+    const [status, signal] = await ended.catch((error: unknown) => {
+      throw unstarted(program, error)
+    })
     return signal === null ? { status: status! } : { signal }
   } finally {
     running = undefined
   }
+}
+
+/** The search path may lead through directories that are closed: a program that is in none of the others is not there. */
+function unstarted(program: string, error: unknown): PlyError {
+  const code = codeOf(error)
+  const path = (process.env.PATH ?? '').split(delimiter)
+  const missing =
+    code === 'ENOENT' || (!program.includes('/') && !path.some((place) => existsSync(join(place, program))))
+  return new PlyError(missing ? 'ENOENT' : 'EACCES', { syscall: 'spawn', path: program }, { cause: error })
 }
 
 /** Unmounts. What the command has left running has a moment to leave. */

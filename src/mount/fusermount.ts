@@ -8,7 +8,7 @@ import { codeOf, PlyError } from '../model/errors.ts'
 import { abortFuseConnection, usersMayAllowOther } from '../sys/fuse-connections.ts'
 import { mountAt } from '../sys/mount-table.ts'
 import { type Path, shown } from '../sys/path.ts'
-import { receiveDescriptor, socketPair } from '../sys/unix-socket.ts'
+import { movedAbove, receiveDescriptor, socketPair } from '../sys/unix-socket.ts'
 import { closedDevice, noWayIn } from './no-way-in.ts'
 
 const program = 'fusermount3'
@@ -81,7 +81,8 @@ async function openByFusermount(
     // It stays as long as the mount, and nobody waits for it.
     child.unref()
     ;(child.stderr as unknown as { unref(): void }).unref()
-    return new FusermountMount(target, path, fd, mine, { child, gone })
+    // The program looks whether the mount is dead when the socket closes: the device has to be closed by then.
+    return new FusermountMount(target, path, fd, movedAbove(mine, fd), { child, gone })
   } catch (error) {
     closeSync(mine)
     throw error

@@ -1,3 +1,4 @@
+import { closeSync } from 'node:fs'
 import { koffi, lastErrno, libc, systemError } from './libc.ts'
 
 const unixFamily = 1
@@ -10,6 +11,9 @@ const controlCloseOnExec = 0x40000000
 const eagain = 11
 const eintr = 4
 
+const duplicateAbove = 1030
+
+const fcntl = libc('int fcntl(int, int, int)')
 const socketpair = libc('int socketpair(int, int, int, void*)')
 const recvmsg = libc('long recvmsg(int, void*, int)')
 
@@ -48,4 +52,16 @@ export function receiveDescriptor(socket: number): number | 'closed' | undefined
   const isDescriptor = control.readUInt32LE(8) === solSocket && control.readUInt32LE(12) === scmRights
   if (message.readBigUInt64LE(40) < 20n || !isDescriptor) throw systemError('recvmsg', 5)
   return control.readInt32LE(16)
+}
+
+/**
+ * Moves a descriptor to a higher number than another one has: when a process dies its descriptors are closed in the order of their numbers.
+ * Answers with the new one; the old one is closed. @throws EMFILE
+ */
+export function movedAbove(descriptor: number, other: number): number {
+  if (descriptor > other) return descriptor
+  const moved = Number(fcntl(descriptor, duplicateAbove, other + 1))
+  if (moved < 0) throw systemError('fcntl', lastErrno())
+  closeSync(descriptor)
+  return moved
 }
