@@ -1,4 +1,6 @@
 import { chmodSync, lchownSync, lstatSync } from 'node:fs'
+import { marks } from '../layer/overlay-marks.ts'
+import { encodeOverride, overrideName } from '../layer/override.ts'
 import type { ByteString } from '../model/bytes.ts'
 import type { Kind, Stat, Xattrs } from '../model/entry.ts'
 import { codeOf } from '../model/errors.ts'
@@ -13,6 +15,7 @@ import type { Written } from './written.ts'
 const setId = 0o6000
 const setUser = 0o4000
 const setGroup = 0o2000
+const capability = 'security.capability'
 
 /** Which extended attributes reach a disk, beyond those of layer-semantics X-05 and X-08, which never do. */
 export type XattrChoice =
@@ -27,6 +30,15 @@ export interface AttributeOptions {
   readonly owner?: 'keep' | 'current' | undefined
   /** Default: `usual`. */
   readonly xattrs?: XattrChoice | undefined
+  /** Whether files may lend rights to who runs them, by set-id bits and capabilities. Default: yes. */
+  readonly suid?: boolean | undefined
+  /** Whether its owner may read and write everything, whatever the modes say: of who is not root. Default: no. */
+  readonly reachable?: boolean | undefined
+  /**
+   * What the host refuses of owner, mode, type and attributes is kept in the attributes that rootless tools share, where a file can have
+   * some: `directoryTree` with `recorded`, fuse-overlayfs and others read them (layer-semantics O-04, U-06). Default: no.
+   */
+  readonly recorded?: boolean | undefined
 }
 
 /** Gives objects their attributes, as far as the host lets; counts what it does not. */
@@ -45,28 +57,52 @@ export class AttributeWriter {
 
   /**
    * Owner, xattrs, mode, times, in this order: a change of owner clears set-id bits and capabilities (O-03). Never follows a
-   * symlink. `shown` is the path in the tree, for the report. Answers what stands there that is not what was asked for.
+   * symlink. `shown` is the path in the tree, for the report. With `placeholder` an empty file stands for it. Answers what stands there
+   * that is not what was asked for.
    */
-  write(path: ByteString, shown: ByteString, stat: Stat, xattrs: Xattrs): Written | undefined {
+  write(path: ByteString, shown: ByteString, stat: Stat, xattrs: Xattrs, placeholder = false): Written | undefined {
     const named = onDisk(path)
     const { fresh } = this.#here
     const kept = this.#writeOwner(named, shown, stat)
     const missing = xattrs.size > 0 ? this.#writeXattrs(path, shown, stat.kind, xattrs) : []
-    const mode = stat.kind === 'symlink' ? stat.mode : this.#writeMode(named, shown, stat, kept)
+    let recorded = (placeholder || !kept.user || !kept.group) && this.#record(path, stat, placeholder)
+    const wanted = placeholder ? 0 : stat.mode
+    const mode = stat.kind === 'symlink' ? stat.mode : this.#writeMode(named, shown, stat.kind, wanted, kept)
+    if (mode !== wanted && !recorded) recorded = this.#recordAgainstMode(path, stat, mode)
     setTimes(path, { atime: stat.mtime, mtime: stat.mtime })
     let { mtime } = stat
     if (this.#here.mayAlter(mtime)) mtime = lstatSync(named, { bigint: true }).mtimeNs
     if (mtime !== stat.mtime) this.#compromises.note('time', shown)
     const written: Written = {
       path: shown,
+      ...(placeholder && { placeholder }),
       ...((!kept.user || !kept.group) && {
         owner: [kept.user ? stat.uid : fresh.uid, kept.group ? stat.gid : fresh.gid],
       }),
-      ...(mode !== stat.mode && { mode }),
+      ...(mode !== wanted && { mode }),
       ...(mtime !== stat.mtime && { mtime }),
       ...(missing.length > 0 && { xattrs: missing }),
     }
     return Object.keys(written).length > 1 ? written : undefined
+  }
+
+  /** Keeps in an attribute what an inode should be; answers whether that was done. */
+  #record(path: ByteString, stat: Stat, placeholder: boolean): boolean {
+    const { kind } = stat
+    if (!this.#options.recorded || (!placeholder && kind !== 'file' && kind !== 'directory')) return false
+    if (stat.uid === unmappedId || stat.gid === unmappedId) return false
+    return this.#setXattr(path, overrideName, encodeOverride(stat))
+  }
+
+  #recordAgainstMode(path: ByteString, stat: Stat, mode: number): boolean {
+    if (!this.#options.recorded || stat.kind === 'symlink') return false
+    const named = onDisk(path)
+    chmodSync(named, mode | 0o200)
+    try {
+      return this.#record(path, stat, false)
+    } finally {
+      chmodSync(named, mode)
+    }
   }
 
   /** Answers which of user and group are those of the tree. */
@@ -104,11 +140,17 @@ export class AttributeWriter {
     if (choice === 'none') return [...xattrs.keys()]
     const missing: ByteString[] = []
     for (const [name, value] of xattrs) {
-      if (reaches(name, kind, choice) && this.#setXattr(path, name, value)) continue
+      if (this.#mayReach(name, kind, choice) && this.#setXattr(path, name, value)) continue
+      const guarded = this.#options.recorded ? marks.user.guarded(name) : undefined
+      if (guarded !== undefined && (kind === 'file' || kind === 'directory')) this.#setXattr(path, guarded, value)
       this.#compromises.note('xattr', shown, name)
       missing.push(name)
     }
     return missing
+  }
+
+  #mayReach(name: ByteString, kind: Kind, choice: XattrChoice): boolean {
+    return reaches(name, kind, choice) && (name !== capability || this.#options.suid !== false)
   }
 
   #setXattr(path: ByteString, name: ByteString, value: Uint8Array): boolean {
@@ -129,11 +171,14 @@ export class AttributeWriter {
   #writeMode(
     path: string | Buffer,
     shown: ByteString,
-    { mode, kind }: Stat,
+    kind: Kind,
+    mode: number,
     kept: { user: boolean; group: boolean },
   ): number {
     let possible = mode
+    if (this.#options.reachable && process.geteuid?.() !== 0) possible |= kind === 'directory' ? 0o700 : 0o600
     if (kind !== 'directory') {
+      if (this.#options.suid === false) possible &= ~setId
       // With another owner these bits would lend the rights of somebody who never agreed.
       if (!kept.user) possible &= ~setUser
       if (!kept.group) possible &= ~setGroup

@@ -128,6 +128,11 @@ export class DirectoryTree implements Tree {
     return this.#node(ino).path
   }
 
+  /** What was seen of an inode when it was first listed. */
+  seen(ino: number): Seen {
+    return this.#node(ino).seen
+  }
+
   /** All attributes, those of the host and of tools too. */
   rawXattrs(ino: number): Xattrs {
     const { path, stat } = this.#node(ino)
@@ -218,7 +223,13 @@ export class DirectoryTree implements Tree {
     this.#nodes.push({
       path,
       parent,
-      seen: { device: seen.dev, number: seen.ino, changed: seen.ctimeNs, names: Number(seen.nlink) },
+      seen: {
+        device: seen.dev,
+        number: seen.ino,
+        changed: seen.ctimeNs,
+        born: seen.birthtimeNs,
+        names: Number(seen.nlink),
+      },
       stat: {
         ino,
         kind,

@@ -20,6 +20,8 @@ import type { Written } from './written.ts'
 export interface ExtractOptions extends Operation, AttributeOptions {
   /** How owners are shifted on the way to the disk (layer-semantics O-02). */
   readonly shift?: OwnerShift | undefined
+  /** Whether devices are made, where they can be. Default: yes. */
+  readonly devices?: boolean | undefined
   /**
    * Hears of every path where less stands than the tree says: with that, `restoredTree` reads the directory back as the
    * tree (layer-semantics O-05).
@@ -44,7 +46,7 @@ export async function extractTree(
   target: string,
   options: ExtractOptions = {},
 ): Promise<ExtractReport> {
-  const { signal, shift, onWritten } = options
+  const { signal, shift, onWritten, devices = true } = options
   const tree = shift === undefined ? original : mappedTree(original, shift)
   const staging = new Staging(target)
   let plan: Plan | undefined
@@ -57,7 +59,7 @@ export async function extractTree(
 
     const compromises = new CompromiseCount()
     const attributes = new AttributeWriter(here, options, compromises)
-    const writer = new ObjectWriter(tree, { attributes, compromises, copy: copyRange, onWritten }, options)
+    const writer = new ObjectWriter(tree, { attributes, compromises, copy: copyRange, onWritten, devices }, options)
     await writer.fill(encodeText(staging.path), plan)
     staging.settle()
     await writer.finish(encodeText(staging.path), plan)

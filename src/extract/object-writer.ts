@@ -1,6 +1,6 @@
 import { closeSync, constants, linkSync, mkdirSync, openSync, symlinkSync } from 'node:fs'
 import { type ByteString, displayText } from '../model/bytes.ts'
-import { codeOf, isErrnoName, PlyError } from '../model/errors.ts'
+import { PlyError } from '../model/errors.ts'
 import type { Operation } from '../model/operation.ts'
 import { Pace } from '../model/pace.ts'
 import type { Tree } from '../stack/tree.ts'
@@ -8,6 +8,7 @@ import type { Disk } from '../sys/disk.ts'
 import { makeNode } from '../sys/nodes.ts'
 import { type AttributeWriter, isRefusal } from './attribute-writer.ts'
 import { ContentCopy } from './content.ts'
+import { at } from './path-of-error.ts'
 import { onDisk } from './paths.ts'
 import type { Plan, Planned, PlannedLink } from './plan.ts'
 import type { CompromiseCount } from './report.ts'
@@ -27,6 +28,7 @@ export class ObjectWriter {
   readonly #pace: Pace
   readonly #onProgress: Operation['onProgress']
   readonly #onWritten: ((written: Written) => void) | undefined
+  readonly #devices: boolean
   /** Of files that may have more names. */
   readonly #compromised = new Map<ByteString, Written>()
   /** Devices and fifos that were really made. */
@@ -40,6 +42,7 @@ export class ObjectWriter {
       compromises: CompromiseCount
       copy: Disk['copy']
       onWritten: ((written: Written) => void) | undefined
+      devices: boolean
     },
     operation: Operation,
   ) {
@@ -50,6 +53,7 @@ export class ObjectWriter {
     this.#pace = new Pace(operation.signal)
     this.#onProgress = operation.onProgress
     this.#onWritten = parts.onWritten
+    this.#devices = parts.devices
   }
 
   /** Everything but the attributes of directories, which stay open to their owner. `root` is there already. */
@@ -130,6 +134,7 @@ export class ObjectWriter {
     const { kind, major, minor } = this.#tree.stat(node.ino)
     if (kind !== 'character' && kind !== 'block' && kind !== 'fifo') return
     try {
+      if (kind !== 'fifo' && !this.#devices) throw new PlyError('EPERM', { syscall: 'mknod' })
       makeNode(path, { kind, major, minor, mode: 0o600 })
       this.nodes++
     } catch (error) {
@@ -150,20 +155,9 @@ export class ObjectWriter {
 
   #writeAttributes(path: ByteString, { path: shown, ino }: Planned, placeholder = false): void {
     const stat = this.#tree.stat(ino)
-    const asked = placeholder ? { ...stat, mode: 0 } : stat
-    let written = this.#attributes.write(path, shown, asked, this.#tree.xattrs(ino))
-    if (placeholder) written = { ...written, path: shown, placeholder }
+    const written = this.#attributes.write(path, shown, stat, this.#tree.xattrs(ino), placeholder)
     if (written === undefined || this.#onWritten === undefined) return
     this.#onWritten(written)
     if (stat.links > 1 && stat.kind !== 'directory') this.#compromised.set(shown, written)
   }
-}
-
-/** What the disk answered, with the path in the tree: the one on the disk is gone by the time anybody reads it. */
-function at(path: ByteString, error: unknown): unknown {
-  const code = codeOf(error)
-  if (!isErrnoName(code)) return error
-  const { syscall } = error as NodeJS.ErrnoException
-  const details = { path: `/${displayText(path)}`, ...(syscall !== undefined && { syscall }) }
-  return new PlyError(code, details, { cause: error })
 }

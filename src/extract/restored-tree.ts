@@ -18,11 +18,28 @@ const setId = 0o6000
  * @param written what `extractTree` told `onWritten`
  */
 export function restoredTree(disk: Tree, original: Tree, written: Iterable<Written>): Tree {
-  return new RestoredTree(disk, original, written)
+  const byPath = new Map<ByteString, Written>()
+  for (const one of written) byPath.set(one.path, one)
+  const find = (path: ByteString | undefined): Stood | undefined => {
+    const found = path === undefined ? undefined : byPath.get(path)
+    const ino = found && inTree(original, found.path)
+    return found && ino !== undefined ? { written: found, ino } : undefined
+  }
+  return new RestoredTree(disk, original, (_, path) => find(path))
 }
 
-interface Stood {
-  readonly written: Written
+/**
+ * As `restoredTree`, where it is known what each inode of the directory was made from, whatever it is called now.
+ *
+ * @param stood by the directory's number: what was written, and the inode of the original
+ */
+export function restoredByInode(disk: Tree, original: Tree, stood: (ino: number) => Stood | undefined): Tree {
+  return new RestoredTree(disk, original, stood)
+}
+
+/** What stands for an inode of the original. */
+export interface Stood {
+  readonly written: Omit<Written, 'path'>
   /** The inode in the original. */
   readonly ino: number
 }
@@ -32,17 +49,17 @@ class RestoredTree implements Tree {
   readonly digests: Tree['digests']
   readonly #disk: Tree
   readonly #original: Tree
-  readonly #written = new Map<ByteString, Written>()
+  readonly #find: (ino: number, path: ByteString | undefined) => Stood | undefined
   readonly #paths = new Map<number, ByteString>()
   readonly #stood = new Map<number, Stood | undefined>()
 
-  constructor(disk: Tree, original: Tree, written: Iterable<Written>) {
+  constructor(disk: Tree, original: Tree, find: (ino: number, path: ByteString | undefined) => Stood | undefined) {
     this.root = disk.root
     // Inodes are the disk's, and so are contents; a device that only has a placeholder is never asked.
     this.digests = disk.digests
     this.#disk = disk
     this.#original = original
-    for (const one of written) this.#written.set(one.path, one)
+    this.#find = find
     this.#paths.set(disk.root, '')
   }
 
@@ -115,33 +132,30 @@ class RestoredTree implements Tree {
 
   #stoodAt(ino: number): Stood | undefined {
     if (this.#stood.has(ino)) return this.#stood.get(ino)
-    const path = this.#paths.get(ino)
-    const written = path === undefined ? undefined : this.#written.get(path)
-    const original = written && this.#inOriginal(written.path)
-    const stood = written !== undefined && original !== undefined ? this.#standing(ino, written, original) : undefined
+    const found = this.#find(ino, this.#paths.get(ino))
+    const stood = found && this.#stands(ino, found) ? found : undefined
     this.#stood.set(ino, stood)
     return stood
   }
 
-  /** Something of another kind has taken the place of what was written: the record says nothing about it. */
-  #standing(ino: number, written: Written, original: number): Stood | undefined {
+  /** Something of another kind may have taken the place of what was written: the record says nothing about it. */
+  #stands(ino: number, { written, ino: original }: Stood): boolean {
     const { kind } = this.#disk.stat(ino)
-    const expected = written.placeholder ? 'file' : this.#original.stat(original).kind
-    return kind === expected ? { written, ino: original } : undefined
-  }
-
-  #inOriginal(path: ByteString): number | undefined {
-    let ino: number | undefined = this.#original.root
-    for (const name of path === '' ? [] : path.split('/')) {
-      if (ino === undefined || this.#original.stat(ino).kind !== 'directory') return undefined
-      ino = this.#original.lookup(ino, name)
-    }
-    return ino
+    return kind === (written.placeholder ? 'file' : this.#original.stat(original).kind)
   }
 }
 
+function inTree(tree: Tree, path: ByteString): number | undefined {
+  let ino: number | undefined = tree.root
+  for (const name of path === '' ? [] : path.split('/')) {
+    if (ino === undefined || tree.stat(ino).kind !== 'directory') return undefined
+    ino = tree.lookup(ino, name)
+  }
+  return ino
+}
+
 /** Whether the content is what was written, as far as size and time tell. */
-function isUntouched(now: Stat, then: Stat, written: Written): boolean {
+function isUntouched(now: Stat, then: Stat, written: Omit<Written, 'path'>): boolean {
   if (now.kind === 'directory') return true
   if (written.placeholder && now.mode !== (written.mode ?? 0)) return false
   return now.mtime === (written.mtime ?? then.mtime) && now.size === (written.placeholder ? 0 : then.size)

@@ -15,6 +15,8 @@ export interface Seen {
   readonly number: bigint
   /** Change time in nanoseconds. */
   readonly changed: bigint
+  /** Time of birth in nanoseconds; 0 where the file system has none. With the number it names an inode for ever. */
+  readonly born: bigint
   /** Names on the disk, also those outside the tree. */
   readonly names: number
 }

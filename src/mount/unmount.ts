@@ -8,6 +8,7 @@ import type { Store } from '../store/store.ts'
 import { mountAt } from '../sys/mount-table.ts'
 import { mountNamespaceOf, startOf } from '../sys/processes.ts'
 import { unmountByKernel } from './by-kernel.ts'
+import { unmountExtraction } from './extraction.ts'
 import { unlessBusy } from './in-use.ts'
 import type { UnmountOptions } from './mounted.ts'
 import { namedTarget } from './target.ts'
@@ -59,6 +60,7 @@ async function unmountOne(
   if (mount.mount && mount.mount.namespace !== mountNamespaceOf('self')) await endServer(mount, how)
   else if (via === 'fuse') await unlessBusy(target, () => unmountFuse(target, how))
   else if (via === 'kernel') await unmountByKernel(ground, mount, how)
+  else await unmountExtraction(store, mount, { ...how, ...operation })
   if (via === 'fuse' && !how.detach) await isLetGo(store, ground, mount, operation)
   using _ = await ground.records.lock(operation)
   ground.records.forgetVoid()

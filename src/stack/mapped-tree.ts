@@ -111,7 +111,11 @@ export class MappedTree<Seen extends Tree = Tree> implements Tree {
   }
 
   xattrs(ino: number): Xattrs {
-    return withOwnersInAcls(this.tree.xattrs(ino), (which, id) => this.#shifted(which, id, ino))
+    return this.shifted(this.tree.xattrs(ino), ino)
+  }
+
+  protected shifted(xattrs: Xattrs, ino: number): Xattrs {
+    return withOwnersInAcls(xattrs, (which, id) => this.#shifted(which, id, ino))
   }
 
   #shifted(which: 'uid' | 'gid', id: number, ino: number): number {
