@@ -2,15 +2,19 @@ import type { Switches } from '../switch.ts'
 
 /** Section 16: diff and export. */
 export const exporting: Switches = {
-  'E-01': { file: 'src/diff/diff.ts', find: `if (x.uid !== y.uid || x.gid !== y.gid) aspects.push('owner')`, put: '' },
+  'E-01': {
+    file: 'src/diff/aspects.ts',
+    find: `if (x.uid !== y.uid || x.gid !== y.gid) aspects.push('owner')`,
+    put: '',
+  },
   'E-02': {
     file: 'src/diff/content.ts',
     find: 'if (size === 0 || this.#sharePlace(b, a)) return true',
     put: 'return true',
   },
   'E-03': {
-    file: 'src/diff/diff.ts',
-    find: `const timed = x.kind !== 'directory' || options.directoryTimes === true`,
+    file: 'src/diff/aspects.ts',
+    find: `const timed = x.kind !== 'directory' || directoryTimes === true`,
     put: 'const timed = true',
   },
   'E-04': { file: 'src/layer/pack.ts', find: 'order.check(item.path, item.says)', put: '' },
