@@ -17,18 +17,22 @@ const systemBundles = [
 ]
 
 /**
- * What a connection with a host is secured by: the system's authorities (or `SSL_CERT_FILE`), those that Node brings,
- * `NODE_EXTRA_CA_CERTS`, and what the directories for this host have: `*.crt` are authorities, `*.cert` with a `*.key` of
+ * What a connection with a host is secured by: the system's authorities (or `SSL_CERT_FILE`, or those that
+ * Node brings), `NODE_EXTRA_CA_CERTS`, and what the directories for this host have: `*.crt` are authorities, `*.cert` with a `*.key` of
  * the same name shows the registry who we are (containers-certs.d(5), as docker has it too).
  *
  * @throws PLY_USAGE for a certificate that is none, or has no key; EACCES … with the path
  */
 export function secureContextFor(host: string, options: RegistryOptions): tls.SecureContext {
   const environment = environmentOf(options)
-  const authorities = [...tls.rootCertificates]
+  const authorities: string[] = []
   const add = (path: string | undefined) => path && kindAt(path) === 'file' && authorities.push(read(path).toString())
-  add(environment.SSL_CERT_FILE || systemBundles.find((path) => kindAt(path) === 'file'))
-  add(environment.NODE_EXTRA_CA_CERTS)
+  // Reading hundreds of them takes longer than a small image: only where one is looked for.
+  if (options.tlsVerify !== false) {
+    add(environment.SSL_CERT_FILE || systemBundles.find((path) => kindAt(path) === 'file'))
+    if (authorities.length === 0) authorities.push(...tls.rootCertificates)
+    add(environment.NODE_EXTRA_CA_CERTS)
+  }
   const clients: { cert: Buffer; key: Buffer }[] = []
   for (const directory of directoriesFor(host, options)) {
     for (const name of readNames(directory).sort()) {
@@ -42,7 +46,7 @@ export function secureContextFor(host: string, options: RegistryOptions): tls.Se
   }
   try {
     const [client] = clients
-    return tls.createSecureContext({ ca: authorities, ...client })
+    return tls.createSecureContext({ ...(authorities.length > 0 && { ca: authorities }), ...client })
   } catch (error) {
     const reason = `a certificate for ${host} cannot be read: ${(error as Error).message}`
     throw new PlyError('PLY_USAGE', { reason }, { cause: error })

@@ -94,28 +94,46 @@ export class Session implements Disposable {
 
   async #ping(request: Request) {
     const { registry, host, insecure } = this.endpoint
-    let origin = `https://${host}`
+    const plain = (insecure || isLoopback(host)) && !(await this.#speaksTls(request))
+    const origin = `${plain ? 'http' : 'https'}://${host}`
+    const outbound = { method: 'GET', url: new URL('/v2/', origin) } as const
     let answer: Inbound
     try {
-      answer = await this.#once({ method: 'GET', url: new URL('/v2/', origin) }, request)
-    } catch (error) {
-      if (codeOf(error) === 'PLY_ABORTED') throw error
-      if (!isNoTls(error) || !(insecure || isLoopback(host))) {
-        if (!isTransient(error) || codeOf(error) === 'ECONNREFUSED') throw wireError(error, registry)
-        answer = await this.#patiently({ method: 'GET', url: new URL('/v2/', origin) }, request)
-      } else {
-        origin = `http://${host}`
-        answer = await this.#patiently({ method: 'GET', url: new URL('/v2/', origin) }, request)
+      answer = await this.#once(outbound, request)
+      if (isTransientStatus(answer.status)) {
+        await answer.discard()
+        answer = await this.#patiently(outbound, request)
       }
-    }
-    if (isTransientStatus(answer.status)) {
-      await answer.discard()
-      answer = await this.#patiently({ method: 'GET', url: new URL('/v2/', origin) }, request)
+    } catch (error) {
+      // Where nobody listens at the first question, nobody is going to in a few seconds.
+      if (!isTransient(error) || codeOf(error) === 'ECONNREFUSED') throw wireError(error, registry)
+      answer = await this.#patiently(outbound, request)
     }
     const authority = this.#authority(origin)
     if (answer.status === 401) authority.hears(answer.headers['www-authenticate'])
     await answer.discard()
     return { origin, authority }
+  }
+
+  /** Asked without looking at certificates: nothing is said to whoever answers. */
+  async #speaksTls({ options, signal }: Request): Promise<boolean> {
+    const { host, registry } = this.endpoint
+    using connections = new Connections({ ...options, tlsVerify: false })
+    const url = new URL('/v2/', `https://${host}`)
+    try {
+      const answer = await send({
+        method: 'GET',
+        url,
+        agent: connections.agentFor(url),
+        signal,
+        patience: options.patience,
+      })
+      await answer.discard()
+      return true
+    } catch (error) {
+      if (codeOf(error) === 'PLY_ABORTED' || codeOf(error) === 'ECONNREFUSED') throw wireError(error, registry)
+      return !isNoTls(error)
+    }
   }
 
   /** A secret address that somebody is sent on to stays out of every message, and gets no credentials of ours. */
