@@ -62,7 +62,7 @@ function buildFile({ files, disk, facts }: Builder, path: ByteString, { creation
     if (content) copyContent(disk, content, fd)
     // Its content stays below.
     else if (creation.size !== undefined && creation.size > 0) disk.fs.ftruncateSync(fd, creation.size)
-    const real = files.fstat(fd)
+    const real = files.exactStat(fd)
     return { ...facts.dress(fd, creation, marks, real), real: real.ino, fd }
   } catch (error) {
     files.close(fd)

@@ -19,6 +19,8 @@ export class ContentFiles {
   #readOnly: boolean
   readonly #live = new Map<number, LiveContent>()
   #removed: number[] = []
+  /** Numbers of which there is no file yet, as far as is known here: the disk need not be asked. */
+  readonly #unmade = new Set<number>()
   /** Names in the folder that are not known to be durable. */
   #named = false
 
@@ -52,6 +54,11 @@ export class ContentFiles {
     }
   }
 
+  /** A file has got a number that was never used: it is made when somebody opens it. */
+  expect(number: number): void {
+    this.#unmade.add(number)
+  }
+
   /** Writes content under a new number, durably. Nothing is left if it fails. */
   write(number: number, content: Bytes): void {
     const { fs } = this.#disk
@@ -71,7 +78,7 @@ export class ContentFiles {
   /** Takes back what `write` or `open` made, when no record came to name it. */
   discard(number: number): void {
     this.#live.delete(number)
-    this.#disk.fs.rmSync(this.#path(number), { force: true })
+    if (!this.#unmade.delete(number)) this.#disk.fs.rmSync(this.#path(number), { force: true })
   }
 
   /** Room on the disk. */
@@ -84,6 +91,7 @@ export class ContentFiles {
     if (content.is === 'none') return 0
     const live = this.#live.get(content.number)
     if (live) return live.size
+    if (this.#unmade.has(content.number)) return 0
     try {
       return this.#disk.fs.lstatSync(this.#path(content.number)).size
     } catch (error) {
@@ -105,18 +113,22 @@ export class ContentFiles {
     const { number } = content
     const path = this.#path(number)
     let fd: number
+    let made = this.#unmade.has(number)
+    if (made && this.#readOnly) return emptyContent
     try {
-      fd = fs.openSync(path, this.#readOnly ? 'r' : 'r+')
+      fd = made ? fs.openSync(path, 'wx+', 0o600) : fs.openSync(path, this.#readOnly ? 'r' : 'r+')
     } catch (error) {
-      if (codeOf(error) !== 'ENOENT') throw error
+      if (codeOf(error) !== 'ENOENT' || made) throw error
       if (content.is === 'kept') throw missing(error, path)
       if (this.#readOnly) return emptyContent
       fd = fs.openSync(path, 'wx+', 0o600)
-      this.#named = true
+      made = true
     }
+    this.#unmade.delete(number)
+    if (made) this.#named = true
     const live = this.#live.get(number) ?? {
       number,
-      size: fs.fstatSync(fd).size,
+      size: made ? 0 : fs.fstatSync(fd).size,
       handles: 0,
       dirty: false,
       removed: false,

@@ -81,7 +81,7 @@ export class OverlayView implements LayerView {
     const known = this.#stats.get(ino)
     if (known) return known
     const node = this.nodes.at(ino)
-    const stat = this.facts.stat(node, this.files.lstatExact(this.nodes.paths.of(node)))
+    const stat = this.facts.stat(node, this.files.exactStat(this.nodes.paths.of(node)))
     if (this.remembers) this.#stats.set(ino, stat)
     return stat
   }

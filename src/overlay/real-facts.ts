@@ -1,7 +1,8 @@
-import type { BigIntStats, Stats } from 'node:fs'
+import type { Stats } from 'node:fs'
 import type { ByteString } from '../model/bytes.ts'
 import { type Kind, noXattrs, type Stat, type Xattrs } from '../model/entry.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
+import type { ExactStat } from '../sys/exact-stat.ts'
 import type { AttributeChange, Creation } from '../union/upper.ts'
 import type { Marks } from './marks.ts'
 import type { OverlayNode } from './overlay-node.ts'
@@ -51,7 +52,7 @@ export class RealFacts {
     at: Spot,
     creation: Creation,
     own: ReadonlyMap<ByteString, Uint8Array>,
-    owner?: Pick<Stats, 'uid' | 'gid'>,
+    owner?: Pick<ExactStat, 'uid' | 'gid'>,
   ): Dress {
     const { kind, uid, gid, mode, mtime, atime = mtime } = creation
     if (uid !== owner?.uid || gid !== owner.gid) storing(() => this.disk.chown(at, uid, gid))
@@ -63,7 +64,7 @@ export class RealFacts {
     return { realKind: kind, aside: undefined, override: undefined }
   }
 
-  stat(node: OverlayNode, real: BigIntStats): Stat {
+  stat(node: OverlayNode, real: ExactStat): Stat {
     return statOf(node.ino, real, node.index !== undefined)
   }
 

@@ -1,8 +1,8 @@
-import type { BigIntStats } from 'node:fs'
 import type { ByteString } from '../model/bytes.ts'
 import type { Kind, Stat } from '../model/entry.ts'
 import { kindOf } from '../model/entry.ts'
 import { codeOf } from '../model/errors.ts'
+import type { ExactStat } from '../sys/exact-stat.ts'
 import { accessAcl, isAcl } from '../union/acl.ts'
 import { type AttributeChange, type Creation, firstNewInode } from '../union/upper.ts'
 import type { Asides } from './asides.ts'
@@ -68,7 +68,7 @@ export class RootlessFacts extends RealFacts {
     return { realKind: kind, aside, override }
   }
 
-  override stat(node: OverlayNode, real: BigIntStats): Stat {
+  override stat(node: OverlayNode, real: ExactStat): Stat {
     const stat = statOf(node.ino, real, node.index !== undefined)
     if (!node.override) return stat
     const { uid, gid, mode, kind = stat.kind, major, minor } = node.override
@@ -78,8 +78,7 @@ export class RootlessFacts extends RealFacts {
   override change(node: OverlayNode, path: ByteString, change: AttributeChange): void {
     const { uid, gid, mode, mtime, atime } = change
     if (uid !== undefined || gid !== undefined || mode !== undefined) {
-      const real = this.disk.lstatExact(path)
-      const before = this.stat(node, real)
+      const before = this.stat(node, this.disk.exactStat(path))
       this.#become(node, path, {
         ...before,
         uid: uid ?? before.uid,
@@ -91,7 +90,7 @@ export class RootlessFacts extends RealFacts {
   }
 
   override begin(root: OverlayNode, path: ByteString): void {
-    if (!this.#isRoot) this.#overrideBy(root, path, this.stat(root, this.disk.lstatExact(path)))
+    if (!this.#isRoot) this.#overrideBy(root, path, this.stat(root, this.disk.exactStat(path)))
   }
 
   override setXattr(node: OverlayNode, path: ByteString, name: ByteString, value: Uint8Array | undefined): void {
@@ -119,11 +118,11 @@ export class RootlessFacts extends RealFacts {
 
   /** What another process of this user left closed to its owner, who then needs the override to open it. */
   override reach(node: OverlayNode, path: ByteString): boolean {
-    const real = this.disk.lstatExact(path)
-    if (this.#isRoot || Number(real.uid) !== this.#uid) return false
-    if (isWithinReach(node.realKind, Number(real.mode))) return false
+    const real = this.disk.exactStat(path)
+    if (this.#isRoot || real.uid !== this.#uid) return false
+    if (isWithinReach(node.realKind, real.mode)) return false
     // An xattr takes permission to write.
-    this.disk.chmod(path, withinReach(node.realKind, Number(real.mode)))
+    this.disk.chmod(path, withinReach(node.realKind, real.mode))
     this.#become(node, path, this.stat(node, real))
     return true
   }

@@ -3,6 +3,7 @@ import { type ByteString, bytesOf } from '../model/bytes.ts'
 import type { Kind } from '../model/entry.ts'
 import { codeOf } from '../model/errors.ts'
 import type { DiskRoom } from '../sys/disk.ts'
+import { type ExactStat, exactStat } from '../sys/exact-stat.ts'
 import { makeNode } from '../sys/nodes.ts'
 import { renameExchange, renameWhiteout } from '../sys/rename.ts'
 import { roomAt } from '../sys/room.ts'
@@ -29,6 +30,11 @@ export class UpperDisk {
   /** With times to the nanosecond. */
   lstatExact(path: ByteString): fs.BigIntStats {
     return fs.lstatSync(native(path), { bigint: true })
+  }
+
+  /** As `lstatExact`, for what is asked often. */
+  exactStat(at: Spot): ExactStat {
+    return exactStat(at)
   }
 
   names(path: ByteString): ByteString[] {
@@ -150,10 +156,6 @@ export class UpperDisk {
   /** Makes a file where there is none, open for reading and writing. */
   make(path: ByteString, mode: number): number {
     return fs.openSync(native(path), makingFlags, mode)
-  }
-
-  fstat(fd: number): fs.Stats {
-    return fs.fstatSync(fd)
   }
 
   close(fd: number): void {

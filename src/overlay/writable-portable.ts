@@ -53,6 +53,7 @@ export class PortableUpper extends PortableView implements StoredUpper {
     const ino = this.state.nextInode
     const content = creation.kind === 'file' ? ({ is: 'fresh', number: this.state.nextContent } as const) : noContent
     this.#change({ does: 'place', directory, name, inode: { ...creation, ino, content } })
+    if (content.is !== 'none') this.files.expect(content.number)
     return ino
   }
 

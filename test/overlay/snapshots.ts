@@ -1,8 +1,9 @@
-import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { bytesOf } from '../../src/model/bytes.ts'
 import type { Stat, Xattrs } from '../../src/model/entry.ts'
 import { statOf } from '../../src/overlay/real-stat.ts'
 import type { Tree } from '../../src/stack/tree.ts'
+import { exactStat } from '../../src/sys/exact-stat.ts'
 import { readXattrs } from '../../src/sys/xattr.ts'
 import { firstNewInode } from '../../src/union/upper.ts'
 
@@ -26,15 +27,15 @@ export function snapshotOfDirectory(root: string): Snapshot {
   const lines: Record<string, string> = {}
   const visit = (path: string): void => {
     const at = bytesOf(root + path)
-    const real = lstatSync(at, { bigint: true })
-    const stat = statOf(Number(real.ino), real, false)
+    const real = exactStat(at)
+    const stat = statOf(real.ino, real, false)
     const held =
       stat.kind === 'file'
         ? readFileSync(at).toString('latin1')
         : stat.kind === 'symlink'
           ? readlinkSync(at, 'latin1')
           : ''
-    lines[path] = line(stat, readXattrs(root + path), held, Number(real.ino))
+    lines[path] = line(stat, readXattrs(root + path), held, real.ino)
     if (stat.kind !== 'directory') return
     for (const name of readdirSync(at, 'latin1')) visit(`${path}/${name}`)
   }
