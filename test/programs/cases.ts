@@ -12,7 +12,7 @@ export interface ProgramCase {
   readonly needs: readonly string[]
   readonly only?: Scale
   /**
-   * A shell script, run in an empty directory of the mount, `$SCRATCH` being one outside, and `$ROOT` the root of the mount. It fails
+   * A shell script, run with `-eu` in an empty directory of the mount, `$SCRATCH` being one outside, and `$ROOT` the root of the mount. It fails
    * where something is not as it should be.
    */
   script(scale: Scale): string
@@ -42,19 +42,38 @@ export const programCases: readonly ProgramCase[] = [
     name: 'git clones a repository, from outside and from the mount itself',
     needs: ['git', 'awk'],
     script: (scale) => `
+      # Nothing is to go on behind our back: what is cloned would be packed meanwhile.
+      export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=gc.auto GIT_CONFIG_VALUE_0=0
       export GIT_CONFIG_GLOBAL=/dev/null GIT_AUTHOR_NAME=n GIT_AUTHOR_EMAIL=e GIT_COMMITTER_NAME=n GIT_COMMITTER_EMAIL=e
-      mkdir $SCRATCH/repo && cd $SCRATCH/repo && git init -q -b main .
+      mkdir $SCRATCH/repo
+      cd $SCRATCH/repo
+      git init -q -b main .
       ${manyFiles('.', scale === 'full' ? 10_000 : 400)}
-      ln -s 0/file-1.txt link && chmod +x 0/file-2.txt
-      git add . && git commit -qm one
+      ln -s 0/file-1.txt link
+      chmod +x 0/file-2.txt
+      git add .
+      git commit -qm one
       cd - >/dev/null
-      git clone -q $SCRATCH/repo first && git clone -q first second
+      git clone -q $SCRATCH/repo first
+      git clone -q first second
       for clone in first second; do
-        cd $clone && test -z "$(git status --porcelain)" && git fsck --full --no-progress
-        diff -r --no-dereference --exclude=.git . $SCRATCH/repo && cd ..
+        cd $clone
+        test -z "$(git status --porcelain)"
+        git fsck --full --no-progress
+        diff -r --no-dereference --exclude=.git . $SCRATCH/repo
+        cd ..
       done
-      cd second && git mv 1 moved && git commit -qm two && git gc -q && cd ../first && git pull -q --no-rebase ../second main
-      test -z "$(git status --porcelain)" && test -d moved && test ! -e 1 && cd .. && rm -rf second`,
+      cd second
+      git mv 1 moved
+      git commit -qm two
+      git gc -q
+      cd ../first
+      git pull -q --no-rebase ../second main
+      test -z "$(git status --porcelain)"
+      test -d moved
+      test ! -e 1
+      cd ..
+      rm -rf second`,
   },
   {
     name: 'npm installs what a project depends on, and what it installed builds the project',
@@ -64,42 +83,75 @@ export const programCases: readonly ProgramCase[] = [
       cp -r ${['package.json', 'package-lock.json', 'tsconfig.json', 'src', 'bin', 'scripts'].map((name) => `${project}${name}`).join(' ')} .
       npm ci --offline --no-audit --no-fund --loglevel=error
       npm ls --all >/dev/null
-      npm run --silent build && node bin/ply.js --version`,
+      npm run --silent build
+      node bin/ply.js --version`,
   },
   {
     name: 'dpkg installs, verifies and removes a package in a chroot',
     needs: ['dpkg-deb', 'chroot'],
     script: (scale) => `
-      p=$SCRATCH/package && mkdir -p $p/DEBIAN $p/opt/ply-test $p/etc $p/usr/bin
+      p=$SCRATCH/package
+      mkdir -p $p/DEBIAN $p/opt/ply-test $p/etc $p/usr/bin
       ${manyFiles('$p/opt/ply-test', scale === 'full' ? 5_000 : 150)}
-      echo 'first' > $p/etc/ply-test.conf && echo /etc/ply-test.conf > $p/DEBIAN/conffiles
+      echo 'first' > $p/etc/ply-test.conf
+      echo /etc/ply-test.conf > $p/DEBIAN/conffiles
       ln -s ../../opt/ply-test/0/file-1.txt $p/usr/bin/ply-test
       make_package() { printf '%s\\n' 'Package: ply-test' "Version: $1" 'Architecture: all' 'Maintainer: n <e@example.com>' \\
         'Description: files' > $p/DEBIAN/control && dpkg-deb --root-owner-group -Znone --build $p $ROOT/tmp/$1.deb >/dev/null; }
-      printf '#!/bin/sh\\nset -e\\necho "$@" >> /var/lib/ply-test.log\\n' > $p/DEBIAN/postinst && chmod 755 $p/DEBIAN/postinst
-      make_package 1 && rm -r $p/opt/ply-test/0 && mkdir $p/opt/ply-test/new && echo new > $p/opt/ply-test/new/file && make_package 2
+      printf '#!/bin/sh\\nset -e\\necho "$@" >> /var/lib/ply-test.log\\n' > $p/DEBIAN/postinst
+      chmod 755 $p/DEBIAN/postinst
+      make_package 1
+      rm -r $p/opt/ply-test/0
+      mkdir $p/opt/ply-test/new
+      echo new > $p/opt/ply-test/new/file
+      make_package 2
       in_root() { LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot $ROOT "$@"; }
-      in_root dpkg -i /tmp/1.deb >/dev/null && in_root dpkg -V ply-test && test -f $ROOT/opt/ply-test/0/file-99.txt
+      in_root dpkg -i /tmp/1.deb >/dev/null
+      in_root dpkg -V ply-test
+      test -f $ROOT/opt/ply-test/0/file-99.txt
       echo changed > $ROOT/etc/ply-test.conf
-      in_root dpkg --force-confold -i /tmp/2.deb >/dev/null && test ! -e $ROOT/opt/ply-test/0 && test "$(cat $ROOT/etc/ply-test.conf)" = changed
-      in_root dpkg -i --force-confnew /tmp/1.deb >/dev/null 2>&1 && in_root dpkg -V ply-test
+      in_root dpkg --force-confold -i /tmp/2.deb >/dev/null
+      test ! -e $ROOT/opt/ply-test/0
+      test "$(cat $ROOT/etc/ply-test.conf)" = changed
+      in_root dpkg -i --force-confnew /tmp/1.deb >/dev/null 2>&1
+      in_root dpkg -V ply-test
       test "$(wc -l < $ROOT/var/lib/ply-test.log)" = 3
-      in_root dpkg --purge ply-test >/dev/null && test ! -e $ROOT/opt/ply-test && test ! -e $ROOT/etc/ply-test.conf
-      in_root dpkg -i /tmp/2.deb >/dev/null && in_root dpkg --audit && rm $ROOT/tmp/1.deb $ROOT/tmp/2.deb`,
+      in_root dpkg --purge ply-test >/dev/null
+      test ! -e $ROOT/opt/ply-test
+      test ! -e $ROOT/etc/ply-test.conf
+      in_root dpkg -i /tmp/2.deb >/dev/null
+      in_root dpkg --audit
+      rm $ROOT/tmp/1.deb $ROOT/tmp/2.deb`,
   },
   {
     name: 'tar unpacks an archive, and packs the same one again',
     needs: ['tar', 'awk', 'cmp'],
     script: (scale) => `
-      mkdir $SCRATCH/tree && cd $SCRATCH/tree
+      mkdir $SCRATCH/tree
+      cd $SCRATCH/tree
       ${manyFiles('.', scale === 'full' ? 20_000 : 800)}
-      ln -s file-1.txt 0/link && ln 0/file-2.txt 1/again && mkfifo pipe && truncate -s 1M sparse && chmod 4751 0/file-3.txt
-      touch -d '1999-12-31 23:59:59.123456789' 0/file-4.txt && chown 12:34 0/file-5.txt && mkdir -m 1777 empty
+      ln -s file-1.txt 0/link
+      ln 0/file-2.txt 1/again
+      mkfifo pipe
+      truncate -s 1M sparse
+      chmod 4751 0/file-3.txt
+      touch -d '1999-12-31 23:59:59.123456789' 0/file-4.txt
+      chown 12:34 0/file-5.txt
+      mkdir -m 1777 empty
       pack() { tar --sort=name --format=posix --pax-option=delete=atime,delete=ctime -cf "$1" .; }
-      pack $SCRATCH/first.tar && cd - >/dev/null
-      mkdir tree && cd tree && tar xpf $SCRATCH/first.tar && tar df $SCRATCH/first.tar
-      pack $SCRATCH/second.tar && cmp $SCRATCH/first.tar $SCRATCH/second.tar && cd ..
-      cp -a tree copy && rm -rf tree && cd copy && tar df $SCRATCH/first.tar`,
+      pack $SCRATCH/first.tar
+      cd - >/dev/null
+      mkdir tree
+      cd tree
+      tar xpf $SCRATCH/first.tar
+      tar df $SCRATCH/first.tar
+      pack $SCRATCH/second.tar
+      cmp $SCRATCH/first.tar $SCRATCH/second.tar
+      cd ..
+      cp -a tree copy
+      rm -rf tree
+      cd copy
+      tar df $SCRATCH/first.tar`,
   },
   {
     name: 'make builds C with several compilers at once, and only what changed the next time',
@@ -117,9 +169,19 @@ export const programCases: readonly ProgramCase[] = [
         print "#include <stdio.h>\\n#include \\"all.h\\"\\nint main(void) {\\n  int sum = 0;\\n" calls "  printf(\\"%d\\\\n\\", sum);\\n  return 0;\\n}" > "main.c"
         print "objects := $(patsubst %.c,%.o,$(wildcard *.c))\\nCFLAGS := -O1 -MMD\\nsum: $(objects)\\n\\t$(CC) -o $@ $^\\n-include $(objects:.o=.d)" > "Makefile"
       }'
-      make -s -j2 sum && test "$(./sum)" = ${2 * (scale === 'full' ? 300 : 16)} && make -q sum
-      sleep 0.01 && echo '#define BASE 2' > base.h && ! make -q sum && make -s -j2 sum && test "$(./sum)" = ${3 * (scale === 'full' ? 300 : 16)}
-      sleep 0.01 && touch part0.c && test "$(make sum | grep -c ' -c ')" = 1 && strip sum && ./sum >/dev/null`,
+      make -s -j2 sum
+      test "$(./sum)" = ${2 * (scale === 'full' ? 300 : 16)}
+      make -q sum
+      sleep 0.01
+      echo '#define BASE 2' > base.h
+      if make -q sum; then exit 1; fi
+      make -s -j2 sum
+      test "$(./sum)" = ${3 * (scale === 'full' ? 300 : 16)}
+      sleep 0.01
+      touch part0.c
+      test "$(make sum | grep -c ' -c ')" = 1
+      strip sum
+      ./sum >/dev/null`,
   },
   {
     name: 'SQLite keeps what many transactions write, in both of its journals',
