@@ -7,6 +7,7 @@ import { codeOf } from '../model/errors.ts'
 import { unmappedId } from '../model/id-mapping.ts'
 import { setTimes } from '../sys/times.ts'
 import { setXattr } from '../sys/xattr.ts'
+import type { OverlayForm } from './overlay-form.ts'
 import { onDisk } from './paths.ts'
 import type { CompromiseCount } from './report.ts'
 import type { Surroundings } from './surroundings.ts'
@@ -44,12 +45,17 @@ export interface AttributeOptions {
 /** Gives objects their attributes, as far as the host lets; counts what it does not. */
 export class AttributeWriter {
   readonly #here: Surroundings
-  readonly #options: AttributeOptions
+  readonly #options: AttributeOptions & { readonly overlay?: OverlayForm | undefined }
   readonly #compromises: CompromiseCount
   /** Owners, groups and xattr namespaces that were refused once: asking again for each file would only cost time. */
   readonly #refused = new Set<string>()
 
-  constructor(here: Surroundings, options: AttributeOptions, compromises: CompromiseCount) {
+  /** @param options with `overlay`, attributes that look like its marks are escaped, where that is understood (layer-semantics D-10) */
+  constructor(
+    here: Surroundings,
+    options: AttributeOptions & { readonly overlay?: OverlayForm | undefined },
+    compromises: CompromiseCount,
+  ) {
     this.#here = here
     this.#options = options
     this.#compromises = compromises
@@ -140,7 +146,8 @@ export class AttributeWriter {
     if (choice === 'none') return [...xattrs.keys()]
     const missing: ByteString[] = []
     for (const [name, value] of xattrs) {
-      if (this.#mayReach(name, kind, choice) && this.#setXattr(path, name, value)) continue
+      const stored = this.#stored(name, kind)
+      if (this.#mayReach(stored, kind, choice) && this.#setXattr(path, stored, value)) continue
       const guarded = this.#options.recorded ? marks.user.guarded(name) : undefined
       if (guarded !== undefined && (kind === 'file' || kind === 'directory')) this.#setXattr(path, guarded, value)
       this.#compromises.note('xattr', shown, name)
@@ -149,7 +156,16 @@ export class AttributeWriter {
     return missing
   }
 
-  #mayReach(name: ByteString, kind: Kind, choice: XattrChoice): boolean {
+  /** The name under which an attribute is kept; `undefined` for one that would be taken for a mark. */
+  #stored(name: ByteString, kind: Kind): ByteString | undefined {
+    if (!/^(?:trusted|user)\.overlay\./.test(name)) return name
+    const { overlay } = this.#options
+    const isOwn = overlay?.escapes && name.startsWith(`${overlay.xattr}.overlay.`)
+    return isOwn ? marks[overlay.xattr].stored(name, kind) : undefined
+  }
+
+  #mayReach(name: ByteString | undefined, kind: Kind, choice: XattrChoice): name is ByteString {
+    if (name === undefined) return false
     return reaches(name, kind, choice) && (name !== capability || this.#options.suid !== false)
   }
 
@@ -198,8 +214,8 @@ export class AttributeWriter {
 }
 
 function reaches(name: ByteString, kind: Kind, choice: XattrChoice): boolean {
-  if (name.startsWith('user.')) return (kind === 'file' || kind === 'directory') && !name.startsWith('user.overlay.')
-  if (name.startsWith('trusted.')) return choice === 'all' && !name.startsWith('trusted.overlay.')
+  if (name.startsWith('user.')) return kind === 'file' || kind === 'directory'
+  if (name.startsWith('trusted.')) return choice === 'all'
   if (name === 'security.ima' || name.startsWith('system.posix_acl_')) return choice === 'all'
   return name.startsWith('security.')
 }

@@ -8,6 +8,7 @@ import type { Disk } from '../sys/disk.ts'
 import { makeNode } from '../sys/nodes.ts'
 import { type AttributeWriter, isRefusal } from './attribute-writer.ts'
 import { ContentCopy } from './content.ts'
+import type { MarkWriter } from './mark-writer.ts'
 import { at } from './path-of-error.ts'
 import { onDisk } from './paths.ts'
 import type { Plan, Planned, PlannedLink } from './plan.ts'
@@ -29,6 +30,7 @@ export class ObjectWriter {
   readonly #onProgress: Operation['onProgress']
   readonly #onWritten: ((written: Written) => void) | undefined
   readonly #devices: boolean
+  readonly #marks: MarkWriter | undefined
   /** Of files that may have more names. */
   readonly #compromised = new Map<ByteString, Written>()
   /** Devices and fifos that were really made. */
@@ -43,6 +45,7 @@ export class ObjectWriter {
       copy: Disk['copy']
       onWritten: ((written: Written) => void) | undefined
       devices: boolean
+      marks?: MarkWriter | undefined
     },
     operation: Operation,
   ) {
@@ -54,6 +57,7 @@ export class ObjectWriter {
     this.#onProgress = operation.onProgress
     this.#onWritten = parts.onWritten
     this.#devices = parts.devices
+    this.#marks = parts.marks
   }
 
   /** Everything but the attributes of directories, which stay open to their owner. `root` is there already. */
@@ -70,6 +74,7 @@ export class ObjectWriter {
     for (const node of plan.nodes) await this.#named(node, () => this.#writeNode(root, node))
     for (const symlink of plan.symlinks) await this.#named(symlink, () => this.#writeSymlink(root, symlink))
     for (const link of plan.lateLinks) await this.#named(link, () => this.#writeLink(root, link))
+    this.#marks?.write(root, plan)
     for (const path of plan.sockets) this.#compromises.note('socket', path)
   }
 
@@ -133,6 +138,11 @@ export class ObjectWriter {
     const path = `${root}/${node.path}`
     const { kind, major, minor } = this.#tree.stat(node.ino)
     if (kind !== 'character' && kind !== 'block' && kind !== 'fifo') return
+    if (this.#marks?.writeDevice(root, node)) {
+      this.#compromises.note('device', node.path)
+      this.#writeAttributes(path, node, true)
+      return
+    }
     try {
       if (kind !== 'fifo' && !this.#devices) throw new PlyError('EPERM', { syscall: 'mknod' })
       makeNode(path, { kind, major, minor, mode: 0o600 })
