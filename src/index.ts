@@ -139,6 +139,7 @@ export { readXattrs, setXattr } from './sys/xattr.ts'
 export type {
   BlameBelowOptions,
   Blamed,
+  BlameOptions,
   BlameStep,
   Deed,
   LayerStack,

@@ -27,6 +27,9 @@ export const commandGroups = {
     cat: async () => (await import('./commands/cat.ts')).Cat,
     stat: async () => (await import('./commands/stat.ts')).Stat,
     tree: async () => (await import('./commands/tree.ts')).Tree,
+    find: async () => (await import('./commands/find.ts')).Find,
+    du: async () => (await import('./commands/du.ts')).Du,
+    blame: async () => (await import('./commands/blame.ts')).Blame,
     diff: async () => (await import('./commands/diff.ts')).Diff,
   },
   'make images': {

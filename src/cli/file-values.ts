@@ -1,5 +1,6 @@
 import { listTime } from './ages.ts'
-import type { Kind, Library, Stat, Tree } from './library.ts'
+import type { Accounts, Kind, Library, Stat, Tree } from './library.ts'
+import { binarySize } from './sizes.ts'
 
 /**
  * A path for `--json`: text with a leading slash; where the bytes are not UTF-8, `pathBytes` holds them in base64, since the text
@@ -46,16 +47,32 @@ export function modeText({ kind, mode }: Pick<Stat, 'kind' | 'mode'>): string {
   return kindLetters[kind] + bits.join('')
 }
 
+/** How lines of `ls -l` are to look. */
+export interface LongOptions {
+  /** Names for owners, by the tree's own accounts; without it numbers. */
+  readonly accounts?: Accounts | undefined
+  /** Sizes in powers of 1024. */
+  readonly human?: boolean | undefined
+}
+
 /** The cells of one line of `ls -l`: mode, links, owner, group, size or device, time, name. */
-export function longCells(tree: Tree, ino: number, name: string, { displayText }: Library): string[] {
+export function longCells(
+  tree: Tree,
+  ino: number,
+  name: string,
+  { displayText, encodeText }: Library,
+  { accounts, human }: LongOptions = {},
+): string[] {
   const stat = tree.stat(ino)
   const device = stat.kind === 'character' || stat.kind === 'block'
+  const known = (names: ReadonlyMap<number, string> | undefined, number: number) =>
+    displayText(names?.get(number) ?? encodeText(String(number)))
   return [
     modeText(stat),
     String(stat.links),
-    String(stat.uid),
-    String(stat.gid),
-    device ? `${stat.major}, ${stat.minor}` : String(stat.size),
+    known(accounts?.users, stat.uid),
+    known(accounts?.groups, stat.gid),
+    device ? `${stat.major}, ${stat.minor}` : human ? binarySize(stat.size) : String(stat.size),
     listTime(stat.mtime),
     stat.kind === 'symlink' ? `${displayText(name)} -> ${displayText(tree.readlink(ino))}` : displayText(name),
   ]

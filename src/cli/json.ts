@@ -1,17 +1,24 @@
 import { rfc3339 } from './ages.ts'
 
 /**
- * A value of the library as JSON: times (`mtime`) as RFC 3339 with nanoseconds, bytes as base64, maps as objects. Functions
+ * A value of the library as JSON: times (`mtime`, `atime`, `ctime`) as RFC 3339 with nanoseconds, bytes as base64, maps as objects. Functions
  * and what they hold on to are left out.
  */
 export function jsonText(value: unknown): string {
   return JSON.stringify(plain(value, ''), undefined, 2)
 }
 
+/** The same on one line, for a stream of values. */
+export function jsonLine(value: unknown): string {
+  return JSON.stringify(plain(value, ''))
+}
+
+const times = new Set(['mtime', 'atime', 'ctime'])
+
 function plain(value: unknown, key: string): unknown {
   switch (typeof value) {
     case 'bigint':
-      if (key === 'mtime') return rfc3339(value)
+      if (times.has(key)) return rfc3339(value)
       return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString()
     case 'function':
     case 'symbol':

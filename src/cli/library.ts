@@ -1,5 +1,8 @@
 /** The types that commands talk about, in one place; the values come with `StoreCommand.library()`, when they are needed. */
 export type {
+  Accounts,
+  Blamed,
+  BlameStep,
   Change,
   CommandInMount,
   Container,
@@ -15,6 +18,7 @@ export type {
   Kind,
   LayerLimits,
   LayerReport,
+  LayerStack,
   Listed,
   Mounted,
   MountOptions,
@@ -29,6 +33,7 @@ export type {
   StoredImage,
   StoreOptions,
   Tree,
+  TreeEntry,
   Usage,
   WritableUnion,
   WriteOptions,

@@ -30,12 +30,15 @@ export async function main(argv: readonly string[], world: World, facts: Package
     const load = commands.get(named)
     if (load === undefined) throw unknownCommand(named)
     const config = await loadConfig(facts)
-    if (id === 'help' || beforeDashes(rest).some(wantsHelp)) {
+    const Command = await load()
+    // To `ls` and `du` -h means sizes that people can read.
+    const taken = Object.values((Command.flags ?? {}) as Readonly<Record<string, { readonly char?: string }>>)
+    const short = taken.some(({ char }) => char === 'h')
+    if (id === 'help' || beforeDashes(rest).some((word) => word === '--help' || (word === '-h' && !short))) {
       const { commandHelp } = await import('./help.ts')
       await write(world, await commandHelp(named, config, Math.min(world.columns ?? 100, 100)))
       return 0
     }
-    const Command = await load()
     const command = new Command(rest, config)
     command.id = named
     return await command.execute(world)

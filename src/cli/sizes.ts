@@ -11,6 +11,23 @@ export function humanSize(bytes: number): string {
   return `${unit === 0 ? value : Number(value.toPrecision(3))}${units[unit]}`
 }
 
+const powers = ['', 'K', 'M', 'G', 'T', 'P', 'E']
+
+/** Bytes as `ls -h` and `du -h` write them: in powers of 1024, rounded up. `1234567` → `1.2M`. */
+export function binarySize(bytes: number): string {
+  let power = 0
+  let unit = 1
+  while (bytes >= 1024 * unit && power < powers.length - 1) {
+    unit *= 1024
+    power++
+  }
+  const tenths = Math.ceil((bytes * 10) / unit)
+  if (power === 0) return String(bytes)
+  if (tenths < 100) return `${(tenths / 10).toFixed(1)}${powers[power]}`
+  const whole = Math.ceil(bytes / unit)
+  return whole === 1024 && power < powers.length - 1 ? `1.0${powers[power + 1]}` : `${whole}${powers[power]}`
+}
+
 /** So many things: `1 image`, `2 images`. */
 export function countOf(count: number, thing: string): string {
   return `${count} ${thing}${count === 1 ? '' : 's'}`

@@ -61,21 +61,29 @@ export interface Blamed {
   readonly steps: readonly BlameStep[]
 }
 
-export interface BlameBelowOptions extends Operation {
+export interface BlameBelowOptions extends BlameOptions {
   /** Also paths at which nothing stands any more. */
   readonly deleted?: boolean | undefined
 }
 
+export interface BlameOptions extends Operation {
+  /** Symlinks on the way to the path are followed as they stand now, where they lead somewhere. */
+  readonly follow?: boolean | undefined
+}
+
 /**
- * Every layer that touched a path, base first: what it did there, how it says so, and the step of the history that made it. Symlinks
- * are not followed. Only indexes are asked, but where files of one size have to be compared.
+ * Every layer that touched a path, base first: what it did there, how it says so, and the step of the history that made it. Only indexes are asked, but where files of one size have to be compared.
  *
  * @param path byte string from the root
  * @throws PLY_BAD_LAYER for a hardlink to nothing (H-06); PLY_ABORTED
  */
-export async function blame(stack: LayerStack, path: ByteString, operation: Operation = {}): Promise<Blamed> {
+export async function blame(
+  stack: LayerStack,
+  path: ByteString,
+  { follow = false, ...operation }: BlameOptions = {},
+): Promise<Blamed> {
   const asked = new Blaming(stack, operation)
-  return asked.of(asked.trails.at(path))
+  return asked.of(asked.trail(path, follow))
 }
 
 /**
@@ -84,11 +92,11 @@ export async function blame(stack: LayerStack, path: ByteString, operation: Oper
 export async function* blameBelow(
   stack: LayerStack,
   path: ByteString,
-  { deleted = false, ...operation }: BlameBelowOptions = {},
+  { deleted = false, follow = false, ...operation }: BlameBelowOptions = {},
 ): AsyncGenerator<Blamed, void, undefined> {
   const asked = new Blaming(stack, operation)
   const { trails, pace } = asked
-  const first = trails.at(path)
+  const first = asked.trail(path, follow)
   if (first.turns.length === 0) return
   if (deleted || standing(first) !== undefined) yield await asked.of(first)
   const walks = [trails.children(first)]
@@ -105,6 +113,9 @@ export async function* blameBelow(
   }
 }
 
+/** As many as Linux follows in one path. */
+const mostSymlinks = 40
+
 class Blaming {
   readonly trails: Trails
   readonly pace: Pace
@@ -118,6 +129,30 @@ class Blaming {
     this.#contents = stack.layers.map(() => undefined)
     this.trails = new Trails(this.#views)
     this.pace = new Pace(signal)
+  }
+
+  trail(path: ByteString, follow: boolean): Trail {
+    const todo = path.split('/').reverse()
+    const way = [this.trails.root]
+    for (let followed = 0; todo.length > 0; ) {
+      const name = todo.pop()!
+      if (name === '' || name === '.') continue
+      if (name === '..' && follow) {
+        if (way.length > 1) way.pop()
+        continue
+      }
+      const trail = this.trails.child(way.at(-1)!, name)
+      const now = standing(trail)
+      const more = todo.some((rest) => rest !== '' && rest !== '.')
+      if (follow && more && now !== undefined && now.parts === undefined && this.#stat(now).kind === 'symlink') {
+        // What leads in circles is looked at as it is written.
+        if (++followed > mostSymlinks) return this.trails.at(path)
+        const target = this.#views[now.place.side]!.readlink(now.place.ino)
+        if (target.startsWith('/')) way.length = 1
+        todo.push(...target.split('/').reverse())
+      } else way.push(trail)
+    }
+    return way.at(-1)!
   }
 
   async of(trail: Trail): Promise<Blamed> {

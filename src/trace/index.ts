@@ -4,6 +4,7 @@
 export {
   type BlameBelowOptions,
   type Blamed,
+  type BlameOptions,
   type BlameStep,
   blame,
   blameBelow,

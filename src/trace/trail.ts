@@ -57,6 +57,11 @@ export class Trails {
     return trail
   }
 
+  /** The trail of a name in a directory. */
+  child(directory: Trail, name: ByteString): Trail {
+    return this.#looked(directory, name, Number.POSITIVE_INFINITY)
+  }
+
   #looked(directory: Trail, name: ByteString, below: number): Trail {
     const { turns } = directory
     const verdictOf = (turn: number): Verdict => {

@@ -2,12 +2,11 @@ import { rfc3339 } from '../ages.ts'
 import { pathArg, placeArg } from '../arguments.ts'
 import { fileValue, modeText } from '../file-values.ts'
 import type { Tree } from '../library.ts'
-import { registryFlags } from '../registry-flags.ts'
-import { StoreCommand } from '../store-command.ts'
+import { LookCommand, treeFlags } from '../look-command.ts'
 import { aligned } from '../table.ts'
 import { locate, pathIn } from '../tree-paths.ts'
 
-export class Stat extends StoreCommand {
+export class Stat extends LookCommand {
   static override summary = 'Show everything about one path of a tree.'
   static override examples = [
     { description: 'Mode, owner, times and attributes of a file', command: 'ply stat debian:12 /usr/bin/passwd' },
@@ -16,8 +15,7 @@ export class Stat extends StoreCommand {
     tree: placeArg(),
     path: pathArg('A path in it; a symlink at its end is not followed.'),
   }
-
-  static override flags = { ...registryFlags }
+  static override flags = { ...treeFlags }
 
   async run() {
     const { args } = await this.parse(Stat)

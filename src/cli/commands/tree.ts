@@ -1,9 +1,8 @@
 import * as Flags from '@oclif/core/flags'
 import { pathArg, placeArg } from '../arguments.ts'
 import { pathFields } from '../file-values.ts'
-import type { Tree as FileTree, Library } from '../library.ts'
-import { registryFlags } from '../registry-flags.ts'
-import { StoreCommand } from '../store-command.ts'
+import type { Tree as FileTree, Library, TreeEntry } from '../library.ts'
+import { LookCommand, treeFlags } from '../look-command.ts'
 import { locate, pathIn } from '../tree-paths.ts'
 
 /** A directory or file and what is under it, as `--json` shows it. */
@@ -13,7 +12,7 @@ interface Branch {
   readonly children?: readonly Branch[]
 }
 
-export class Tree extends StoreCommand {
+export class Tree extends LookCommand {
   static override summary = 'Draw a directory of a tree with everything under it.'
   static override examples = [
     { description: 'The two upper levels of an image', command: 'ply tree debian:12 / --depth 2' },
@@ -21,7 +20,8 @@ export class Tree extends StoreCommand {
   static override args = { tree: placeArg(), path: pathArg('A path in it; the root by default.') }
   static override flags = {
     depth: Flags.integer({ char: 'L', min: 1, summary: 'How many levels to show.', helpValue: 'N' }),
-    ...registryFlags,
+    directories: Flags.boolean({ char: 'd', summary: 'Directories alone.' }),
+    ...treeFlags,
   }
 
   async run() {
@@ -30,43 +30,56 @@ export class Tree extends StoreCommand {
     const { tree, path: asked } = await this.place(args.tree, args.path)
     const start = locate(tree, library.encodeText(asked), library)
     const path = pathIn(tree, start)
-    const depth = flags.depth ?? Number.POSITIVE_INFINITY
-    if (this.jsonEnabled()) return branch(tree, start.ino, path, depth, library)
+    const { depth = Number.POSITIVE_INFINITY, directories = false } = flags
+    const shown = { tree, library, directories }
+    if (this.jsonEnabled()) return branch(shown, start.ino, path, depth)
     const counts = { directories: 0, files: 0 }
     this.print(`/${library.displayText(path)}`)
-    await this.printAll(drawing(tree, start.ino, depth, '', library, counts))
+    await this.printAll(drawing(shown, start.ino, depth, '', counts))
     await this.output.room()
-    this.say(`${counts.directories} directories, ${counts.files} files`)
+    this.say(`${counts.directories} directories${directories ? '' : `, ${counts.files} files`}`)
     return undefined
   }
 }
 
+interface Shown {
+  readonly tree: FileTree
+  readonly library: Library
+  /** Nothing but directories. */
+  readonly directories: boolean
+}
+
+function* entriesOf({ tree, directories }: Shown, directory: number): Generator<TreeEntry> {
+  for (const entry of tree.list(directory)) if (!directories || entry.kind === 'directory') yield entry
+}
+
 function* drawing(
-  tree: FileTree,
+  shown: Shown,
   directory: number,
   depth: number,
   indent: string,
-  library: Library,
   counts: { directories: number; files: number },
 ): Generator<string> {
+  const { tree, library } = shown
   if (depth === 0 || tree.stat(directory).kind !== 'directory') return
-  const entries = [...tree.list(directory)]
+  const entries = [...entriesOf(shown, directory)]
   for (const [index, { name, ino, kind }] of entries.entries()) {
     const last = index === entries.length - 1
     const arrow = kind === 'symlink' ? ` -> ${library.displayText(tree.readlink(ino))}` : ''
     if (kind === 'directory') counts.directories++
     else counts.files++
     yield `${indent}${last ? '└── ' : '├── '}${library.displayText(name)}${kind === 'directory' ? '/' : ''}${arrow}`
-    if (kind === 'directory') yield* drawing(tree, ino, depth - 1, indent + (last ? '    ' : '│   '), library, counts)
+    if (kind === 'directory') yield* drawing(shown, ino, depth - 1, indent + (last ? '    ' : '│   '), counts)
   }
 }
 
-function branch(tree: FileTree, ino: number, path: string, depth: number, library: Library): Branch {
+function branch(shown: Shown, ino: number, path: string, depth: number): Branch {
+  const { tree, library } = shown
   const { kind } = tree.stat(ino)
   const here = { ...pathFields(path, library), kind }
   if (kind !== 'directory' || depth === 0) return here
-  const children = [...tree.list(ino)].map((entry) =>
-    branch(tree, entry.ino, path === '' ? entry.name : `${path}/${entry.name}`, depth - 1, library),
-  )
+  const children: Branch[] = []
+  for (const { name, ino: child } of entriesOf(shown, ino))
+    children.push(branch(shown, child, path === '' ? name : `${path}/${name}`, depth - 1))
   return { ...here, children }
 }

@@ -2,6 +2,7 @@ import { PlyError } from '../../model/errors.ts'
 import type { Operation } from '../../model/operation.ts'
 import { splitReference } from '../../model/reference.ts'
 import type { LayerStack } from '../../trace/index.ts'
+import type { RegistryOptions } from '../../transport/registry/options.ts'
 import type { Store } from '../store.ts'
 import { withoutLayers } from './open-tree.ts'
 import { passingStore } from './passing-store.ts'
@@ -10,6 +11,8 @@ export interface OpenLayersOptions extends Operation {
   /** Where names without a transport are looked up. */
   readonly store?: Store
   readonly platform?: string | undefined
+  /** How registries are spoken with. */
+  readonly registry?: RegistryOptions | undefined
 }
 
 /**
@@ -20,7 +23,7 @@ export interface OpenLayersOptions extends Operation {
  */
 export async function openLayers(
   reference: string,
-  { store, platform, ...operation }: OpenLayersOptions = {},
+  { store, platform, registry, ...operation }: OpenLayersOptions = {},
 ): Promise<LayerStack> {
   const { transport, details } = splitReference(reference)
   if (transport === 'container' || transport === 'rootfs') throw withoutLayers(reference)
@@ -30,7 +33,7 @@ export async function openLayers(
     const image = await store.image(details, { ...operation, ...(platform !== undefined && { platform }) })
     return store.layers(image, operation)
   }
-  const { store: passing, image, forget } = await passingStore(reference, platform, operation)
+  const { store: passing, image, forget } = await passingStore(reference, { platform, registry, ...operation })
   try {
     const stack = await passing.layers(image, operation)
     return {

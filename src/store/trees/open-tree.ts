@@ -6,6 +6,7 @@ import type { Operation } from '../../model/operation.ts'
 import { splitReference, storeTransport } from '../../model/reference.ts'
 import type { Tree } from '../../stack/tree.ts'
 import { layerAlone } from '../../trace/index.ts'
+import type { RegistryOptions } from '../../transport/registry/options.ts'
 import type { Store } from '../store.ts'
 import { passingStore } from './passing-store.ts'
 
@@ -13,6 +14,8 @@ export interface OpenTreeOptions extends Operation {
   /** Where names without a transport and containers are looked up. */
   readonly store?: Store
   readonly platform?: string | undefined
+  /** How registries are spoken with. */
+  readonly registry?: RegistryOptions | undefined
   /** The tree as it is once this layer is stacked: 0 is the base. Default: the top. Only images have layers. */
   readonly layer?: number | undefined
   /** Of that layer only what it has itself: see `layerAlone`. */
@@ -27,7 +30,7 @@ export interface OpenTreeOptions extends Operation {
  */
 export async function openTree(text: string, options: OpenTreeOptions = {}): Promise<Tree> {
   const { reference, layer: named } = splitLayer(text)
-  const { store, platform, layer = named, alone = false, ...operation } = options
+  const { store, platform, registry, layer = named, alone = false, ...operation } = options
   const { transport, details } = splitReference(reference)
   switch (transport) {
     case 'store': {
@@ -44,7 +47,7 @@ export async function openTree(text: string, options: OpenTreeOptions = {}): Pro
       if (layer !== undefined || alone) throw withoutLayers(reference)
       return directoryTree(details, { ...(store && { digests: store.fileDigests }) })
     default: {
-      const { store: passing, image, forget } = await passingStore(reference, platform, operation)
+      const { store: passing, image, forget } = await passingStore(reference, { platform, registry, ...operation })
       try {
         return closing(await treeOfImage(passing, image, { layer, alone, ...operation }), forget)
       } catch (error) {

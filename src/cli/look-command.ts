@@ -1,0 +1,120 @@
+import type { Interfaces } from '@oclif/core'
+import * as Flags from '@oclif/core/flags'
+import { jsonLine } from './json.ts'
+import type { LayerStack, Tree } from './library.ts'
+import { registryFlags } from './registry-flags.ts'
+import { StoreCommand } from './store-command.ts'
+
+/** Which tree of an image a command looks at. */
+export const treeFlags = {
+  layer: Flags.integer({
+    min: 0,
+    helpValue: 'N',
+    summary: 'The tree as it is once layer N is stacked, 0 being the base; for an image in the store also NAME@N.',
+  }),
+  alone: Flags.boolean({
+    summary: 'Only what that layer has itself, whiteouts as .wh.NAME; without --layer the top one.',
+  }),
+  platform: Flags.string({ helpValue: 'OS/ARCH', summary: 'Which image of an index.' }),
+  ...registryFlags,
+}
+
+/** For answers that may be long. */
+export const streamFlags = {
+  ndjson: Flags.boolean({ exclusive: ['json'], summary: 'As --json, but one value a line.' }),
+}
+
+/** What oclif's parser makes of flags and arguments. */
+type Parsed = Record<string, unknown>
+
+interface LookFlags {
+  readonly layer?: number | undefined
+  readonly alone?: boolean | undefined
+  readonly platform?: string | undefined
+}
+
+/** What the commands share that look into trees: at which layer, and answers as long as they may be, told while they are found. */
+export abstract class LookCommand extends StoreCommand {
+  #asked: LookFlags = {}
+  /** The value that was told last, before it is known whether another one follows. */
+  #held: string | undefined
+  #told = false
+
+  protected override async parse<F extends Parsed, B extends Parsed, A extends Parsed>(
+    options?: Interfaces.Input<F, B, A>,
+    argv?: string[],
+  ): Promise<Interfaces.ParserOutput<F, B, A>> {
+    const parsed = await super.parse<F, B, A>(options, argv)
+    this.#asked = parsed.flags as LookFlags
+    return parsed
+  }
+
+  override jsonEnabled(): boolean {
+    return !this.#told && (this.lines || super.jsonEnabled())
+  }
+
+  /** Whether each value is a line of its own. */
+  protected get lines(): boolean {
+    const dashes = this.argv.indexOf('--')
+    return (dashes < 0 ? this.argv : this.argv.slice(0, dashes)).includes('--ndjson')
+  }
+
+  protected override async tree(text: string): Promise<Tree> {
+    const { layer, alone, platform } = this.#asked
+    const { openTree, splitLayer, splitReference } = await this.library()
+    if (layer === undefined && !alone && platform === undefined && !/@\d+$/.test(text)) return super.tree(text)
+    const named = splitLayer(await this.named(text))
+    const { transport } = splitReference(named.reference)
+    const store = transport === 'store' || transport === 'container' ? await this.store() : undefined
+    const tree = await openTree(named.reference, {
+      layer: layer ?? named.layer,
+      alone,
+      platform,
+      registry: this.registry,
+      ...(store && { store }),
+      ...this.operation,
+    })
+    this.atEnd(() => tree.close())
+    return tree
+  }
+
+  /** The layers of an image, by its name in the store or a reference. */
+  protected async stack(text: string): Promise<LayerStack> {
+    const { openLayers, splitReference } = await this.library()
+    const reference = await this.named(text)
+    const store = splitReference(reference).transport === 'store' ? await this.store() : undefined
+    const { platform } = this.#asked
+    const stack = await openLayers(reference, {
+      platform,
+      registry: this.registry,
+      ...(store && { store }),
+      ...this.operation,
+    })
+    this.atEnd(() => stack.close())
+    return stack
+  }
+
+  /** One value of many, with `--json` one of an array; nothing otherwise. */
+  protected async tell(value: object): Promise<void> {
+    if (!this.jsonEnabled()) return
+    const line = jsonLine(value)
+    if (this.lines) this.output.print(line)
+    else {
+      this.output.print(this.#held === undefined ? '[' : `${this.#held},`)
+      this.#held = line
+    }
+    if (this.output.full) await this.output.room()
+  }
+
+  /** All is told: nothing is left to be printed when the command ends. */
+  protected toldAll(): void {
+    if (this.jsonEnabled() && !this.lines) {
+      if (this.#held === undefined) this.output.print('[]')
+      else {
+        this.output.print(this.#held)
+        this.output.print(']')
+      }
+    }
+    this.#told = true
+  }
+}

@@ -1,0 +1,120 @@
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { dockerArchive, ply, temporaryDirectory } from './run-ply.ts'
+
+const directory = temporaryDirectory()
+const root = join(directory, 'store')
+const archive = join(directory, 'three.tar')
+
+async function run(...argv: string[]): Promise<string> {
+  const { code, out, err } = await ply([...argv, '--root', root])
+  expect(code, err).toBe(0)
+  return out
+}
+
+beforeAll(async () => {
+  await dockerArchive(archive, 'three:1', [
+    {
+      'etc/': '',
+      'etc/passwd': 'root:x:0:0::/:\n',
+      'etc/group': 'root:x:0:\n',
+      'etc/motd': 'one\n',
+      'bin/sh': 'x'.repeat(3000),
+    },
+    { 'etc/motd': 'second\n', 'etc/.wh.group': '', 'opt/a': 'a', bin2: { to: 'bin' } },
+    { 'etc/motd': 'second\n', '.wh.opt': '', 'caf\u00e9': '\0\xff' },
+  ])
+  await run('load', archive)
+})
+
+describe('looking into images', () => {
+  test('a tree as of a layer, and a layer alone, whatever asks', async () => {
+    expect(await run('cat', 'three:1@0', '/etc/motd')).toBe('one\n')
+    expect(await run('cat', 'three:1', '/etc/motd', '--layer', '1')).toBe('second\n')
+    expect(await run('cat', `docker-archive:${archive}`, '/etc/motd', '/etc/passwd', '--layer', '0')).toBe(
+      'one\nroot:x:0:0::/:\n',
+    )
+    expect(await run('ls', 'three:1@1')).toBe('bin\nbin2\netc\nopt\n')
+    expect(await run('ls', 'three:1@1', '--alone', '-R')).toBe('/bin2\n/etc\n/etc/.wh.group\n/etc/motd\n/opt\n/opt/a\n')
+    expect(await run('tree', 'three:1@2', '--alone', '-d')).toBe('/\n└── etc/\n')
+    expect(await run('find', 'three:1', '--layer', '0', '-name', 'p*')).toBe('/etc/passwd\n')
+    expect(JSON.parse(await run('stat', 'three:1@0', '/etc/motd', '--json')).size).toBe(4)
+    for (const argv of [
+      ['ls', 'three:1@3'],
+      ['ls', `rootfs:${directory}`, '--layer', '0'],
+      ['ls', 'three:1', '--layer', '7', '--alone'],
+    ]) {
+      const { code, err } = await ply([...argv, '--root', root])
+      expect([code, err]).toEqual([2, expect.stringContaining('layer')])
+    }
+  })
+
+  test('ls has the usual orders and sizes, with owners by name', async () => {
+    expect(await run('ls', 'three:1', '/etc', '-S')).toBe('passwd\nmotd\n')
+    expect(await run('ls', 'three:1', '/etc', '-Sr')).toBe('motd\npasswd\n')
+    expect(await run('ls', 'three:1', '/etc', '-a')).toBe('.\n..\nmotd\npasswd\n')
+    expect(await run('ls', 'three:1', '/bin', '-lh')).toMatch(/^-rw-r--r-- 1 root 0 3\.0K 2020-09-13 12:26 sh\n$/)
+    expect(await run('ls', 'three:1', '/bin', '-n')).toMatch(/^-rw-r--r-- 1 0 0 3000 /)
+  })
+
+  test('long answers come as an array or as lines of JSON', async () => {
+    const lines = (await run('ls', 'three:1', '-R', '--ndjson'))
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    expect(JSON.parse(await run('ls', 'three:1', '-R', '--json'))).toEqual(lines)
+    expect(lines.map(({ path }) => path)).toEqual([
+      '/bin',
+      '/bin/sh',
+      '/bin2',
+      '/caf\u00e9',
+      '/etc',
+      '/etc/motd',
+      '/etc/passwd',
+    ])
+    expect(JSON.parse(await run('find', 'three:1', '-name', 'nothing', '--json'))).toEqual([])
+    expect(JSON.parse(await run('du', 'three:1', '-s', '--json'))).toMatchObject([{ path: '/', apparent: 3028 }])
+  })
+
+  test('find takes expressions among flags, and writes exact names', async () => {
+    expect(
+      await run('find', 'three:1', '/etc', '(', '-name', 'm*', '-o', '-type', 'd', ')', '!', '-newer', '/etc/motd'),
+    ).toBe('/etc\n/etc/motd\n')
+    expect(await run('find', 'three:1', '-type', 'f', '-size', '-2', '-print0')).toBe(
+      '/caf\u00e9\0/etc/motd\0/etc/passwd\0',
+    )
+    expect(await run('find', 'three:1', '-user', 'root', '-name', 'sh', '-ls')).toMatch(
+      / -rw-r--r-- +1 root +0 +3000 .* \/bin\/sh\n$/,
+    )
+    const { code, err } = await ply(['find', 'three:1', '-delete', '--root', root])
+    expect([code, err]).toEqual([2, expect.stringContaining('only looked at')])
+  })
+
+  test('du sums directories up', async () => {
+    expect(await run('du', 'three:1', '-ab')).toBe(
+      '3000\t/bin/sh\n3000\t/bin\n3\t/bin2\n3\t/caf\u00e9\n7\t/etc/motd\n15\t/etc/passwd\n22\t/etc\n3028\t/\n',
+    )
+    expect(await run('du', 'three:1', '-h', '-d', '1')).toBe('3.0K\t/bin\n1.0K\t/etc\n4.5K\t/\n')
+    expect(await run('du', 'three:1', '/etc', '-s')).toBe('1\t/etc\n')
+  })
+
+  test('blame tells the layers of a path, with their instructions', async () => {
+    const lines = (await run('blame', 'three:1', '/etc/motd')).split('\n')
+    expect(lines[0]).toMatch(/^LAYER +DID +BY +CHANGED +SIZE +CREATED BY$/)
+    expect(lines[1]).toMatch(/^ +0 +added +entry +4 +step 0$/)
+    expect(lines[2]).toMatch(/^ +1 +modified +entry +content +7 +step 1$/)
+    expect(lines[3]).toMatch(/^ +2 +repeated +entry +7 +step 2$/)
+    expect(await run('blame', 'three:1', '/opt/a')).toMatch(/ 2 +deleted +whiteout \/opt +step 2\n$/)
+    expect(await run('blame', 'three:1', '/bin2/sh')).toMatch(/ 0 +added +entry .*step 0\n$/)
+    expect(await run('blame', 'three:1', '-r', '/etc', '--deleted')).toMatch(
+      /^ {4}0 added {6}\/etc\n {4}1 deleted {4}\/etc\/group\n/,
+    )
+    const { code } = await ply(['blame', 'three:1', '/nowhere', '--root', root])
+    expect(code).toBe(1)
+    expect(JSON.parse(await run('blame', 'three:1', '/etc/motd', '--json')).steps).toHaveLength(3)
+  })
+
+  test('history numbers the layers if asked', async () => {
+    expect(await run('history', 'three:1', '--layers')).toMatch(/^ *LAYER +DIGEST .*\n +2 +[0-9a-f]{12} .*step 2/)
+  })
+})
