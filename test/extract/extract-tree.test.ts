@@ -359,6 +359,37 @@ describe('extractTree', () => {
 })
 
 describe('a tree that cannot be written', () => {
+  test('D-03: what cannot be written is found before anything is read or written, at the end of the tree as well', async () => {
+    const base = scratchDirectory()
+    const odd = {
+      'a name that is too long': { ['z'.repeat(256)]: 'x' },
+      'a name of dots': { 'z/..': 'x' },
+      'a symlink to nothing': { z: { target: '' } },
+      'a symlink that is too long': { z: { target: 't'.repeat(4096) } },
+    }
+    for (const [what, spec] of Object.entries(odd)) {
+      const tree = altered(plainTree({ a: 'content', ...spec }), {
+        open: () => {
+          throw new Error('it was read')
+        },
+      })
+      const extraction = extractTree(tree, join(base, 'out'))
+      await expect(extraction, what).rejects.toMatchObject({ code: 'PLY_UNREPRESENTABLE' })
+    }
+    expect(inside(base)).toEqual([])
+  })
+
+  test('D-05: of a file with more names than the disk allows there is a copy, which is reported', async () => {
+    const target = join(scratchDirectory(), 'out')
+    // One more than ext4 takes; others may take all of them.
+    const count = 65_001
+    const names = Array.from({ length: count }, (_, at) => [`n${at}`, { hardlink: 'a' }] as const)
+    const { compromises } = await extractTree(plainTree({ a: 'content', ...Object.fromEntries(names) }), target)
+    const { nlink } = statSync(join(target, 'a'))
+    expect(nlink + (compromises.link?.count ?? 0)).toBe(count + 1)
+    expect(readFileSync(join(target, `n${count - 1}`), 'utf8')).toBe('content')
+  })
+
   test('N-08: a path that is too long is found before anything is written', async () => {
     const base = scratchDirectory()
     const part = 'p'.repeat(250)

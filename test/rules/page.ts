@@ -18,11 +18,3 @@ export function rulesOfPage(page = readFileSync('docs/layer-semantics.md', 'utf8
   }
   return rules
 }
-
-/** Writing a tree to disk and reading foreign uppers: what of it is built is tested, but not all of it is built. */
-const unfinished = [14, 15]
-
-/** Rules that must have a test and a switch. */
-export function isFinished({ section }: Rule): boolean {
-  return !unfinished.includes(section)
-}

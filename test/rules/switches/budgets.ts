@@ -9,8 +9,8 @@ export const budgets: Switches = {
     this.#reader.push(chunk)`,
   },
   'B-02': {
-    file: 'src/extract/extract-tree.ts',
-    find: 'await checkRoom(tree, plan, here, staging.target, signal)',
+    file: 'src/extract/write-parts.ts',
+    find: 'await checkRoom(planned, here, staging.target, signal)',
     put: '',
   },
 }

@@ -1,7 +1,9 @@
 import type { Switches } from '../switch.ts'
 import { budgets } from './budgets.ts'
 import { compression } from './compression.ts'
+import { disk } from './disk.ts'
 import { exporting } from './export.ts'
+import { foreign } from './foreign.ts'
 import { hardlinks } from './hardlinks.ts'
 import { headers } from './headers.ts'
 import { markers } from './markers.ts'
@@ -30,6 +32,8 @@ export const switches: Switches = {
   ...xattrs,
   ...compression,
   ...reExport,
+  ...disk,
+  ...foreign,
   ...exporting,
   ...budgets,
 }

@@ -17,14 +17,16 @@ export const owners: Switches = {
       file: 'src/extract/attribute-writer.ts',
       find: 'const kept = this.#writeOwner(named, shown, stat)',
       put: `const kept = { user: true, group: true }
-    const mode = stat.kind === 'symlink' ? stat.mode : this.#writeMode(named, shown, stat, kept)
+    const wanted = placeholder ? 0 : stat.mode
+    const mode = stat.kind === 'symlink' ? stat.mode : this.#writeMode(named, shown, stat.kind, wanted, kept)
     this.#writeOwner(named, shown, stat)`,
     },
     {
       file: 'src/extract/attribute-writer.ts',
-      find: `    const mode = stat.kind === 'symlink' ? stat.mode : this.#writeMode(named, shown, stat, kept)
-    setTimes`,
-      put: '    setTimes',
+      find: `    const wanted = placeholder ? 0 : stat.mode
+    const mode = stat.kind === 'symlink' ? stat.mode : this.#writeMode(named, shown, stat.kind, wanted, kept)
+    if (mode !== wanted`,
+      put: '    if (mode !== wanted',
     },
   ],
   'O-04': {
