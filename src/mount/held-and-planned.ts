@@ -1,5 +1,4 @@
-import { type Held, mountGround, type Wanted } from '../store/mounts/ground.ts'
-import type { Store } from '../store/store.ts'
+import type { Held, MountGround, Wanted } from '../store/mounts/ground.ts'
 import type { Abilities } from './abilities.ts'
 import type { MountOptions } from './mounted.ts'
 import { type MountPlan, planMount } from './plan.ts'
@@ -9,13 +8,13 @@ import { type MountPlan, planMount } from './plan.ts'
  * The caller disposes what is held. @throws as `mount`
  */
 export async function heldAndPlanned(
-  store: Store,
+  ground: MountGround,
   wanted: Wanted,
   options: MountOptions,
   abilities: Abilities,
 ): Promise<{ readonly held: Held; readonly plan: MountPlan }> {
   for (;;) {
-    const held = await store[mountGround].hold(wanted, options)
+    const held = await ground.hold(wanted, options)
     try {
       const { standing } = held
       const plan = planMount(
@@ -25,7 +24,7 @@ export async function heldAndPlanned(
       )
       if (!plan.convert || standing.subject.kind !== 'container') return { held, plan }
       held[Symbol.dispose]()
-      await store.containers.convert(standing.subject.name, 'overlay', options)
+      await ground.convert(standing.subject.name, 'overlay', options)
     } catch (error) {
       held[Symbol.dispose]()
       throw error

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs'
 import { type ByteString, encodeText } from '../model/bytes.ts'
-import { codeOf } from '../model/errors.ts'
+import { PlyError } from '../model/errors.ts'
 import { type LoopDevice, loopDevice } from '../sys/loop.ts'
 import { longestParameter, NewFileSystem, pathOfDescriptor } from '../sys/new-mount.ts'
 
@@ -10,11 +10,13 @@ export type Backing = 'file' | 'loop'
 export interface KernelImage {
   /** The root of the file system, mounted nowhere; the caller closes it. */
   readonly fd: number
+  /** What the table of mounts will say that it comes from. */
+  readonly source: ByteString
   readonly backing: Backing
 }
 
-/** What says that this kernel, or the file system that the store is on, does without loop devices in no case. */
-const needsBlockDevice = ['ENOTBLK', 'EINVAL', 'ELOOP', 'EOPNOTSUPP']
+/** ENOTBLK, EINVAL, ELOOP, EOPNOTSUPP: this kernel takes no files, or none of the file system that the store is on. */
+const needsBlockDevice = new Set<unknown>([15, 22, 40, 95])
 
 /**
  * Makes the file system of a folded index with its tars and spills, read only. Paths are text, of any length and number.
@@ -29,14 +31,16 @@ export function kernelImage(
 ): KernelImage {
   if (backing !== 'loop')
     try {
-      return { fd: fromFiles(index, devices, attributes), backing: 'file' }
+      return { ...fromFiles(index, devices, attributes), backing: 'file' }
     } catch (error) {
-      if (backing === 'file' || !needsBlockDevice.includes(codeOf(error) ?? '')) throw error
+      if (backing === 'file' || !(error instanceof PlyError) || !needsBlockDevice.has(error.details.errno)) throw error
     }
-  return { fd: fromLoops(index, devices, attributes), backing: 'loop' }
+  return { ...fromLoops(index, devices, attributes), backing: 'loop' }
 }
 
-function fromFiles(index: string, devices: readonly string[], attributes: number): number {
+type Made = Pick<KernelImage, 'fd' | 'source'>
+
+function fromFiles(index: string, devices: readonly string[], attributes: number): Made {
   const opened: number[] = []
   const short = (path: string): ByteString => {
     const bytes = encodeText(path)
@@ -52,7 +56,7 @@ function fromFiles(index: string, devices: readonly string[], attributes: number
   }
 }
 
-function fromLoops(index: string, devices: readonly string[], attributes: number): number {
+function fromLoops(index: string, devices: readonly string[], attributes: number): Made {
   const loops: LoopDevice[] = []
   try {
     for (const path of [index, ...devices]) loops.push(loopDevice(path))
@@ -64,9 +68,9 @@ function fromLoops(index: string, devices: readonly string[], attributes: number
   }
 }
 
-function mounted(source: ByteString, devices: readonly ByteString[], attributes: number): number {
+function mounted(source: ByteString, devices: readonly ByteString[], attributes: number): Made {
   using made = new NewFileSystem('erofs')
   made.set('source', source).flag('ro')
   for (const device of devices) made.set('device', device)
-  return made.mount(attributes)
+  return { fd: made.mount(attributes), source }
 }

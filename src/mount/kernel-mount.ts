@@ -2,6 +2,9 @@ import { closeSync, constants, openSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { type ByteString, encodeText } from '../model/bytes.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
+import type { IdMapping } from '../model/id-mapping.ts'
+import type { OwnerShift } from '../stack/mapped-tree.ts'
+import { asFileOwner } from '../sys/file-owner.ts'
 import {
   cloneMount,
   mapOwners,
@@ -78,15 +81,28 @@ export async function kernelMount(standing: Standing, request: KernelMountReques
     // that count in doubles.
     for (const [key, value] of Object.entries({ redirect_dir: 'on', index: 'on', metacopy: 'on', xino: 'off' }))
       if (key !== 'index' || upper) overlay.set(key, value)
-    return ready(overlay.mount(attributes), source, image.backing)
+    return ready(
+      madeBy(owners, () => overlay.mount(attributes)),
+      source,
+      image.backing,
+    )
   } catch (error) {
     throw refused(error)
   }
 }
 
+/**
+ * Has overlayfs write its own directories as who is root of the image: where owners are mapped, nobody else's number may be in its upper.
+ */
+function madeBy(owners: OwnerShift | undefined, make: () => number): number {
+  const { uids, gids } = owners ?? {}
+  const shown = (mapping: IdMapping | undefined) => (mapping ? (mapping.get(0) ?? mapping.ranges[0]?.to ?? 0) : 0)
+  return uids || gids ? asFileOwner({ uid: shown(uids), gid: shown(gids) }, make) : make()
+}
+
 /** The bottom: the image, or nothing where it has no layers. */
 function lowest({ index }: Standing, { files, backing }: KernelMountRequest, attributes: number) {
-  if (index !== undefined) return { ...kernelImage(index, files, { attributes, backing }), source: encodeText(index) }
+  if (index !== undefined) return kernelImage(index, files, { attributes, backing })
   using empty = new NewFileSystem('tmpfs')
   const fd = empty
     .set('source', 'ply')

@@ -1,6 +1,9 @@
 import { decodeText } from '../model/bytes.ts'
+import { PlyError } from '../model/errors.ts'
 import { checkAborted } from '../model/operation.ts'
-import { mountGround, type Wanted } from '../store/mounts/ground.ts'
+import type { Container } from '../store/containers/container.ts'
+import { handOver } from '../store/containers/handing-over.ts'
+import { type MountGround, mountGround, type Wanted } from '../store/mounts/ground.ts'
 import type { Store } from '../store/store.ts'
 import { type Abilities, abilities } from './abilities.ts'
 import { attach, isRefusal } from './attach.ts'
@@ -9,7 +12,7 @@ import type { Mounted, MountOptions } from './mounted.ts'
 import { mountedAs } from './mounted-as.ts'
 import { mountTarget } from './target.ts'
 
-/** What is to be mounted: a container (or a snapshot, `work@before`) or an image of a store, by name. */
+/** What is to be mounted, by name: a container (or a snapshot, `work@before`) or an image of a store. */
 export type MountWanted = { readonly store: Store } & Wanted
 
 /**
@@ -20,23 +23,59 @@ export type MountWanted = { readonly store: Store } & Wanted
  * What is mounted is recorded in the store (`store.mounts`): a container is written nowhere else meanwhile, and nothing that it needs
  * is collected.
  *
+ * A container that is open for writing hands that over: until it is unmounted by what this returns, its `tree` and `fs` answer EBUSY, and
+ * then they show what was written.
+ *
  * @param target a directory, as text; for a copy it is empty
  * @throws PLY_UNSUPPORTED with what to do; PLY_CONTAINER_BUSY; PLY_IMAGE_NOT_FOUND, PLY_CONTAINER_NOT_FOUND, PLY_SNAPSHOT_NOT_FOUND;
- * PLY_USAGE, PLY_MOUNT_EXISTS, ENOENT, ENOTDIR, EACCES about the target; PLY_ABORTED
+ * PLY_USAGE, PLY_MOUNT_EXISTS, ENOENT, ENOTDIR, EACCES about the target; EBUSY while something in an open container is open; PLY_ABORTED
  */
-export async function mount(wanted: MountWanted, target: string, options: MountOptions = {}): Promise<Mounted> {
-  const { store, ...what } = wanted
-  const ground = store[mountGround]
+export async function mount(
+  subject: Container | MountWanted,
+  target: string,
+  options: MountOptions = {},
+): Promise<Mounted> {
+  if ('store' in subject) {
+    const { store, ...wanted } = subject
+    return mountWanted(store[mountGround], wanted, target, options)
+  }
+  const { name, [mountGround]: ground } = subject
+  let handed: ReturnType<Container[typeof handOver]>
+  try {
+    handed = subject[handOver](target)
+  } catch (error) {
+    if (error instanceof PlyError && error.code === 'EROFS') {
+      const reason = `container ${name} is open for reading only; mount it by its name`
+      throw new PlyError('PLY_USAGE', { reason }, { cause: error })
+    }
+    throw error
+  }
+  const back = () => handed.back()
+  try {
+    return await mountWanted(ground, { container: name }, target, options, back)
+  } catch (error) {
+    await back()
+    throw error
+  }
+}
+
+async function mountWanted(
+  ground: MountGround,
+  wanted: Wanted,
+  target: string,
+  options: MountOptions,
+  after?: () => Promise<void>,
+): Promise<Mounted> {
   const { root } = ground.layout
   const bytes = await mountTarget(target, [root, ...ground.below])
   let known: Abilities = abilities({ store: root })
   for (;;) {
     checkAborted(options.signal)
-    const { held, plan } = await heldAndPlanned(store, what, options, known)
+    const { held, plan } = await heldAndPlanned(ground, wanted, options, known)
     using _ = held
     try {
       const recorded = await attach(ground, held, plan, bytes, options)
-      return mountedAs(ground, recorded, plan, decodeText(bytes))
+      return mountedAs(ground, recorded, plan, decodeText(bytes), after)
     } catch (error) {
       // The kernel does not do what it seemed able to: whatever else there is may.
       if (plan.via !== 'kernel' || options.via !== undefined || !isRefusal(error)) throw error

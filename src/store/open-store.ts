@@ -13,6 +13,7 @@ import { explain } from './collection/explain.ts'
 import { type MarkedImage, mark } from './collection/mark.ts'
 import { rootsOf } from './collection/roots.ts'
 import { commitContainer } from './containers/commit.ts'
+import { asSeen } from './containers/handing-over.ts'
 import { containersOf } from './containers/stored-containers.ts'
 import { overlayWorks } from './containers/upper-form.ts'
 import { fsck } from './fsck/fsck.ts'
@@ -70,6 +71,7 @@ export async function storeOn(place: Disk, path: string, options: StoreOptions =
     layout,
     uppers,
     mounts,
+    mounting: () => ground,
     form: () => options.upperForm ?? (overlayWorks(disk, layout) ? 'overlay' : 'portable'),
     async stand(name, operation) {
       const { name: known, descriptor } = await images.find(name)
@@ -89,18 +91,19 @@ export async function storeOn(place: Disk, path: string, options: StoreOptions =
   })
 
   const { below, anyOwner = false, readOnly = false } = options
+  const ground = mountGroundOf({
+    parts,
+    options: { below, anyOwner, readOnly },
+    containers,
+    records: mounts,
+    imageOf,
+  })
   return {
     root,
     containers,
     mounts,
     fileDigests,
-    [mountGround]: mountGroundOf({
-      parts,
-      options: { below, anyOwner, readOnly },
-      containers,
-      records: mounts,
-      imageOf,
-    }),
+    [mountGround]: ground,
 
     async *list() {
       for (const { name, descriptor } of allNames.list()) yield { name, descriptor }
@@ -146,9 +149,11 @@ export async function storeOn(place: Disk, path: string, options: StoreOptions =
     async layers(image, operation = {}) {
       return openStack(await given(image, operation), parts, operation)
     },
-    async commit(container, name, operation = {}) {
+    async commit(given, name, operation = {}) {
+      const container = await given[asSeen](operation)
+      await using _ = container === given ? undefined : container
       const as = name === undefined ? undefined : normalName(name)
-      return intake.take(as, operation, async (arrivals) => {
+      return await intake.take(as, operation, async (arrivals) => {
         const base = await images.byDigest(container.manifest, operation)
         const limits = { ...acceptances.limitsOf(base.layers), ...operation.limits }
         const place = { layers, blobs, arrivals }

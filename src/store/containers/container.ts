@@ -3,13 +3,19 @@ import type { UnionFs } from '../../fs/index.ts'
 import type { Operation } from '../../model/operation.ts'
 import type { Tree } from '../../stack/tree.ts'
 import type { WritableUnion } from '../../union/union.ts'
+import type { MountGround, mountGround } from '../mounts/ground.ts'
 import type { ContainerRecord, Snapshot } from './container-records.ts'
+import type { Mountable } from './handing-over.ts'
 
 /**
  * A writable union over an image. While it is open for writing, nobody else can open it for writing.
  * `close` (or disposal) syncs what was written and gives the container free; closing twice is fine.
+ *
+ * While it is mounted (`mount(container, …)`) it is written there: `tree` and `fs` answer EBUSY, and what else it does it does of what was
+ * written in the mount. Then it goes on from that.
  */
-export interface Container extends ContainerRecord, AsyncDisposable {
+export interface Container extends ContainerRecord, Mountable, AsyncDisposable {
+  readonly [mountGround]: MountGround
   /** The same one for as long as the container is open, whatever is kept, gone back to or cloned. */
   readonly tree: WritableUnion
   /** What the image holds. */

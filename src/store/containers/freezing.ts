@@ -2,8 +2,10 @@ import { PlyError } from '../../model/errors.ts'
 import type { Operation } from '../../model/operation.ts'
 import type { Disk, Lock } from '../../sys/disk.ts'
 import type { Layout } from '../layout.ts'
+import type { MountGround } from '../mounts/ground.ts'
 import { type ContainerRecord, type ContainerRecords, checkContainerName, type Snapshot } from './container-records.ts'
 import { letGo } from './letting-go.ts'
+import type { StoredContainers } from './stored-containers.ts'
 import type { Grounds } from './upper-stack.ts'
 
 /** What keeping, going back and cloning share, for containers that are open and for those that are not. */
@@ -15,18 +17,25 @@ export class Freezing {
   readonly lower: Grounds['lower']
   /** Holds off collection while something is being written or removed. @throws PLY_STORE_READ_ONLY */
   readonly lease: (operation: Operation) => Promise<Lock>
+  /** All containers of the store, by name. */
+  readonly containers: () => StoredContainers
+  readonly mounting: () => MountGround
 
   constructor(
     ground: Grounds & {
       readonly disk: Disk
       readonly layout: Layout
       readonly lease: Freezing['lease']
+      readonly mounting: Freezing['mounting']
     },
     records: ContainerRecords,
+    containers: Freezing['containers'],
   ) {
     this.disk = ground.disk
     this.layout = ground.layout
     this.records = records
+    this.containers = containers
+    this.mounting = ground.mounting
     this.uppers = ground.uppers
     this.lower = (record, operation) => ground.lower(record, operation)
     this.lease = (operation) => ground.lease(operation)

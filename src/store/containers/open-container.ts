@@ -8,9 +8,11 @@ import type { Tree } from '../../stack/tree.ts'
 import type { Lock } from '../../sys/disk.ts'
 import type { RestackableUnion } from '../../union/union.ts'
 import { unionOver } from '../../union/union-tree.ts'
+import { mountGround } from '../mounts/ground.ts'
 import type { Container } from './container.ts'
 import { type ContainerRecord, type Snapshot, snapshotOf } from './container-records.ts'
 import { type Freezing, freeUpper, withSnapshot } from './freezing.ts'
+import { asSeen, type HandedOver, handOver, sidesElsewhere } from './handing-over.ts'
 import { type Level, openBelow } from './upper-stack.ts'
 import type { UpperRecord } from './uppers.ts'
 
@@ -58,6 +60,8 @@ class OpenContainer implements Container {
   #record: ContainerRecord
   #sides: Sides
   #open = true
+  /** It is written there for now. */
+  #elsewhere = false
 
   constructor(around: Freezing, record: ContainerRecord, lower: Tree, sides: Sides) {
     this.#around = around
@@ -95,7 +99,12 @@ class OpenContainer implements Container {
     return this.#sides.base
   }
 
+  get [mountGround]() {
+    return this.#around.mounting()
+  }
+
   changes({ since, ...operation }: { readonly since?: Snapshot | string | undefined } & Operation = {}) {
+    if (this.#elsewhere) return this.#changesElsewhere(since, operation)
     if (since === undefined) return changes(this.tree, { since: this.base, ...operation })
     const { upper } = this.#kept(this.#record, since)
     const level = this.#sides.levels.find(({ id }) => id === upper)
@@ -103,6 +112,7 @@ class OpenContainer implements Container {
   }
 
   async snapshot(name?: string, operation: Operation = {}): Promise<Snapshot> {
+    if (this.#elsewhere) return this.#around.containers().snapshot(this.name, name, operation)
     let made: Snapshot | undefined
     using _ = await this.#around.lease(operation)
     using __ = await this.#around.records.lock(operation)
@@ -116,6 +126,7 @@ class OpenContainer implements Container {
 
   async rollback(snapshot: Snapshot | string, operation: Operation = {}): Promise<void> {
     const around = this.#around
+    if (this.#elsewhere) around.mounting().records.checkFree(this.name)
     this.#writing('rollback')
     using _ = await around.lease(operation)
     using __ = await around.records.lock(operation)
@@ -147,6 +158,10 @@ class OpenContainer implements Container {
 
   async clone(name: string, operation: Operation = {}): Promise<Container> {
     const around = this.#around
+    if (this.#elsewhere) {
+      await around.containers().clone(this.name, name, operation)
+      return around.containers().open(name, operation)
+    }
     this.#writing('clone')
     using _ = await around.lease(operation)
     using __ = await around.records.lock(operation)
@@ -186,6 +201,40 @@ class OpenContainer implements Container {
       if (written) this.#around.uppers.written(this.upper)
       held?.release()
     }
+  }
+
+  [handOver](where: string): HandedOver {
+    const around = this.#around
+    this.#writing('mount')
+    const { held, upper: was } = this.#sides
+    this.tree.sync()
+    const { lower, upper } = sidesElsewhere(where, this.tree.lower, was)
+    this.tree.restack(lower, upper, () => {})
+    this.#sides = { base: lower, levels: [], upper, held: undefined }
+    this.#elsewhere = true
+    around.uppers.written(this.upper)
+    held!.release()
+    return {
+      back: async () => {
+        if (!this.#open || !this.#elsewhere) return
+        const { record, stands, held } = await around.containers().claim(this.name)
+        let next: OpenContainer
+        try {
+          next = await openContainer(around, record, stands, held, {})
+        } catch (error) {
+          held?.release()
+          throw error
+        }
+        this.tree.restack(next.tree.lower, next.#sides.upper, () => {})
+        this.#record = record
+        this.#sides = next.#sides
+        this.#elsewhere = false
+      },
+    }
+  }
+
+  async [asSeen](operation: Operation = {}): Promise<Container> {
+    return this.#elsewhere ? this.#around.containers().open(this.name, { readOnly: true, ...operation }) : this
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -254,6 +303,11 @@ class OpenContainer implements Container {
     const stands = around.uppers.record(upper)
     await using before = await openContainer(around, this.#record, stands, undefined, operation)
     yield* diff(before.tree, this.tree, operation)
+  }
+
+  async *#changesElsewhere(since: Snapshot | string | undefined, operation: Operation): AsyncGenerator<Change> {
+    await using seen = await this[asSeen](operation)
+    yield* seen.changes({ since, ...operation })
   }
 
   #kept(record: ContainerRecord, snapshot: Snapshot | string): Snapshot {

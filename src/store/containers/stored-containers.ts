@@ -4,6 +4,7 @@ import type { Operation } from '../../model/operation.ts'
 import type { Tree } from '../../stack/tree.ts'
 import type { Disk, Lock } from '../../sys/disk.ts'
 import type { Layout } from '../layout.ts'
+import type { MountGround } from '../mounts/ground.ts'
 import type { Claim } from '../mounts/holding.ts'
 import type { MountRecords } from '../mounts/mount-records.ts'
 import type { Container } from './container.ts'
@@ -27,6 +28,8 @@ export interface Ground {
   readonly layout: Layout
   readonly uppers: Uppers
   readonly mounts: MountRecords
+  /** What mounting needs of the store. */
+  mounting(): MountGround
   /** The form that new uppers take on this disk. */
   form(): UpperForm
   /** Finds the image and answers its manifest, its chain and the folded tree of it. */
@@ -55,7 +58,7 @@ export interface StoredContainers extends Containers {
 export function containersOf(ground: Ground): StoredContainers {
   const { disk, layout, uppers, mounts } = ground
   const records = new ContainerRecords(disk, layout)
-  const freezing = new Freezing(ground, records)
+  const freezing = new Freezing(ground, records, () => all)
 
   /** The record and the lock of its upper. The record is read again under the lock: the name may be another's by then. */
   const lock = async (name: string): Promise<{ readonly found: ContainerRecord; readonly held: Lock }> => {
@@ -98,7 +101,7 @@ export function containersOf(ground: Ground): StoredContainers {
     return next
   }
 
-  return {
+  const all: StoredContainers = {
     freezing,
 
     async claim(text) {
@@ -265,4 +268,5 @@ export function containersOf(ground: Ground): StoredContainers {
       letGo(freezing, parent === null ? below : [parent, ...below])
     },
   }
+  return all
 }

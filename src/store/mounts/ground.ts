@@ -1,6 +1,7 @@
 import type { Image } from '../../image/image.ts'
 import type { Operation } from '../../model/operation.ts'
 import type { Container } from '../containers/container.ts'
+import type { UpperForm } from '../containers/uppers.ts'
 import type { Layout } from '../layout.ts'
 import type { MountRecords } from './mount-records.ts'
 import type { Standing } from './standing.ts'
@@ -26,6 +27,8 @@ export interface MountGround {
    * for a store in memory
    */
   hold(wanted: Wanted, operation?: Operation): Promise<Held>
+  /** `Containers.convert`. */
+  convert(container: string, form: UpperForm, operation?: Operation): Promise<unknown>
   /** An upper that was mounted, and is no more, is as if it had been closed: all of it is on the disk. Unless somebody writes it by now. */
   settle(upper: string): Promise<void>
   /**

@@ -34,6 +34,7 @@ export function mountGroundOf(around: HoldingOptions): MountGround {
     layout: parts.layout,
     below: parts.below.map((lower) => lower.layout.root),
     records,
+    convert: (name, form, operation) => containers.convert(name, form, operation),
     async hold(wanted, operation = {}) {
       if (parts.disk.kind === 'memory')
         throw new PlyError('PLY_UNSUPPORTED', {
