@@ -94,6 +94,7 @@ export const exitCodes = {
   ENOMEM: 8,
   ENOSPC: 8,
 
+  PLY_SERVER_ENDED: 9,
   EBADF: 9,
   EBADMSG: 9,
   EINTR: 9,

@@ -35,6 +35,8 @@ const table = {
     '{registry} takes no more requests for now ({reason}); try again later, or log in with: ply login {registry}',
   PLY_REFUSED: '{registry} does not allow it: {reason}; log in as somebody who may with: ply login {registry}',
   PLY_REGISTRY: '{registry}: {reason}',
+  PLY_SERVER_ENDED:
+    'the process that serves the mount has ended ({how}); what was synced is in the container: mount it again',
   PLY_SIZE_MISMATCH: '{what}: expected {expected} bytes but there are {actual}',
   PLY_SNAPSHOT_EXISTS: 'container {name} has a snapshot {snapshot} already; choose another name',
   PLY_SNAPSHOT_NOT_FOUND: 'container {name} has no snapshot {snapshot}; it has: {available}',

@@ -96,7 +96,7 @@ async function readied(child: ChildProcess, order: BackgroundOrder, signal: Abor
         reject(
           signal?.aborted
             ? new PlyError('PLY_ABORTED', {}, { cause: signal.reason })
-            : new Error(`the process that was to serve the mount has ended (${killed ?? status})`),
+            : new PlyError('PLY_SERVER_ENDED', { how: killed ?? `exit ${status}` }),
         ),
       )
       child.send(order)

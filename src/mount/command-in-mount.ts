@@ -101,7 +101,8 @@ async function leave(mounted: Mounted): Promise<void> {
     } catch (error) {
       if (codeOf(error) !== 'EBUSY' && codeOf(error) !== 'PLY_MOUNT_BUSY') throw error
       if (Date.now() < end) continue
-      await answer({ says: 'note', text: `cutting off what the command has left running: ${(error as Error).message}` })
+      const { who = 'somebody' } = error instanceof PlyError ? error.details : {}
+      await answer({ says: 'note', text: `what the command has left running loses its mount: ${who}` })
       await mounted.unmount({ force: true })
       return
     }

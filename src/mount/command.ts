@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmdirSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { resolve } from 'node:path'
 import { errorOf, type FailureData } from '../fuse/thread-messages.ts'
@@ -76,12 +76,15 @@ export async function runInMount(
   let end: CommandEnd | undefined
   let failure: Error | undefined
   let command: number | undefined
+  let target: string | undefined
   child.on('error', (error) => {
     failure ??= error
   })
   child.on('message', (answer: CommandAnswer) => {
-    if (answer.says === 'mounted') onMounted?.(answer.mount)
-    else if (answer.says === 'note') onNote?.(answer.text)
+    if (answer.says === 'mounted') {
+      target = answer.mount.target
+      onMounted?.(answer.mount)
+    } else if (answer.says === 'note') onNote?.(answer.text)
     else if (answer.says === 'running') command = answer.pid
     else if (answer.says === 'finished') end = answer.ended
     else failure ??= errorOf(answer.error)
@@ -100,8 +103,9 @@ export async function runInMount(
   const [status, signal] = await gone
   // Who served it was killed: the command must not stay behind with a mount that is dead.
   if (command !== undefined) kill(command)
+  if (what.target === undefined && target !== undefined) removeEmpty(target)
   if (endings.signal.aborted) throw new PlyError('PLY_ABORTED', {}, { cause: endings.signal.reason })
-  throw new Error(`the process that was to serve the mount has ended (${signal ?? status})`)
+  throw new PlyError('PLY_SERVER_ENDED', { how: signal ?? `exit ${status}` })
 }
 
 function dataOf({ store, target, options = {}, ...what }: CommandInMount): CommandData {
@@ -161,5 +165,14 @@ function kill(pid: number): void {
     process.kill(pid, 'SIGKILL')
   } catch (error) {
     if (codeOf(error) !== 'ESRCH') throw error
+  }
+}
+
+/** The namespace is gone, and what was mounted there with it. */
+function removeEmpty(directory: string): void {
+  try {
+    rmdirSync(directory)
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error
   }
 }
