@@ -293,6 +293,21 @@ export const operations: readonly Operation[] = [
   },
   { name: 'tag', before: based, act: on((store) => store.tag('base', 'second')) },
   { name: 'tag over a name', before: both, act: on((store) => store.tag('base', 'shared')) },
+  {
+    name: 'adopt names from another tool',
+    before: async (place) => {
+      await both(place)
+      const path = join(place.root, 'index.json')
+      const index = JSON.parse(readFileSync(path, 'utf8'))
+      const [first] = index.manifests
+      for (let at = 0; at < 40; at++) {
+        const annotations = { 'org.opencontainers.image.ref.name': `foreign:${at}` }
+        index.manifests.push({ ...first, annotations })
+      }
+      writeFileSync(path, JSON.stringify(index))
+    },
+    act: on((store) => store.tag('base', 'second')),
+  },
   { name: 'untag', before: both, act: on((store) => store.untag('shared')), again: 'PLY_IMAGE_NOT_FOUND' },
   { name: 'untag the last name', before: based, act: on((store) => store.untag('base')), again: 'PLY_IMAGE_NOT_FOUND' },
   {

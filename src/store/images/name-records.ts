@@ -1,10 +1,18 @@
+import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { isDigest } from '../../model/digest.ts'
 import type { Descriptor } from '../../model/documents.ts'
 import { codeOf, PlyError } from '../../model/errors.ts'
 import type { Disk } from '../../sys/disk.ts'
+import { syncFileSystem } from '../../sys/sync.ts'
 import type { Layout } from '../layout.ts'
 import { escapeName, namesIn, readJson, recordText, writeFileAtomically } from '../records.ts'
+
+/** Fewer than so many records are synced one by one: a whole disk may have more to write. */
+const fewRecords = 32
+
+/** How many records wait for one sync of the disk. */
+const atOnce = 10_000
 
 /** `names/<name>`: what a name points at. */
 export interface NameRecord {
@@ -54,6 +62,23 @@ export class NameRecords {
     writeFileAtomically(place, this.#pathOf(name), recordText({ name, descriptor }))
   }
 
+  /**
+   * Writes many: to sync each would take minutes for a hundred thousand. What is in them is on the disk before one of them has its
+   * name.
+   */
+  writeAll(records: ReadonlyMap<string, Descriptor>): void {
+    const batch: { readonly temporary: string; readonly path: string }[] = []
+    const isFew = records.size < fewRecords || this.#disk.kind === 'memory'
+    for (const [name, descriptor] of records) {
+      if (isFew) this.write({ name, descriptor })
+      else {
+        batch.push({ temporary: this.#written({ name, descriptor }), path: this.#pathOf(name) })
+        if (batch.length === atOnce) this.#place(batch.splice(0))
+      }
+    }
+    this.#place(batch)
+  }
+
   /** Answers whether there was one. */
   remove(name: string): boolean {
     try {
@@ -64,6 +89,20 @@ export class NameRecords {
       if (codeOf(error) !== 'ENOENT') throw error
       return false
     }
+  }
+
+  /** A record under a temporary name, not synced. What is left of it if this dies is litter. */
+  #written({ name, descriptor }: NameRecord): string {
+    const temporary = join(this.#layout.tmp, `record-${randomBytes(8).toString('hex')}`)
+    this.#disk.fs.writeFileSync(temporary, recordText({ name, descriptor }), { flag: 'wx', mode: 0o600 })
+    return temporary
+  }
+
+  #place(batch: readonly { readonly temporary: string; readonly path: string }[]): void {
+    if (batch.length === 0) return
+    syncFileSystem(this.#layout.root)
+    for (const { temporary, path } of batch) this.#disk.fs.renameSync(temporary, path)
+    this.#disk.syncDirectory(this.#layout.names)
   }
 
   #read(path: string): NameRecord | undefined {

@@ -15,6 +15,8 @@ const eager = 1000
 /** `index.json` as somebody else wrote it; `changed` is what names point at anew. */
 interface Foreign {
   readonly stamp: IndexStamp
+  /** What we had seen of it before. */
+  readonly since: IndexStamp | undefined
   readonly named: ReadonlyMap<string, Descriptor>
   readonly changed: ReadonlyMap<string, Descriptor>
 }
@@ -45,6 +47,8 @@ export class Names {
   readonly #records: NameRecords
   readonly #index: IndexJson
   readonly #seen: IndexSeen
+  /** What was read last of somebody else's `index.json`, as long as there is room for it. */
+  #read: WeakRef<Foreign> | undefined
 
   /** `writable`: whether a list of very many names may be kept for the next time. */
   constructor(disk: Disk, layout: Layout, writable = false) {
@@ -155,10 +159,17 @@ export class Names {
     if (stamp === undefined) return undefined
     const last = this.#seen.stamp()
     if (last !== undefined && sameStamp(last, stamp)) return undefined
-    const seen = this.#seen.read()
+    const known = this.#read?.deref()
+    if (known !== undefined && sameStamp(known.stamp, stamp) && isSame(known.since, last)) return known
+    const before = this.#seen.read()?.names
     const { named } = this.#index.read()
-    const before = new Map(Object.entries(seen?.names ?? {}))
-    return { stamp, named, changed: new Map([...named].filter(([name, { digest }]) => before.get(name) !== digest)) }
+    const changed = new Map<string, Descriptor>()
+    for (const [name, descriptor] of named)
+      if (before === undefined || !Object.hasOwn(before, name) || before[name] !== descriptor.digest)
+        changed.set(name, descriptor)
+    const found: Foreign = { stamp, since: last, named, changed }
+    this.#read = new WeakRef(found)
+    return found
   }
 
   #adopt(): void {
@@ -166,7 +177,7 @@ export class Names {
     if (foreign === undefined) return
     // Other tools sync nothing: a name of ours would last where what it leads to does not.
     if (foreign.changed.size > 0 && this.#disk.kind === 'disk') syncFileSystem(this.#layout.root)
-    for (const [name, descriptor] of foreign.changed) this.#records.write({ name, descriptor })
+    this.#records.writeAll(foreign.changed)
     // Otherwise what was just adopted would look newer than what we change next, where `index.json` is not written.
     this.#remember(foreign.stamp, foreign.named)
   }
@@ -174,4 +185,8 @@ export class Names {
   #remember(stamp: IndexStamp, names: Iterable<readonly [string, Descriptor]>): void {
     this.#seen.remember(stamp, this.#index.sum(), names)
   }
+}
+
+function isSame(one: IndexStamp | undefined, other: IndexStamp | undefined): boolean {
+  return one === undefined || other === undefined ? one === other : sameStamp(one, other)
 }
