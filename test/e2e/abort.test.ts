@@ -26,12 +26,14 @@ async function abortAtRandom(
   let state = seed
   const random = () => (state = (state * 1103515245 + 12345) & 0x7fffffff) / 0x7fffffff
   const times = []
-  const started = performance.now()
+  let started = performance.now()
   await act({})
-  const whole = performance.now() - started
-  for (let i = 0; i < 8; i++) {
+  let whole = performance.now() - started
+  let tried = 0
+  for (; times.length < 5 && tried < 30; tried++) {
     const controller = new AbortController()
     let aborted = 0
+    started = performance.now()
     const timer = setTimeout(
       () => {
         aborted = performance.now()
@@ -41,7 +43,8 @@ async function abortAtRandom(
     )
     try {
       await act({ signal: controller.signal })
-      // It was done before the abort came.
+      // It was done before the abort came: the first time takes longer than others.
+      whole = Math.min(whole, performance.now() - started)
     } catch (error) {
       expect((error as { code?: string }).code).toBe('PLY_ABORTED')
       times.push(performance.now() - aborted)
@@ -51,9 +54,9 @@ async function abortAtRandom(
     }
   }
   console.log(
-    `seed ${seed}: aborted ${times.length} of 8, answered after ${times.map((time) => time.toFixed(0)).join(', ')} ms`,
+    `seed ${seed}: aborted ${times.length} of ${tried}, answered after ${times.map((time) => time.toFixed(0)).join(', ')} ms`,
   )
-  expect(times.length).toBeGreaterThan(3)
+  expect(times.length).toBe(5)
   expect(Math.max(...times)).toBeLessThan(prompt)
 }
 
