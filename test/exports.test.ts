@@ -23,6 +23,7 @@ test('the public API is exactly this', async () => {
     'defaultRoot',
     'describeImage',
     'detectReference',
+    'diagnose',
     'diff',
     'directoryTree',
     'displayText',

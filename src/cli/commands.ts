@@ -58,6 +58,7 @@ export const commandGroups = {
     gc: async () => (await import('./commands/gc.ts')).Gc,
     dedupe: async () => (await import('./commands/dedupe.ts')).Dedupe,
     fsck: async () => (await import('./commands/fsck.ts')).Fsck,
+    doctor: async () => (await import('./commands/doctor.ts')).Doctor,
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, Loader>>>>
 

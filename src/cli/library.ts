@@ -1,5 +1,6 @@
 /** The types that commands talk about, in one place; the values come with `StoreCommand.library()`, when they are needed. */
 export type {
+  Ability,
   Accounts,
   Blamed,
   BlameStep,

@@ -70,6 +70,16 @@ export function planMount(
   }
 }
 
+/** For each way whether it is possible; as `planMount`, only answers. */
+export function waysOf(
+  subject: Plannable,
+  options: Pick<MountOptions, 'owners'>,
+  abilities: Abilities,
+): Readonly<Record<Via, Ability>> {
+  const ability = (via: Via): Ability => obstacle(via, subject, options, abilities) ?? { able: true }
+  return { kernel: ability('kernel'), fuse: ability('fuse'), extract: ability('extract') }
+}
+
 const nameOf: Readonly<Record<Via, string>> = { kernel: 'the kernel', fuse: 'FUSE', extract: 'a copy' }
 
 type Obstacle = Extract<Ability, { readonly able: false }>

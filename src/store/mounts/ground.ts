@@ -14,11 +14,16 @@ export type Wanted =
 /** The member of a store that mounting is built on, and nobody else. */
 export const mountGround: unique symbol = Symbol('what mounting needs of a store')
 
+/** Whether `index.json` says what the names say. */
+export type IndexState = 'current' | 'behind' | 'damaged'
+
 export interface MountGround {
   readonly layout: Layout
   /** The directories of the stores below. */
   readonly below: readonly string[]
   readonly records: MountRecords
+  /** How `index.json` stands to the names. */
+  index(): IndexState
   /**
    * Finds what is to be mounted and builds what is missing of its caches. Collection is held off until it is released, and nobody else
    * writes the container.

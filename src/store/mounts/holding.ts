@@ -34,6 +34,12 @@ export function mountGroundOf(around: HoldingOptions): MountGround {
     layout: parts.layout,
     below: parts.below.map((lower) => lower.layout.root),
     records,
+    index() {
+      const { records: names, inIndex } = parts.names.survey({ quick: true })
+      if (inIndex === undefined || parts.names.index() === 'damaged') return 'damaged'
+      const missing = names.some(({ name, descriptor }) => inIndex.get(name)?.digest !== descriptor.digest)
+      return missing || inIndex.size > names.length ? 'behind' : 'current'
+    },
     convert: (name, form, operation) => containers.convert(name, form, operation),
     async hold(wanted, operation = {}) {
       if (parts.disk.kind === 'memory')

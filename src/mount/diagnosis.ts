@@ -1,0 +1,43 @@
+import type { IndexState } from '../store/mounts/ground.ts'
+import { mountGround } from '../store/mounts/ground.ts'
+import type { RecordedMount, Via } from '../store/mounts/mount-record.ts'
+import type { Store } from '../store/store.ts'
+import { type Abilities, type Ability, abilities } from './abilities.ts'
+import { type Plannable, waysOf } from './plan.ts'
+
+/** What this machine, this user and a store can do, why not, and how to get more. */
+export interface Diagnosis {
+  readonly root: string
+  /** Of `process.versions.node`. */
+  readonly node: string
+  /** Ways to mount, of the store's images and of its new containers. */
+  readonly ways: Readonly<Record<'image' | 'container', Readonly<Record<Via, Ability>>>>
+  readonly abilities: Abilities
+  /**
+   * Whether `index.json`, which other tools read, has all names: very many are written there by a collection only; `behind` until then.
+   */
+  readonly index: IndexState
+  readonly mounts: readonly RecordedMount[]
+}
+
+/** Asks the machine what it can do with a store. Nothing is mounted where anybody sees it, and nothing is changed. */
+export async function diagnose(store: Store): Promise<Diagnosis> {
+  const ground = store[mountGround]
+  const { root } = ground.layout
+  const able = abilities({ store: root })
+  const form = able.uppers.able ? 'overlay' : 'portable'
+  const image: Plannable = { subject: { kind: 'image', name: undefined }, upper: undefined, frozen: [] }
+  const container: Plannable = {
+    subject: { kind: 'container', name: 'NAME' },
+    upper: { id: '', form, upperDir: '', workDir: '' },
+    frozen: [],
+  }
+  return {
+    root,
+    node: process.versions.node,
+    ways: { image: waysOf(image, {}, able), container: waysOf(container, {}, able) },
+    abilities: able,
+    index: ground.index(),
+    mounts: store.mounts.list(),
+  }
+}
