@@ -81,13 +81,14 @@ export type {
   FindOptions,
   FindPlan,
   Found,
+  PackageOf,
   TreeUsage,
   TreeUsageOptions,
   Walked,
   WalkOptions,
 } from './query/index.ts'
 // Questions to a tree
-export { accountsOf, find, parseFind, treeUsage, walkTree } from './query/index.ts'
+export { accountsOf, find, packagesOf, parseFind, treeUsage, walkTree } from './query/index.ts'
 export type { ContentDigests } from './stack/content-digests.ts'
 export { contentDigest } from './stack/content-digests.ts'
 export type { OwnerShift } from './stack/mapped-tree.ts'
@@ -145,11 +146,17 @@ export type {
   BlameStep,
   Deed,
   LayerStack,
+  LayerWaste,
   OpenLayer,
   Saying,
+  Waste,
+  WasteCause,
+  WastedFile,
+  WasteGroup,
+  WasteGrouping,
 } from './trace/index.ts'
 // Which layer did what
-export { blame, blameBelow, layerAlone } from './trace/index.ts'
+export { blame, blameBelow, groupWaste, layerAlone, mergedTree, waste, wasteGroupings } from './trace/index.ts'
 export type { RecompressedImage, RecompressedLayer, RecompressOptions } from './transport/index.ts'
 export { detectReference, openSink, openSource, recompressed } from './transport/index.ts'
 export type {

@@ -35,6 +35,7 @@ test('the public API is exactly this', async () => {
     'find',
     'fsOf',
     'fsckLevels',
+    'groupWaste',
     'historyOf',
     'layerAlone',
     'layerFrom',
@@ -44,6 +45,7 @@ test('the public API is exactly this', async () => {
     'makeNode',
     'mappedTree',
     'memoryUpper',
+    'mergedTree',
     'mount',
     'openDirectory',
     'openLayers',
@@ -54,6 +56,7 @@ test('the public API is exactly this', async () => {
     'openSource',
     'openStore',
     'openTree',
+    'packagesOf',
     'parseFind',
     'plainLayer',
     'planMount',
@@ -74,5 +77,7 @@ test('the public API is exactly this', async () => {
     'upperTree',
     'validateImage',
     'walkTree',
+    'waste',
+    'wasteGroupings',
   ])
 })

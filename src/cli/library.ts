@@ -36,6 +36,10 @@ export type {
   Tree,
   TreeEntry,
   Usage,
+  Waste,
+  WasteCause,
+  WasteGroup,
+  WasteGrouping,
   WritableUnion,
   WriteOptions,
 } from '../index.ts'

@@ -12,5 +12,6 @@ export {
   parseFind,
 } from './find-expression.ts'
 export { globMatcher } from './glob.ts'
+export { type PackageOf, packagesOf } from './packages.ts'
 export { type TreeUsage, type TreeUsageOptions, treeUsage } from './usage.ts'
 export { lookupPath, type Walked, type WalkOptions, walkTree } from './walk.ts'

@@ -13,4 +13,7 @@ export {
 } from './blame.ts'
 export { layerAlone } from './layer-alone.ts'
 export type { LayerStack, OpenLayer } from './layer-stack.ts'
+export { mergedTree } from './merged-tree.ts'
 export { type Clearing, standing, type Trail, Trails, type Turn } from './trail.ts'
+export { type LayerWaste, type Waste, type WasteCause, type WastedFile, waste } from './waste.ts'
+export { groupWaste, type WasteGroup, type WasteGrouping, wasteGroupings } from './waste-groups.ts'

@@ -114,6 +114,21 @@ describe('looking into images', () => {
     expect(JSON.parse(await run('blame', 'three:1', '/etc/motd', '--json')).steps).toHaveLength(3)
   })
 
+  test('du --waste tells what layers hold in vain, and for whom', async () => {
+    const out = await run('du', 'three:1', '--waste')
+    expect(out).toMatch(/^efficiency +99\.\d\d % +dive: 99\.\d\d %\ncontents +\d+(\.\d+)?kB +in 3 layers\n/)
+    expect(out).toMatch(/\n +10B +0 +deleted +1 +\/etc\/group\n/)
+    const found = JSON.parse(await run('du', 'three:1', '--waste', '--json', '--by', 'layer', '--range', '0..1'))
+    expect(found.causes).toEqual({ overwritten: 4, deleted: 11, attributes: 0, repeated: 7, duplicate: 0 })
+    expect(found.squash).toEqual({ from: 0, to: 1, saves: 14 })
+    expect(found.groups).toEqual([
+      { name: '0', bytes: 14, files: 2 },
+      { name: '1', bytes: 8, files: 2 },
+    ])
+    const { code } = await ply(['du', 'three:1', '--waste', '--range', '2..9', '--root', root])
+    expect(code).toBe(2)
+  })
+
   test('history numbers the layers if asked', async () => {
     expect(await run('history', 'three:1', '--layers')).toMatch(/^ *LAYER +DIGEST .*\n +2 +[0-9a-f]{12} .*step 2/)
   })
