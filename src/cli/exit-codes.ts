@@ -14,6 +14,7 @@ export const exitMeanings = {
   9: 'any other answer of a file system',
   10: 'the network, or a registry that cannot be reached, is not trusted, or answers what makes no sense',
   70: 'an error of ply itself; PLY_LOG=debug shows where',
+  129: 'stopped by SIGHUP; nothing half done stays behind',
   130: 'stopped by SIGINT; nothing half done stays behind',
   143: 'stopped by SIGTERM; nothing half done stays behind',
 } as const

@@ -69,7 +69,11 @@ async function report(error: unknown, id: string | undefined, argv: readonly str
   }
   world.stderr.write(renderFailure(failure))
   if (world.environment.PLY_LOG === 'debug' && error instanceof Error) world.stderr.write(`${stackOf(error)}\n`)
-  if (code === 'PLY_ABORTED' && world.signal.reason === 'SIGTERM') return 143
+  if (code === 'PLY_ABORTED') {
+    const reason = world.signal.reason ?? (error as Error).cause
+    if (reason === 'SIGTERM') return 143
+    if (reason === 'SIGHUP') return 129
+  }
   return exitCode
 }
 

@@ -122,13 +122,19 @@ Without root and without a namespace, files keep the owners of the image: --uidm
       this.exitWith('status' in end ? end.status : 128 + (await this.#numberOf(end.signal)))
     } catch (error) {
       const { syscall, path } = error as { readonly syscall?: string; readonly path?: string }
-      if (!syscall?.startsWith('spawn') || path !== command[0]) throw error
+      if (!syscall?.startsWith('spawn') || path !== command[0]) return this.#stopped(error, endings.signal)
       this.exitWith(codeOf(error) === 'ENOENT' ? 127 : 126)
       this.world.stderr.write(
         `ply: ${command[0]}: ${codeOf(error) === 'ENOENT' ? 'no such program' : 'cannot be started'}\n`,
       )
     }
     return undefined
+  }
+
+  /** Says which signal it was. */
+  async #stopped(error: unknown, { reason }: AbortSignal): Promise<never> {
+    const { codeOf, PlyError } = await this.library()
+    throw codeOf(error) === 'PLY_ABORTED' ? new PlyError('PLY_ABORTED', {}, { cause: reason }) : error
   }
 
   async #numberOf(signal: NodeJS.Signals): Promise<number> {
