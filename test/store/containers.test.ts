@@ -4,6 +4,7 @@ import { composeImage } from '../../src/image/assemble.ts'
 import { layerFrom } from '../../src/image/layer-from.ts'
 import { chainIds, digestOf } from '../../src/model/digest.ts'
 import { mediaTypes } from '../../src/model/documents.ts'
+import { asSeen } from '../../src/store/containers/handing-over.ts'
 import { root } from '../support/ability.ts'
 import { bytesIn, valuesOf } from '../support/collect.ts'
 import { gzipLayer, sampleImage } from '../support/images.ts'
@@ -88,6 +89,7 @@ everywhere('a container', (make, kind) => {
         await using again = await store.containers.open('work')
         expect(treeEntries(again.tree)).toEqual(shown)
       }
+      await expect(store.containers.convert('work', 'zip' as 'portable')).rejects.toMatchObject({ code: 'PLY_USAGE' })
       await expect(store.containers.convert('none', 'portable')).rejects.toMatchObject({
         code: 'PLY_CONTAINER_NOT_FOUND',
       })
@@ -361,19 +363,16 @@ everywhere('a commit', (make, kind) => {
     })
     const gone = place.json<object>('uppers', container.upper, 'record.json')
     expect(gone).toBeDefined()
-    await expect(
-      store.commit(
-        {
-          manifest: container.manifest,
-          tree: container.tree,
-          base: container.base,
-          changes: () => {
-            throw new Error('broken')
-          },
-        } as never,
-        'b',
-      ),
-    ).rejects.toThrow('broken')
+    const broken = {
+      manifest: container.manifest,
+      tree: container.tree,
+      base: container.base,
+      changes: () => {
+        throw new Error('broken')
+      },
+      async [Symbol.asyncDispose]() {},
+    }
+    await expect(store.commit({ [asSeen]: async () => broken } as never, 'b')).rejects.toThrow('broken')
     expect(place.files()).toEqual(before)
     const image = await store.commit(container)
     expect(await store.image(image.digest)).toMatchObject({ digest: image.digest })

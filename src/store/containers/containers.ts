@@ -20,8 +20,8 @@ export interface Containers {
   list(): Promise<readonly ContainerRecord[]>
   /**
    * Writes what was written in a container since its newest snapshot anew, in another form (docs/upper-format.md): the container shows
-   * the same. One that is interrupted has the form it had. @throws PLY_CONTAINER_NOT_FOUND, PLY_CONTAINER_BUSY; ENOTSUP for what the
-   * form cannot store
+   * the same. One that is interrupted has the form it had. @throws PLY_CONTAINER_NOT_FOUND, PLY_CONTAINER_BUSY; PLY_USAGE for what is
+   * no form; ENOTSUP for what the form cannot store
    */
   convert(name: string, form: UpperForm, operation?: Operation): Promise<ContainerRecord>
   /**

@@ -20,7 +20,7 @@ import { convertedUpper } from './converted-upper.ts'
 import { Freezing, freeUpper, withSnapshot } from './freezing.ts'
 import { letGo } from './letting-go.ts'
 import { openContainer } from './open-container.ts'
-import type { UpperForm, UpperRecord, Uppers } from './uppers.ts'
+import { checkUpperForm, type UpperForm, type UpperRecord, type Uppers } from './uppers.ts'
 
 /** What the containers need of the store around them. */
 export interface Ground {
@@ -170,6 +170,7 @@ export function containersOf(ground: Ground): StoredContainers {
     },
 
     async convert(name, form, operation = {}) {
+      checkUpperForm(form)
       using _ = await ground.lease(operation)
       const { found, held } = await lock(name)
       using __ = held

@@ -13,6 +13,15 @@ import { namesIn, readJson, recordText, writeFileAtomically } from '../records.t
 /** How an upper keeps what was written (docs/upper-format.md). */
 export type UpperForm = 'portable' | 'overlay'
 
+const upperForms: readonly string[] = ['portable', 'overlay'] satisfies UpperForm[]
+
+/** @throws PLY_USAGE for what is no form: programs without types may say anything */
+export function checkUpperForm(form: UpperForm): void {
+  if (upperForms.includes(form)) return
+  const reason = `${JSON.stringify(form)} is no form of an upper: say ${upperForms.join(' or ')}`
+  throw new PlyError('PLY_USAGE', { reason })
+}
+
 /** `uppers/<id>/record.json`: what an upper stands on. It never changes. */
 export interface UpperRecord {
   readonly id: string

@@ -9,7 +9,7 @@ import { fileBytes } from '../../sys/file-bytes.ts'
 import { findIndex } from '../layers/cached-index.ts'
 import type { LayerId } from '../layers/layer-files.ts'
 import { badPages, pathsIn } from './affected-paths.ts'
-import { type AffectedPaths, fetchAgain } from './findings.ts'
+import type { AffectedPaths } from './findings.ts'
 import type { Survey } from './survey.ts'
 
 /** Whether every blob is what its name says, and every log of a portable upper what its checksums say. */
@@ -39,7 +39,7 @@ export async function checkContents(survey: Survey): Promise<void> {
         code: 'bad-blob',
         file,
         problem: `its bytes do not hash to its name${cached ? '; what it holds is still in the cache, but it cannot be exported as it was' : ''}${survey.where(digest)}`,
-        advice: fetchAgain,
+        advice: survey.heal(digest),
         ...(paths && { paths }),
       },
       digest,

@@ -121,7 +121,7 @@ async function checkBlobs(survey: Survey): Promise<void> {
         problem: missing
           ? `the ${marked.blobs.get(digest)?.as} is not here`
           : `${(error as Error).message}${survey.where(digest)}`,
-        advice: whole ? 'remove the name that points at it' : fetchAgain,
+        advice: whole ? 'remove the name that points at it' : survey.heal(digest),
       },
       digest,
     )
@@ -142,7 +142,7 @@ async function checkBlobs(survey: Survey): Promise<void> {
           found === undefined
             ? `the ${as} is not here`
             : `the ${as} has ${found} bytes instead of ${size}${survey.where(digest)}`,
-        advice: fetchAgain,
+        advice: survey.heal(digest),
       },
       digest,
     )

@@ -13,7 +13,7 @@ import type { LayerId } from '../layers/layer-files.ts'
 import type { Layers } from '../layers/layers.ts'
 import type { Layout } from '../layout.ts'
 import type { Trees } from '../trees/trees.ts'
-import type { Finding, FsckLevel } from './findings.ts'
+import { type Finding, type FsckLevel, fetchAgain } from './findings.ts'
 
 /** The parts of a store that a check needs. */
 export interface Checkable {
@@ -89,6 +89,17 @@ export class Survey {
     const { layout, homeOf } = this.store
     const home = homeOf(digest)
     return home === layout ? '' : `; it lies in the store below, ${home.root}`
+  }
+
+  /** What helps against damage of a blob, or the lack of it. */
+  heal(digest: Digest): string {
+    const { layout, homeOf, below } = this.store
+    const home = homeOf(digest)
+    if (home !== layout)
+      return `${fetchAgain}; that makes a copy of it here: ply fsck --repair --root ${home.root} heals it where it lies`
+    const isHere = this.store.disk.fs.existsSync(layout.blobOf(digest))
+    if (isHere || below.length > 0) return fetchAgain
+    return `${fetchAgain}; if it is in a store that this one was used over, say --below DIR`
   }
 
   /** Whether a file is read as a whole this time. */
