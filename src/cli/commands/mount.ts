@@ -69,9 +69,8 @@ Without root and without a namespace, files keep the owners of the image: --uidm
     if (program !== undefined) return this.#command(store, subject, args.dir, options, [program, ...given])
     if (flags.foreground) return this.#foreground(store, subject, args.dir!, options)
     const { mount } = await this.library()
-    return this.#told(
-      await mount({ store, ...subject }, args.dir!, { ...options, ...this.operation, background: true }),
-    )
+    const operation = { ...options, ...this.operation, background: true }
+    return this.#told(await mount({ store, ...subject }, args.dir!, operation), options)
   }
 
   /** A container's name comes first: it is the shorter one, and an image has its tag. */
@@ -97,7 +96,7 @@ Without root and without a namespace, files keep the owners of the image: --uidm
       ...options,
       signal: endings.signal,
     })
-    const value = this.#told(mounted)
+    const value = this.#told(mounted, options)
     if (!this.jsonEnabled()) await this.output.room()
     await servedUntilTold(mounted, endings, (error) =>
       this.say(`${error.message}; serving on until they have left, stop it once more to cut them off`),
@@ -141,9 +140,14 @@ Without root and without a namespace, files keep the owners of the image: --uidm
     return (await import('node:os')).constants.signals[signal]
   }
 
-  #told({ id, target, via, why, readOnly }: Mounted) {
+  #told({ id, target, via, why, readOnly }: Mounted, { owners: shifted }: MountOptions) {
     this.print(target)
     for (const line of why) this.say(line)
+    const user = process.getuid?.() ?? 0
+    if (via === 'fuse' && !readOnly && !shifted && user !== 0)
+      this.say(
+        `what is root's there this user cannot change; --uidmap 0:${user}:1 --gidmap 0:${process.getgid!()}:1 makes it yours`,
+      )
     return { id, target, via, why, readOnly }
   }
 }
