@@ -3,6 +3,7 @@ import { PlyError } from '../model/errors.ts'
 import type { Held, MountGround } from '../store/mounts/ground.ts'
 import type { MountRecord } from '../store/mounts/mount-record.ts'
 import { umount, unmountFlags } from '../sys/mount.ts'
+import { mountHolders } from '../sys/mount-holders.ts'
 import { type MountLine, mountAt, mountTable } from '../sys/mount-table.ts'
 import { mountNamespaceOf } from '../sys/processes.ts'
 import type { Recorded } from './attach.ts'
@@ -68,15 +69,22 @@ export async function mountByKernel(
  */
 export async function unmountByKernel(
   ground: MountGround,
-  { id, target, upper, mount }: MountRecord,
+  record: MountRecord,
   { detach = false, force = false }: UnmountOptions = {},
 ): Promise<void> {
+  const { id, target, upper, mount } = record
   const table = mountTable()
   if (mount && table.some((line) => isThat(line, mount))) {
     await unlessBusy(target, () => {
       if (!isThat(mountAt(target, table), mount)) throw new PlyError('EBUSY', { syscall: 'umount' })
       umount(target, unmountFlags.noFollow | (detach || force ? unmountFlags.detach : 0))
     })
+  }
+  // Who was in it may go on writing: until they have left it is nobody else's.
+  if (upper !== null && mount && (detach || force) && mountHolders(mount.id).length > 0) {
+    using _ = await ground.records.lock({})
+    ground.records.publish({ ...record, detached: true })
+    return
   }
   if (upper !== null) await ground.settle(upper)
   using _ = await ground.records.lock({})

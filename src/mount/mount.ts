@@ -1,5 +1,5 @@
 import { decodeText } from '../model/bytes.ts'
-import { PlyError } from '../model/errors.ts'
+import { codeOf, PlyError } from '../model/errors.ts'
 import { checkAborted } from '../model/operation.ts'
 import type { Container } from '../store/containers/container.ts'
 import { handOver } from '../store/containers/handing-over.ts'
@@ -8,7 +8,7 @@ import type { Store } from '../store/store.ts'
 import { type Abilities, abilities } from './abilities.ts'
 import { attach, isRefusal } from './attach.ts'
 import { heldAndPlanned } from './held-and-planned.ts'
-import type { Mounted, MountOptions } from './mounted.ts'
+import type { Mounted, MountOptions, UnmountOptions } from './mounted.ts'
 import { mountedAs } from './mounted-as.ts'
 import { mountTarget } from './target.ts'
 
@@ -24,7 +24,7 @@ export type MountWanted = { readonly store: Store } & Wanted
  * is collected.
  *
  * A container that is open for writing hands that over: until it is unmounted by what this returns, its `tree` and `fs` answer EBUSY, and
- * then they show what was written.
+ * then they show what was written. If it is detached from under somebody who is still in it, they answer EBUSY for good.
  *
  * @param target a directory, as text; for a copy it is empty
  * @throws PLY_UNSUPPORTED with what to do; PLY_CONTAINER_BUSY; PLY_IMAGE_NOT_FOUND, PLY_CONTAINER_NOT_FOUND, PLY_SNAPSHOT_NOT_FOUND;
@@ -50,7 +50,14 @@ export async function mount(
     }
     throw error
   }
-  const back = () => handed.back()
+  const back = async ({ detach = false, force = false }: UnmountOptions = {}) => {
+    try {
+      await handed.back()
+    } catch (error) {
+      // Who was in it when it was detached writes on: the container stays theirs.
+      if (!(detach || force) || codeOf(error) !== 'PLY_CONTAINER_BUSY') throw error
+    }
+  }
   try {
     return await mountWanted(ground, { container: name }, target, options, back)
   } catch (error) {
@@ -64,7 +71,7 @@ async function mountWanted(
   wanted: Wanted,
   target: string,
   options: MountOptions,
-  after?: () => Promise<void>,
+  after?: (how: UnmountOptions) => Promise<void>,
 ): Promise<Mounted> {
   const { root } = ground.layout
   const bytes = await mountTarget(target, [root, ...ground.below])

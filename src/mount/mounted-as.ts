@@ -11,13 +11,14 @@ export function mountedAs(
   { record, attached }: Recorded,
   { why }: MountPlan,
   target: string,
-  after: () => Promise<void> = async () => {},
+  after: (how: UnmountOptions) => Promise<void> = async () => {},
 ): Mounted {
   let unmounted: Promise<void> | undefined
   const unmount = async (how?: UnmountOptions) => {
     await unlessBusy(record.target, () => attached.unmount(how))
+    // What is detached stays recorded until nobody is in it.
     using _ = await ground.records.lock({})
-    ground.records.remove(record.id)
+    ground.records.forgetVoid()
   }
   const { id, via, readOnly } = record
   const mounted: Mounted = {
@@ -30,7 +31,7 @@ export function mountedAs(
     async unmount(how) {
       // Somebody waits for those who are still in it.
       if (unmounted && how?.force) await attached.unmount(how)
-      unmounted ??= unmount(how).then(after)
+      unmounted ??= unmount(how).then(() => after(how ?? {}))
       try {
         await unmounted
       } catch (error) {

@@ -349,6 +349,24 @@ describe('what goes wrong with a mount', () => {
     await mounted.unmount()
   })
 
+  kernelTest('a container whose mount is detached is free when the last one has left it', async () => {
+    const { store, target } = await storeWithImage()
+    await (await store.containers.create('work', 'plain')).close()
+    const mounted = await mount({ store, container: 'work' }, target)
+    const inside = spawn('sh', ['-c', 'exec 3> late; read -r _; echo late >&3'], { cwd: target })
+    while (!fs.existsSync(join(target, 'late'))) await new Promise((resolve) => setTimeout(resolve, 5))
+    await mounted.unmount({ detach: true })
+    expect(mountsIn(target)).toEqual([])
+    await expect(store.containers.open('work')).rejects.toMatchObject({
+      code: 'PLY_CONTAINER_BUSY',
+      message: expect.stringContaining(`sh (${inside.pid})`),
+    })
+    inside.stdin.end('\n')
+    await once(inside, 'exit')
+    await using work = await store.containers.open('work')
+    expect(work.fs.readFileSync('/late', 'utf8')).toBe('late\n')
+  })
+
   kernelTest('a container is mounted once, and then written nowhere else: what to do is told', async () => {
     const { store, target, root } = await storeWithImage()
     await (await store.containers.create('work', 'plain')).close()

@@ -1,6 +1,7 @@
 import { lstatSync } from 'node:fs'
 import { bytesOf } from '../../model/bytes.ts'
 import { codeOf } from '../../model/errors.ts'
+import { mountHolders } from '../../sys/mount-holders.ts'
 import { type MountLine, mountTable } from '../../sys/mount-table.ts'
 import { bootId, mountNamespaceOf, processIn, startOf } from '../../sys/processes.ts'
 import type { MountRecord, MountState } from './mount-record.ts'
@@ -13,7 +14,7 @@ export class Liveness {
   readonly #tables = new Map<string, readonly MountLine[] | 'unknown'>()
 
   stateOf(record: MountRecord): MountState {
-    const { mount, server } = record
+    const { mount, server, detached = false } = record
     if (mount === null) return isThere(record) ? 'live' : 'void'
     if (record.bootId !== bootId()) return 'void'
     const serves = server === undefined || startOf(server.pid) === server.started
@@ -21,7 +22,8 @@ export class Liveness {
     // Somebody else's processes are in it: nothing can be told of the mount, and nobody but them can get to it.
     if (table === 'unknown') return serves ? 'live' : 'void'
     // A number of a mount is given again when it is gone: what is mounted under it has to come from the same source.
-    if (!table.some(({ id, source }) => id === mount.id && source === mount.source)) return 'void'
+    if (!table.some(({ id, source }) => id === mount.id && source === mount.source))
+      return detached && mountHolders(mount.id).length > 0 ? 'live' : 'void'
     return serves ? 'live' : 'dead'
   }
 

@@ -27,6 +27,8 @@ export interface MountRecord {
     /** As `/proc/PID/ns/mnt` names it. */
     readonly namespace: string
   } | null
+  /** It is on no directory any more, but somebody was still in it: it lives until they have left. */
+  readonly detached?: true
   /** The inode number of the directory of an extraction. */
   readonly directory?: number
   /** The process that serves it, and when that began. Absent: nobody has to. */

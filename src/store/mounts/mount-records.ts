@@ -6,7 +6,8 @@ import { isDigest } from '../../model/digest.ts'
 import { codeOf, PlyError } from '../../model/errors.ts'
 import type { Operation } from '../../model/operation.ts'
 import type { Disk, Lock } from '../../sys/disk.ts'
-import { mountNamespaceOf } from '../../sys/processes.ts'
+import { mountHolders } from '../../sys/mount-holders.ts'
+import { commandOf, mountNamespaceOf } from '../../sys/processes.ts'
 import { syncFileSystem } from '../../sys/sync.ts'
 import { unsynced } from '../../sys/unsynced-disk.ts'
 import type { Layout } from '../layout.ts'
@@ -75,10 +76,10 @@ export class MountRecords implements Mounts {
    */
   checkSnapshotsFree(container: string, snapshot?: string): void {
     if (!this.#disk.fs.existsSync(this.#layout.mounts)) return
-    for (const { subject, target, state } of this.list()) {
+    for (const one of this.list()) {
+      const { subject, state } = one
       if (state !== 'live' || subject.kind !== 'snapshot' || subject.container !== container) continue
-      if (snapshot === undefined || snapshot === subject.snapshot)
-        throw busy(`${container}@${subject.snapshot}`, { target })
+      if (snapshot === undefined || snapshot === subject.snapshot) throw busy(`${container}@${subject.snapshot}`, one)
     }
   }
 
@@ -152,8 +153,16 @@ export class MountRecords implements Mounts {
 }
 
 /** Why a container that is mounted can be written nowhere else, and what to do. */
-export function busy(container: string, { target }: Pick<MountRecord, 'target'>): PlyError {
+export function busy(
+  container: string,
+  { target, mount, detached }: Pick<MountRecord, 'target' | 'mount' | 'detached'>,
+): PlyError {
   const where = decodeText(target)
+  if (detached && mount) {
+    const who = mountHolders(mount.id).map((pid) => `${commandOf(pid) ?? '?'} (${pid})`)
+    const state = `still in use by ${who.join(', ') || 'somebody'}, who was in its mount when that was detached`
+    return new PlyError('PLY_CONTAINER_BUSY', { name: container, state, advice: 'wait until they have left' })
+  }
   return new PlyError('PLY_CONTAINER_BUSY', {
     name: container,
     state: `mounted at ${where}`,
