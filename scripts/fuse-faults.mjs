@@ -7,21 +7,6 @@
 //   --keep what went wrong, --verbose
 //
 // Needs root and /dev/fuse.
-import { spawnSync } from 'node:child_process'
-import { rmSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
+import { runProgram } from './bundled-program.mjs'
 
-const project = fileURLToPath(new URL('..', import.meta.url))
-// As deep as the sources: they look for the project from where they are.
-const outfile = `${project}.modules/faults/${process.pid}.mjs`
-const entryPoints = [`${project}test/faults/main.ts`]
-await build({
-  ...{ entryPoints, outfile, bundle: true, packages: 'external' },
-  ...{ platform: 'node', format: 'esm', target: 'node20', logLevel: 'error' },
-})
-try {
-  process.exitCode = spawnSync(process.execPath, [outfile, ...process.argv.slice(2)], { stdio: 'inherit' }).status ?? 1
-} finally {
-  rmSync(outfile, { force: true })
-}
+await runProgram('test/faults/main.ts')

@@ -1,7 +1,7 @@
 import { mkdirSync, symlinkSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
+import { bundleProgram } from '../../scripts/bundled-program.mjs'
 
 const project = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -15,15 +15,6 @@ export async function bundled(program: string, folder: string): Promise<string> 
   // Beside it, so that what is not bundled is found from there.
   symlinkSync(join(project, 'node_modules'), join(directory, 'node_modules'))
   const file = join(directory, `${basename(program, '.ts')}.mjs`)
-  await build({
-    entryPoints: [join(project, program)],
-    outfile: file,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    packages: 'external',
-    logLevel: 'error',
-  })
+  await bundleProgram(join(project, program), file)
   return file
 }

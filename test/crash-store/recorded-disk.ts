@@ -55,6 +55,8 @@ export class RecordedDisk {
   nextProcess(at: string): void {
     this.#files.clear()
     this.#at = at
+    // All that it did came before whatever the next one does: a sync of that reaches it.
+    this.#pending = this.#pending.map(({ change }) => ({ change, end: -1 }))
   }
 
   /** Takes the next call; answers whether it changed what the disk holds or may lose. */

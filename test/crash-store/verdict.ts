@@ -28,7 +28,8 @@ export async function judge(
   const trees = [...old.files, ...next.files].filter((name) => name.startsWith('cache/trees/'))
   const wrong: string[] = []
   if (isKnown) {
-    const files = await collected(place.root)
+    const files = await collected(place.root).catch((error: Error) => error)
+    if (files instanceof Error) return { shows: 'known', wrong: [String(files.stack)] }
     // Nobody has read anything, and so nobody has built what is missing in caches.
     const [a, b] = [old, next].map((each) =>
       apart(files, each.files, 'after a collection', trees).filter((one) => !/ cache\/.* is missing$/.test(one)),

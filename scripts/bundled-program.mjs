@@ -1,0 +1,27 @@
+import { spawnSync } from 'node:child_process'
+import { rmSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+const project = fileURLToPath(new URL('..', import.meta.url))
+
+/** Writes a program into one file that Node runs quickly. */
+export async function bundleProgram(program, outfile) {
+  await build({
+    ...{ entryPoints: [program], outfile, bundle: true, packages: 'external' },
+    ...{ platform: 'node', format: 'esm', target: 'node20', logLevel: 'error' },
+  })
+}
+
+/** Runs a program of the tests, with the words and the exit code of this process. */
+export async function runProgram(program) {
+  // As deep as the sources: they look for the project from where they are.
+  const file = `${project}.modules/${basename(dirname(program))}/${process.pid}.mjs`
+  await bundleProgram(`${project}${program}`, file)
+  try {
+    process.exitCode = spawnSync(process.execPath, [file, ...process.argv.slice(2)], { stdio: 'inherit' }).status ?? 1
+  } finally {
+    rmSync(file, { force: true })
+  }
+}
