@@ -17,6 +17,7 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs'
+import { constants as numbers } from 'node:os'
 import { join } from 'node:path'
 import { setXattr } from '../../src/sys/xattr.ts'
 import { Choosing } from './choosing.ts'
@@ -24,7 +25,6 @@ import { apply, bytesOf, type Step } from './model.ts'
 import { modelAt, noteName } from './reading.ts'
 
 const [root, journal, seed] = process.argv.slice(2) as [string, string, string]
-const dead = new Set(['ENOTCONN', 'ECONNABORTED'])
 process.umask(0o022)
 const log = openSync(journal, 'a')
 try {
@@ -37,7 +37,7 @@ try {
       take(step)
     } catch (error) {
       const { code } = error as { readonly code?: string }
-      if (code === undefined || dead.has(code)) throw error
+      if (code === undefined || isDead(error)) throw error
       writeSync(log, `${code}\n`)
       continue
     }
@@ -45,7 +45,16 @@ try {
     writeSync(log, 'done\n')
   }
 } catch (error) {
-  if (!dead.has((error as { readonly code: string }).code)) throw error
+  if (!isDead(error)) throw error
+}
+
+/** Whether it says that nobody serves the mount any more; system calls of our own know these as numbers alone. */
+function isDead(error: unknown): boolean {
+  const { code = '', details } = error as { readonly code?: string; readonly details?: { readonly errno?: number } }
+  return (
+    ['ENOTCONN', 'ECONNABORTED'].includes(code) ||
+    [numbers.errno.ENOTCONN, numbers.errno.ECONNABORTED].includes(details?.errno ?? 0)
+  )
 }
 
 function take(step: Step): void {
