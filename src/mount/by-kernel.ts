@@ -32,7 +32,7 @@ export async function mountByKernel(
   let recorded: MountRecord
   try {
     await held.prepare(options)
-    using mount = await kernelMount(standing, { ...options, id, files })
+    using mount = await kernelMount(standing, { ...options, id, files, target })
     using _ = await ground.records.lock(options)
     const namespace = mountNamespaceOf('self')
     recorded = { ...record, mount: { id: mount.id, source: mount.source, namespace } }

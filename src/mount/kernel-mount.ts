@@ -17,6 +17,7 @@ import {
 import { type Backing, kernelImage } from './kernel-image.ts'
 import type { MountOptions } from './mounted.ts'
 import { ownerNamespace } from './owner-namespace.ts'
+import { Stage, takesUnseen } from './stage.ts'
 import type { Standing } from './standing.ts'
 
 const openPath = 0o10000000
@@ -34,6 +35,10 @@ export interface KernelMount extends Disposable {
 export interface KernelMountRequest extends Pick<MountOptions, 'readOnly' | 'owners' | 'suid' | 'devices'> {
   /** Names the mount in the table of mounts. */
   readonly id: string
+  /** The directory that it is for, a byte string: kernels before Linux 6.15 need it before. */
+  readonly target: ByteString
+  /** Default: as this kernel needs it. */
+  readonly staged?: boolean | undefined
   /** The paths of all devices, spills too. */
   readonly files: readonly string[]
   /** Default: whatever works. */
@@ -47,7 +52,7 @@ export interface KernelMountRequest extends Pick<MountOptions, 'readOnly' | 'own
  * @throws EPERM, ENODEV; PLY_UNSUPPORTED, with the kernel's words, for what it cannot stack
  */
 export async function kernelMount(standing: Standing, request: KernelMountRequest): Promise<KernelMount> {
-  const { readOnly = false, owners, suid = false, devices = false, id } = request
+  const { readOnly = false, owners, suid = false, devices = false, id, target, staged = !takesUnseen() } = request
   const { upper, frozen } = standing
   const attributes =
     (readOnly || upper === undefined ? mountAttributes.readOnly : 0) |
@@ -62,11 +67,13 @@ export async function kernelMount(standing: Standing, request: KernelMountReques
     if (shifted) mapOwners(image.fd, shifted.fd)
     if (frozen.length === 0 && upper === undefined) return ready(opened.take(image.fd), image.source, image.backing)
 
-    const directory = (path: string) => opened.add(shifted ? mapped(path, shifted.fd) : openDirectory(path))
+    using stage = new Stage(staged ? target : undefined)
+    const directory = (path: string) =>
+      shifted ? stage.show(opened.add(mapped(path, shifted.fd))) : opened.add(openDirectory(path))
     using overlay = new NewFileSystem('overlay')
     const source = `ply:${id}`
     overlay.set('source', source)
-    const lowers = [...frozen.map(({ upperDir }) => directory(upperDir)).reverse(), image.fd]
+    const lowers = [...frozen.map(({ upperDir }) => directory(upperDir)).reverse(), stage.show(image.fd)]
     for (const fd of lowers) layer(overlay, 'lowerdir+', fd)
     if (upper) {
       // Both have to be seen through one mount.

@@ -71,7 +71,7 @@ describe('a mount by the kernel', () => {
     await store.write(imageOfTar(sparseTar()), 'sparse')
     for (const backing of ['file', 'loop'] as const) {
       using held = await store[mountGround].hold({ image: 'sparse' })
-      using made = await kernelMount(held.standing, { id: 'x', files: await held.devices(), backing })
+      using made = await kernelMount(held.standing, { ...forTest(target), files: await held.devices(), backing })
       made.attach(encodeText(target))
       made[Symbol.dispose]()
       try {
@@ -86,7 +86,7 @@ describe('a mount by the kernel', () => {
   kernelTest('by loop devices shows the same, and takes them along when it goes', async () => {
     const { store, target } = await storeWithImage()
     using held = await store[mountGround].hold({ image: 'plain' })
-    using made = await kernelMount(held.standing, { id: 'x', files: await held.devices(), backing: 'loop' })
+    using made = await kernelMount(held.standing, { ...forTest(target), files: await held.devices(), backing: 'loop' })
     expect(made.backing).toBe('loop')
     made.attach(encodeText(target))
     made[Symbol.dispose]()
@@ -255,6 +255,40 @@ describe('a mount by the kernel', () => {
       '1000:100',
     ])
   })
+
+  for (const [which, owners] of [
+    ['', undefined],
+    [' with shifted owners', { uids: new IdMapping([{ from: 0, to: 100_000, count: 65_536 }]) }],
+  ] as const)
+    kernelTest(
+      `on a kernel that takes no unseen mounts as layers (before Linux 6.15) is the same${which}`,
+      async () => {
+        const { store, target } = await storeWithImage()
+        await using work = await store.containers.create('work', 'plain')
+        work.fs.renameSync('/usr', '/moved')
+        await work.snapshot('below')
+        await work.close()
+        const shown: Readonly<Record<string, string>>[] = []
+        for (const staged of [false, true]) {
+          using held = await store[mountGround].hold({ container: 'work' })
+          await held.prepare()
+          const request = { ...forTest(target), files: await held.devices(), staged, owners }
+          using made = await kernelMount(held.standing, request)
+          expect(mountsIn(target)).toEqual([])
+          made.attach(encodeText(target))
+          made[Symbol.dispose]()
+          shown.push(oursOf(snapshotOfDirectory(target)))
+          execFileSync('umount', [target])
+          // And where it fails in the middle.
+          const broken = { ...held.standing, upper: { ...held.standing.upper!, workDir: join(target, 'missing') } }
+          await expect(kernelMount(broken, request)).rejects.toThrow()
+          expect(mountsIn(target)).toEqual([])
+          held.settle()
+        }
+        expect(shown[0]).toEqual(shown[1])
+        expect(shown[0]?.['/moved/share/doc']).toContain(owners ? ' 101000:100 ' : ' 1000:100 ')
+      },
+    )
 
   kernelTest(
     'makes a container in the portable form overlayfs’s if nothing was written in it, and else says what to do',
@@ -471,13 +505,15 @@ describe('what goes wrong with a mount', () => {
     const { upperDir, workDir } = held.standing.upper!
     await held.prepare()
     fs.renameSync(workDir, `${workDir}.away`)
-    await expect(kernelMount(held.standing, { id: 'x', files: await held.devices() })).rejects.toMatchObject({
-      code: 'ENOENT',
-    })
+    await expect(kernelMount(held.standing, { ...forTest(target), files: await held.devices() })).rejects.toMatchObject(
+      {
+        code: 'ENOENT',
+      },
+    )
     fs.renameSync(`${workDir}.away`, workDir)
     held.settle()
     await expect(
-      kernelMount({ ...held.standing, index: '/dev/null' }, { id: 'x', files: [], backing: 'loop' }),
+      kernelMount({ ...held.standing, index: '/dev/null' }, { ...forTest(target), files: [], backing: 'loop' }),
     ).rejects.toThrow()
     expect(fs.existsSync(join(upperDir, '../writing'))).toBe(false)
     expect(fs.readdirSync('/proc/self/fd').length).toBe(before)
@@ -525,6 +561,8 @@ async function tarOf(spec: Parameters<typeof imageOf>[0]): Promise<Uint8Array> {
   const { plainTree } = await import('../support/plain-tree.ts')
   return bytesIn(packLayer(packTree(plainTree(spec))))
 }
+
+const forTest = (target: string) => ({ id: 'x', target: encodeText(target) })
 
 /** Loop devices over a file. */
 function loopsOver(path: string): number {
