@@ -6,7 +6,9 @@ import { closeFuseDevice, type FuseMountOptions, mountFuseDevice, openFuseDevice
 import { umount, unmountFlags } from '../sys/mount.ts'
 import { mountAt } from '../sys/mount-table.ts'
 import type { Path } from '../sys/path.ts'
+import { widenReadAhead } from '../sys/read-ahead.ts'
 import type { FuseDoor, OpenDoor } from './door.ts'
+import { largestTransfer } from './negotiate.ts'
 import type { ServingOptions } from './session.ts'
 import { abandoned, errorOf, type ThreadData, type ThreadMessage } from './thread-messages.ts'
 
@@ -93,6 +95,8 @@ export async function mountFuse(asked: FuseMountRequest): Promise<FuseMount> {
   const ready = told('ready')
   worker.postMessage(mount.fd)
   await ready
+  const device = mountAt(typeof target === 'string' ? target : byteString(target))?.minor
+  if (device !== undefined) widenReadAhead(device, largestTransfer)
 
   async function unmount({ detach = false, force = false } = {}): Promise<void> {
     await mount?.unmount({ detach, force })

@@ -33,32 +33,36 @@ export function checkedBytes(
     throw new PlyError('PLY_SIZE_MISMATCH', { what, expected: crcPages.length * checkedPageSize, actual: size })
   }
   const passed = new Uint8Array(Math.ceil(pages / 8))
+  /** The last page of which only a part was asked for: whoever reads on asks for the rest. */
   let whole: Buffer | undefined
+  let held = -1
 
   const damaged = (page: number) => {
     onDamage?.()
     return new PlyError('PLY_DAMAGED', { what, page, advice })
   }
+  /** Whether a page ends there. */
+  const isWhole = (stop: number) => stop % checkedPageSize === 0 || stop === size
   const has = (page: number) => (passed[page >> 3]! & (1 << (page & 7))) !== 0
   const check = (page: number, content: Uint8Array) => {
     if (crc32(content) !== crcPages[page]) throw damaged(page)
     passed[page >> 3]! |= 1 << (page & 7)
   }
 
-  /** Fills `into`, which lies inside one page that has not passed yet. */
-  const readUnchecked = (page: number, into: Uint8Array, position: number) => {
-    const start = page * checkedPageSize
-    const length = Math.min(checkedPageSize, size - start)
-    if (into.length === length) {
-      if (bytes.read(into, start) < length) throw damaged(page)
-      check(page, into)
-      return
-    }
+  /** Fills `into` with a whole page that has not passed yet. One after the other: what was just read is checked out of the cache. */
+  const readPage = (page: number, into: Uint8Array) => {
+    if (bytes.read(into, page * checkedPageSize) < into.length) throw damaged(page)
+    check(page, into)
+  }
+
+  /** Reads a page that has not passed yet, and holds it. */
+  const hold = (page: number) => {
     whole ??= Buffer.allocUnsafeSlow(checkedPageSize)
-    const content = whole.subarray(0, length)
-    if (bytes.read(content, start) < length) throw damaged(page)
+    held = -1
+    const content = whole.subarray(0, Math.min(checkedPageSize, size - page * checkedPageSize))
+    if (bytes.read(content, page * checkedPageSize) < content.length) throw damaged(page)
     check(page, content)
-    into.set(content.subarray(position - start, position - start + into.length))
+    held = page
   }
 
   return {
@@ -68,23 +72,29 @@ export function checkedBytes(
       const end = Math.min(size, position + into.length)
       for (let at = position; at < end; ) {
         let page = Math.floor(at / checkedPageSize)
-        if (has(page)) {
+        const start = page * checkedPageSize
+        let stop = Math.min(end, start + checkedPageSize)
+        if (page === held) {
+          into.set(whole!.subarray(at - start, stop - start), at - position)
+        } else if (has(page)) {
           // One read for as many pages as have passed.
           while ((page + 1) * checkedPageSize < end && has(page + 1)) page++
-          const stop = Math.min(end, (page + 1) * checkedPageSize)
+          stop = Math.min(end, (page + 1) * checkedPageSize)
           const got = bytes.read(into.subarray(at - position, stop - position), at)
           if (got < stop - at) throw damaged(page)
-          at = stop
+        } else if (at === start && isWhole(stop)) {
+          readPage(page, into.subarray(at - position, stop - position))
         } else {
-          const stop = Math.min(end, (page + 1) * checkedPageSize)
-          readUnchecked(page, into.subarray(at - position, stop - position), at)
-          at = stop
+          hold(page)
+          continue
         }
+        at = stop
       }
       return end - position
     },
     close() {
       whole = undefined
+      held = -1
       bytes.close()
     },
   }

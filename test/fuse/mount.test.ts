@@ -156,6 +156,33 @@ describe('a mounted union', () => {
     )
   }
 
+  for (const form of ['portable', 'overlay'] as const) {
+    ableWith('python3')(`answers who opens more than this process may, and goes on (upper: ${form})`, async () => {
+      const { served, at } = servedAs(form)
+      await using mounted = await Mounted.mount(programs, at, served, { descriptors: 100 })
+      const said = mounted.run(`
+        python3 -c '
+import errno, os
+os.mkdir("many")
+opened = []
+try:
+    for i in range(200): opened.append(os.open("many/%d" % i, os.O_RDWR | os.O_CREAT))
+except OSError as error: print(errno.errorcode[error.errno], len(opened) > 30)
+for name in ("etc/passwd", "many/0"):
+    try: os.open(name, os.O_RDWR)
+    except OSError as error: print(errno.errorcode[error.errno])
+assert len(os.listdir("many")) == len(opened)
+for i, fd in enumerate(opened): os.write(fd, b"%d" % i)
+for fd in opened: os.close(fd)
+os.close(os.open("many/again", os.O_RDWR | os.O_CREAT))
+os.close(os.open("etc/passwd", os.O_RDWR))'`)
+      expect(said).toBe('EMFILE True\nEMFILE\nEMFILE\n')
+      const seen = mounted.entries()
+      expect(await mounted.unmount()).toBe('ready\ndone\n')
+      expect(inside(served)).toEqual(seen)
+    })
+  }
+
   able('wakes who waits for a lock, and lets go who is interrupted', async () => {
     const { served, at } = servedAs('memory')
     await using mounted = await Mounted.mount(programs, at, served, { locks: true })

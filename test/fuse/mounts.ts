@@ -52,10 +52,18 @@ export class Mounted implements AsyncDisposable {
       })
   }
 
-  static async mount(programs: Programs, at: string, served: Served, options: object = {}): Promise<Mounted> {
+  /** `descriptors`: how many the process may have at most. */
+  static async mount(
+    programs: Programs,
+    at: string,
+    served: Served,
+    { descriptors, ...options }: { readonly descriptors?: number; readonly [option: string]: unknown } = {},
+  ): Promise<Mounted> {
     mkdirSync(at, { recursive: true })
     const request = { target: at, program: programs.serving, input: served, ...options }
-    const child = spawn(process.execPath, [programs.mounting, JSON.stringify(request)], { stdio: 'pipe' })
+    const limit = descriptors === undefined ? '' : `ulimit -n ${descriptors} && `
+    const command = [process.execPath, programs.mounting, JSON.stringify(request)]
+    const child = spawn('sh', ['-c', `${limit}exec "$0" "$@"`, ...command], { stdio: 'pipe' })
     const mounted = new Mounted(at, programs, child)
     try {
       await mounted.#says('ready')
