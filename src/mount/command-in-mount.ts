@@ -8,8 +8,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { failureData } from '../fuse/thread-messages.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
 import { openStore } from '../store/open-store.ts'
+import { commandOf, mountNamespaceOf, processes } from '../sys/processes.ts'
 import type { CommandAnswer, CommandData, CommandEnd, CommandOrder } from './command.ts'
 import { Endings } from './ending.ts'
+import { type User, usersText } from './in-use.ts'
 import { mount } from './mount.ts'
 import type { Mounted } from './mounted.ts'
 import { shiftOf } from './owner-ranges.ts'
@@ -56,7 +58,7 @@ async function run(what: CommandData): Promise<void> {
       const ended = await commandEnd(what, mounted.target)
       await answer({ says: 'finished', ended })
     } finally {
-      await leave(mounted)
+      await leave(mounted, what.alone)
     }
   } finally {
     if (what.target === undefined) rmdirSync(target)
@@ -93,20 +95,46 @@ function unstarted(program: string, error: unknown): PlyError {
 }
 
 /** Unmounts. What the command has left running has a moment to leave. */
-async function leave(mounted: Mounted): Promise<void> {
-  for (const end = Date.now() + patience; ; await sleep(20)) {
+async function leave(mounted: Mounted, alone: boolean): Promise<void> {
+  if (await isLeft(mounted)) return
+  if (alone) {
+    const left = endOthers()
+    if (left.length > 0)
+      await answer({ says: 'note', text: `ended what the command has left running: ${usersText(left)}` })
+    if (await isLeft(mounted)) return
+  }
+  await mounted.unmount({ force: true })
+}
+
+/** Whether it could be unmounted before patience was at its end. */
+async function isLeft(mounted: Mounted): Promise<boolean> {
+  for (const end = Date.now() + patience; Date.now() < end; await sleep(20)) {
     try {
       await mounted.unmount()
-      return
+      return true
     } catch (error) {
       if (codeOf(error) !== 'EBUSY' && codeOf(error) !== 'PLY_MOUNT_BUSY') throw error
-      if (Date.now() < end) continue
-      const { who = 'somebody' } = error instanceof PlyError ? error.details : {}
-      await answer({ says: 'note', text: `what the command has left running loses its mount: ${who}` })
-      await mounted.unmount({ force: true })
-      return
     }
   }
+  return false
+}
+
+/** Kills everybody else in this mount namespace, and says who that was. */
+function endOthers(): User[] {
+  const own = mountNamespaceOf('self')
+  const ended: User[] = []
+  for (const pid of processes()) {
+    try {
+      if (pid === process.pid || mountNamespaceOf(pid) !== own) continue
+      const command = commandOf(pid) ?? '?'
+      process.kill(pid, 'SIGKILL')
+      ended.push({ pid, command })
+    } catch (error) {
+      // It has gone, or is in a namespace that is none of ours.
+      if (codeOf(error) === undefined) throw error
+    }
+  }
+  return ended
 }
 
 /** Whoever asked may have gone. */

@@ -30,6 +30,8 @@ export interface CommandInMount {
 /** It as data. */
 export interface CommandData extends Omit<CommandInMount, 'options'> {
   readonly options: MountData & { readonly via?: Via | undefined }
+  /** Whether nobody else is in its mount namespace. */
+  readonly alone: boolean
 }
 
 /** What the process in the namespace is told. */
@@ -51,7 +53,7 @@ export type CommandEnd = { readonly status: number } | { readonly signal: NodeJS
 /**
  * Mounts, runs a command with the standard streams of this process, and unmounts when it has ended, all in a mount namespace of its own (and
  * a user namespace, where this user may not mount): nobody else sees the mount, and nothing of it outlives the command, however this
- * process ends. Where namespaces are closed to this user, it is mounted where everybody sees it.
+ * process ends; what the command leaves running is ended after a second. Where namespaces are closed to this user, it is mounted where everybody sees it.
  *
  * A terminal sends its signals to the command itself; others that this process gets are sent on.
  *
@@ -71,7 +73,8 @@ export async function runInMount(
   },
 ): Promise<CommandEnd> {
   inheritNothing()
-  const [program, ...given] = [...namespaceCommand(), process.execPath, programPath('command-in-mount')]
+  const namespaces = namespaceCommand()
+  const [program, ...given] = [...namespaces, process.execPath, programPath('command-in-mount')]
   const child = spawn(program!, given, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] })
   let end: CommandEnd | undefined
   let failure: Error | undefined
@@ -90,7 +93,7 @@ export async function runInMount(
     else failure ??= errorOf(answer.error)
   })
   const gone = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>
-  send(child, { order: 'run', what: dataOf(what) })
+  send(child, { order: 'run', what: { ...dataOf(what), alone: namespaces.length > 0 } })
   const exited = gone.then(() => undefined)
   for (;;) {
     const signal = await Promise.race([exited, endings.next()])
@@ -108,7 +111,7 @@ export async function runInMount(
   throw new PlyError('PLY_SERVER_ENDED', { how: signal ?? `exit ${status}` })
 }
 
-function dataOf({ store, target, options = {}, ...what }: CommandInMount): CommandData {
+function dataOf({ store, target, options = {}, ...what }: CommandInMount): Omit<CommandData, 'alone'> {
   const { via, readOnly, suid, devices, allowOther, owners } = options
   const { root, options: opening } = store
   return {

@@ -1,11 +1,14 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ByteString, decodeText } from '../model/bytes.ts'
-import { codeOf, PlyError } from '../model/errors.ts'
-import type { Operation } from '../model/operation.ts'
+import { PlyError } from '../model/errors.ts'
+import { checkAborted, type Operation } from '../model/operation.ts'
 import { type MountGround, mountGround } from '../store/mounts/ground.ts'
 import { type RecordedMount, subjectName } from '../store/mounts/mount-record.ts'
 import type { Store } from '../store/store.ts'
 import { mountAt } from '../sys/mount-table.ts'
+import { nodeDisk } from '../sys/node-disk.ts'
 import { mountNamespaceOf, startOf } from '../sys/processes.ts'
 import { unmountByKernel } from './by-kernel.ts'
 import { unmountExtraction } from './extraction.ts'
@@ -77,7 +80,7 @@ async function endServer({ server, target }: RecordedMount, { force = false }: U
   if (force) process.kill(server.pid, 'SIGTERM')
 }
 
-/** Returns when whoever served a container has closed it. @throws PLY_ABORTED */
+/** Returns when whoever served a container has closed it: then the lock of its upper is free. @throws PLY_ABORTED */
 async function isLetGo(
   store: Store,
   ground: MountGround,
@@ -85,19 +88,16 @@ async function isLetGo(
   { signal }: Operation,
 ): Promise<void> {
   if (subject.kind !== 'container') return
+  const disk = nodeDisk()
   for (let pause = 2; ; pause = Math.min(50, pause * 2)) {
     if (server === undefined || startOf(server.pid) !== server.started) return
-    if (signal?.aborted) throw new PlyError('PLY_ABORTED', {}, { cause: signal.reason })
-    try {
-      using _ = await ground.hold({ container: subject.name }, { signal })
-      return
-    } catch (error) {
-      if (codeOf(error) === 'PLY_CONTAINER_NOT_FOUND') return
-      if (codeOf(error) !== 'PLY_CONTAINER_BUSY') throw error
-      // Somebody else was faster: it is theirs now.
-      if (store.mounts.list().some((one) => one.subject.kind === 'container' && one.subject.name === subject.name))
-        return
-    }
+    checkAborted(signal)
+    const container = (await store.containers.list()).find(({ name }) => name === subject.name)
+    const path = container && join(ground.layout.locks, `upper-${container.upper}`)
+    if (path === undefined || !existsSync(path)) return
+    using held = await disk.lock(path)
+    // Somebody else may have been faster: it is theirs now.
+    if (held || ground.records.list().some((one) => subjectName(one) === subject.name)) return
     await sleep(pause)
   }
 }
