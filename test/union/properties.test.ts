@@ -1,34 +1,13 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { fsOf } from '../../src/fs/index.ts'
 import type { Tree } from '../../src/stack/tree.ts'
 import { memoryUpper } from '../../src/union/memory-upper.ts'
 import type { WritableUnion } from '../../src/union/union.ts'
-import { union } from '../../src/union/union-tree.ts'
 import type { Upper } from '../../src/union/upper.ts'
-import { answer, closeAll, type Operation, operationsOn, sideOf } from '../fs/operations.ts'
-import { type DumpedEntry, type PlainSpec, plainTree, treeEntries } from '../support/plain-tree.ts'
+import { type Operation, operationsOn } from '../fs/operations.ts'
+import { type DumpedEntry, treeEntries } from '../support/plain-tree.ts'
+import { randomUnion, seed, settings } from './random-unions.ts'
 import { caught } from './upper-contract.ts'
-
-const seed = Number(process.env.PLYFS_SEED ?? Date.now() % 2 ** 31)
-const numRuns = Number(process.env.PLYFS_RUNS ?? 250)
-const settings = { seed, numRuns, ...(process.env.PLYFS_PATH && { path: process.env.PLYFS_PATH }) }
-
-const start: PlainSpec = {
-  '/': { xattrs: { 'user.root': '1' }, mtime: 5n },
-  'a/b/c': { content: 'deep', xattrs: { 'user.c': 'c' } },
-  'a/c': { content: 'linked', mode: 0o4755 },
-  'a/d': { target: 'b' },
-  'b/a': { hardlink: 'a/c' },
-  'b/c/d/a': { hardlink: 'a/c' },
-  'b/b': { hardlink: 'b/x' },
-  'b/x': 'second group',
-  'b/d/': { mode: 0o711 },
-  c: { content: 'c', mtime: 9n },
-  'd/a/b/c': 'deeper',
-  'd/a/b/d/': {},
-  'd/b': { kind: 'character', major: 1, minor: 3 },
-}
 
 const steps = fc.array(operationsOn({ asRoot: true }), { minLength: 1, maxLength: 50, size: 'max' })
 
@@ -43,17 +22,9 @@ function wholeCopies(upper: Upper): Upper {
   })
 }
 
-function make(upper: Upper): { readonly merged: WritableUnion; perform(operation: Operation): unknown; done(): void } {
-  let time = 0n
-  const now = () => 1_000_000_000n + time++
-  const merged = union(plainTree(start), upper, { now })
-  const side = sideOf(fsOf(merged, { now }), '')
-  return { merged, perform: (operation) => answer(side, operation), done: () => closeAll(side) }
-}
-
 /** A run of operations with every handle closed at its end. */
 function performed(operations: readonly Operation[], upper = memoryUpper()): WritableUnion {
-  const { merged, perform, done } = make(upper)
+  const { merged, perform, done } = randomUnion(upper)
   for (const operation of operations) perform(operation)
   done()
   return merged
@@ -80,8 +51,8 @@ function directories(tree: Tree): Map<string, number> {
 test(`whether metadata is copied up alone cannot be seen (seed ${seed})`, () => {
   fc.assert(
     fc.property(steps, (operations) => {
-      const plain = make(memoryUpper())
-      const whole = make(wholeCopies(memoryUpper()))
+      const plain = randomUnion(memoryUpper())
+      const whole = randomUnion(wholeCopies(memoryUpper()))
       for (const operation of operations) expect(whole.perform(operation)).toEqual(plain.perform(operation))
       expect(treeEntries(whole.merged)).toEqual(treeEntries(plain.merged))
     }),
@@ -161,7 +132,7 @@ test(`exchange swaps two names and all that is under them, and survives opening 
       steps,
       (before, swaps, after) => {
         const upper = memoryUpper()
-        const { merged, perform, done } = make(upper)
+        const { merged, perform, done } = randomUnion(upper)
         for (const operation of before) perform(operation)
         for (const [one, other] of swaps) {
           const [from, to] = [place(merged, one), place(merged, other)]
@@ -177,7 +148,7 @@ test(`exchange swaps two names and all that is under them, and survives opening 
         }
         for (const operation of after) perform(operation)
         done()
-        expect(treeEntries(make(upper).merged)).toEqual(treeEntries(merged))
+        expect(treeEntries(randomUnion(upper).merged)).toEqual(treeEntries(merged))
       },
     ),
     settings,
