@@ -1,8 +1,18 @@
 /** plyfs: layered container images as a library. Everything public is named here. */
 
-export type { Added, Aspect, Change, Changeset, Deleted, DiffOptions, Modified } from './diff/index.ts'
+export type {
+  Added,
+  Aspect,
+  Change,
+  Changeset,
+  Deleted,
+  DiffOptions,
+  Modified,
+  Renamed,
+  RenameOptions,
+} from './diff/index.ts'
 // Trees, changes, the union
-export { diff } from './diff/index.ts'
+export { diff, withRenames } from './diff/index.ts'
 export type {
   ExtractOptions,
   ExtractReport,
@@ -16,6 +26,8 @@ export type { UnionFs } from './fs/index.ts'
 export { fsOf } from './fs/index.ts'
 // Images as values, and the places they come from and go to
 export { append, scratch } from './image/append.ts'
+export type { ImageDifference } from './image/compare.ts'
+export { compareImages } from './image/compare.ts'
 export type { Configuration } from './image/configure.ts'
 export { configure } from './image/configure.ts'
 export type { CopyOptions } from './image/copy.ts'
@@ -145,6 +157,8 @@ export type {
   BlameOptions,
   BlameStep,
   Deed,
+  LayerCause,
+  LayerPair,
   LayerStack,
   LayerWaste,
   OpenLayer,
@@ -156,7 +170,16 @@ export type {
   WasteGrouping,
 } from './trace/index.ts'
 // Which layer did what
-export { blame, blameBelow, groupWaste, layerAlone, mergedTree, waste, wasteGroupings } from './trace/index.ts'
+export {
+  blame,
+  blameBelow,
+  compareLayers,
+  groupWaste,
+  layerAlone,
+  mergedTree,
+  waste,
+  wasteGroupings,
+} from './trace/index.ts'
 export type { RecompressedImage, RecompressedLayer, RecompressOptions } from './transport/index.ts'
 export { detectReference, openSink, openSource, recompressed } from './transport/index.ts'
 export type {

@@ -12,6 +12,8 @@ test('the public API is exactly this', async () => {
     'blame',
     'blameBelow',
     'codeOf',
+    'compareImages',
+    'compareLayers',
     'configure',
     'contentDigest',
     'convertUpper',
@@ -79,5 +81,6 @@ test('the public API is exactly this', async () => {
     'walkTree',
     'waste',
     'wasteGroupings',
+    'withRenames',
   ])
 })

@@ -11,6 +11,7 @@ export {
   type Deed,
   type Saying,
 } from './blame.ts'
+export { compareLayers, type LayerCause, type LayerPair } from './compare-layers.ts'
 export { layerAlone } from './layer-alone.ts'
 export type { LayerStack, OpenLayer } from './layer-stack.ts'
 export { mergedTree } from './merged-tree.ts'

@@ -129,6 +129,46 @@ describe('looking into images', () => {
     expect(code).toBe(2)
   })
 
+  test('diff finds renames, sums up, ignores what it is told, and compares images layer by layer', async () => {
+    await dockerArchive(join(directory, 'other.tar'), 'other:1', [
+      {
+        'etc/': '',
+        'etc/passwd': 'root:x:0:0::/:\n',
+        'etc/group': 'root:x:0:\n',
+        'etc/motd': 'one\n',
+        'bin/sh': 'x'.repeat(3000),
+      },
+      { 'etc/motd': 'second\n', 'etc/.wh.group': '', 'opt/a': 'a', bin2: { to: 'bin' } },
+      { 'etc/motd': 'third\n', 'bin/.wh.sh': '', 'bin/bash': 'x'.repeat(3000) },
+    ])
+    await run('load', join(directory, 'other.tar'))
+    const different = async (...argv: string[]) => {
+      const { code, out } = await ply(['diff', 'three:1', 'other:1', ...argv, '--root', root])
+      expect(code).toBe(1)
+      return out
+    }
+    expect(await different()).toBe('D /caf\u00e9\nD /bin/sh\nA /bin/bash\nC /etc/motd\nA /opt\nA /opt/a\n')
+    expect(await different('-M', '--name-only')).toBe('/caf\u00e9\n/bin/bash\n/etc/motd\n/opt\n/opt/a\n')
+    expect(await different('-M', '--ignore', 'content')).toContain('R /bin/sh -> /bin/bash\n')
+    expect(await different('--stat', '-M')).toBe(
+      '2 added, 1 changed, 1 deleted, 1 renamed; +1 -4 bytes\ncause: content (content 1)\n',
+    )
+    expect(JSON.parse(await different('--json')).map(({ kind }: { kind: string }) => kind)).toEqual([
+      'delete',
+      'delete',
+      'add',
+      'modify',
+      'add',
+      'add',
+    ])
+    expect(await different('--layers')).toMatch(
+      /^ +BEFORE +AFTER +DIGEST .*\n= +0 +0 .*\n= +1 +1 .*\n~ +2 +2 +[0-9a-f]{12} +content: .*step 2\n$/,
+    )
+    expect(await run('diff', 'three:1', 'other:1', '--config')).toBe('')
+    expect(await run('diff', 'three:1@1', 'other:1@1')).toBe('')
+    expect((await ply(['diff', 'three:1', 'other:1', '--ignore', 'weather', '--root', root])).code).toBe(2)
+  })
+
   test('history numbers the layers if asked', async () => {
     expect(await run('history', 'three:1', '--layers')).toMatch(/^ *LAYER +DIGEST .*\n +2 +[0-9a-f]{12} .*step 2/)
   })
