@@ -6,6 +6,7 @@ import { badDocument } from '../model/json.ts'
 import type { Operation } from '../model/operation.ts'
 import { formatName, parseName } from '../model/reference.ts'
 import { ArchiveWriter, copyWritten, stampOf, type Written } from './archive-writer.ts'
+import { arriving } from './arriving.ts'
 import { dockerDetails } from './details.ts'
 import { plainLayers, synthesised } from './docker-archive-manifest.ts'
 import { refuseSecond } from './oci-archive.ts'
@@ -70,7 +71,8 @@ async function writeLayers(
   added: Map<DiffId, number>,
   operation: Operation,
 ): Promise<void> {
-  for (const layer of image.layers) {
+  const missing = image.layers.filter(({ diffId }) => !isThere(diffId))
+  for await (const layer of arriving(missing, operation)) {
     if (isThere(layer.diffId)) continue
     const tar = outgoingTar(layer, operation)
     added.set(layer.diffId, await archive.member(layerFile(layer.diffId), tar, { ...operation, what: layer.diffId }))

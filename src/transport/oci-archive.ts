@@ -6,6 +6,7 @@ import { manifestLimit, parseIndex } from '../model/parse-documents.ts'
 import { streamOf } from '../stream/bytes.ts'
 import { collect } from '../stream/collect.ts'
 import { ArchiveWriter, copyWritten, stampOf, type Written } from './archive-writer.ts'
+import { arriving } from './arriving.ts'
 import type { BlobPlace } from './blob-place.ts'
 import { layoutDetails } from './details.ts'
 import { checkLayoutVersion, indexWith, layoutFile } from './index-json.ts'
@@ -80,7 +81,7 @@ export async function ociArchiveSink(details: string, options: SinkOptions): Pro
           await archive.directory('blobs/')
           await archive.directory('blobs/sha256/')
         }
-        for (const { digest, content } of blobs)
+        for await (const { digest, content } of arriving(blobs, operation))
           await archive.member(`blobs/sha256/${hexOf(digest)}`, content(operation), { ...operation, what: digest })
         const blobsEnd = archive.position
         await archive.bytes('index.json', next)

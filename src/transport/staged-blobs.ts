@@ -1,12 +1,13 @@
 import fs from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import type { Image } from '../image/image.ts'
+import type { Image, Layer } from '../image/image.ts'
 import { type Digest, digestOf, hexOf } from '../model/digest.ts'
 import type { Descriptor } from '../model/documents.ts'
 import { codeOf } from '../model/errors.ts'
 import { badDocument } from '../model/json.ts'
 import { checkAborted, type Operation } from '../model/operation.ts'
 import { memoryBytes } from '../stream/bytes.ts'
+import { arriving } from './arriving.ts'
 import { onDisk } from './disk-errors.ts'
 import { kindAt } from './file.ts'
 import { type Outgoing, outgoingBlob } from './outgoing.ts'
@@ -18,21 +19,30 @@ export interface OutgoingBlob {
   /** Bytes. */
   readonly size: number
   content(operation: Operation): Outgoing
+  /** Brings it here, where it is elsewhere, so that `content` has it at rest. */
+  readonly fetched?: ((operation?: Operation) => Promise<OutgoingBlob>) | undefined
 }
 
 /** Everything an image consists of, each blob once: layers base first, config, manifest. */
 export function blobsOf(image: Image): OutgoingBlob[] {
   const config = image.manifest.config
   const blobs: OutgoingBlob[] = [
-    ...image.layers.map((layer) => ({
-      digest: layer.descriptor.digest,
-      size: layer.descriptor.size,
-      content: (operation: Operation) => outgoingBlob(layer, operation),
-    })),
+    ...image.layers.map(ofLayer),
     inMemory(config, image.rawConfig),
     inMemory(image.descriptor, image.rawManifest),
   ]
   return [...new Map(blobs.map((blob) => [blob.digest, blob])).values()]
+}
+
+function ofLayer(layer: Layer): OutgoingBlob {
+  const { digest, size } = layer.descriptor
+  const { fetched } = layer
+  return {
+    digest,
+    size,
+    content: (operation) => outgoingBlob(layer, operation),
+    ...(fetched && { fetched: async (operation) => ofLayer(await fetched(operation)) }),
+  }
 }
 
 function inMemory({ digest }: Descriptor, bytes: Uint8Array): OutgoingBlob {
@@ -104,10 +114,12 @@ export class StagedBlobs implements AsyncDisposable {
   }
 
   async #stage(operation: Operation): Promise<void> {
-    for (const { digest, size, content } of this.#blobs) {
-      checkAborted(operation.signal)
+    const missing = this.#blobs.filter(({ digest, size }) => {
       const there = this.#pathOf(digest)
-      if (this.#staged.has(digest) || (kindAt(there) === 'file' && fs.statSync(there).size === size)) continue
+      return !this.#staged.has(digest) && !(kindAt(there) === 'file' && fs.statSync(there).size === size)
+    })
+    for await (const { digest, size, content } of arriving(missing, operation)) {
+      checkAborted(operation.signal)
       const path = join(this.#folder, hexOf(digest))
       await using file = await StagedFile.open(path)
       await file.writeOutgoing(content(operation), { ...operation, what: digest, total: size })
