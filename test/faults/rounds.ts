@@ -21,7 +21,7 @@ export type Way = (typeof ways)[number]
 
 /** Nothing may take longer, in milliseconds. */
 const patience = 60_000
-const most = 8
+const longest = 8000
 
 export interface Round {
   readonly steps: number
@@ -87,7 +87,9 @@ export class Rounds {
     } else {
       if (!(await within(saysReady(server)))) return this.#hangs('mounting', server)
       for (const [i, journal] of journals.entries()) loads.push(this.#load(i, journal, chance(2 ** 31)))
-      await after(Math.min(200 + chance(chance(3) === 0 ? 1000 * most : 1500), Math.max(0, end - Date.now())))
+      // Mostly they have begun to work by then; now and then they are still looking around.
+      if (chance(5) > 0 && !(await within(begun(journals, loads)))) return this.#hangs('a program', ...loads, server)
+      await after(Math.min(chance(chance(3) === 0 ? longest : 1500), Math.max(0, end - Date.now())))
       if (way === 'killed') server.kill('SIGKILL')
       else {
         for (const load of loads) load.kill('SIGKILL')
@@ -192,6 +194,15 @@ function textOf(path: string): string {
     // The program had not come so far.
     return ''
   }
+}
+
+/** Settles when every program has told of a step, or ended. */
+async function begun(journals: readonly string[], loads: readonly ChildProcess[]): Promise<void> {
+  const waiting = (journal: string, i: number): boolean => {
+    const { exitCode, signalCode } = loads[i]!
+    return exitCode === null && signalCode === null && textOf(journal) === ''
+  }
+  while (journals.some(waiting)) await after(20)
 }
 
 function ended(child: ChildProcess): Promise<void> {
