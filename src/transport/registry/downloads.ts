@@ -54,10 +54,22 @@ export class Downloads implements AsyncDisposable {
       return
     }
     const download = this.#start(descriptor, operation)
+    let at = 0
     try {
-      for await (const chunk of download.follow(operation)) {
-        check.write(chunk)
-        yield chunk
+      try {
+        for await (const chunk of download.follow(operation)) {
+          check.write(chunk)
+          at += chunk.length
+          yield chunk
+        }
+      } catch (error) {
+        if (!['ENOSPC', 'EDQUOT', 'EFBIG'].includes(codeOf(error) ?? '')) throw error
+        // There is no room to keep it; where it goes to there may be.
+        this.#spoiled(download)
+        for await (const chunk of this.#options.fetch(descriptor, at, operation)) {
+          check.write(chunk)
+          yield chunk
+        }
       }
       check.end()
       download.read = true

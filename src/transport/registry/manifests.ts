@@ -28,6 +28,15 @@ const accepted = [mediaTypes.ociIndex, mediaTypes.ociManifest, mediaTypes.docker
 // Docker's schema 1 is refused by name: a registry that has nothing else would say "not found".
 const accept = [...accepted, 'application/vnd.docker.distribution.manifest.v1+prettyjws;q=0.1', '*/*;q=0.05'].join(', ')
 
+/** It becomes part of an address. @throws PLY_BAD_REFERENCE for what is neither a tag nor a digest */
+function checked(reference: string): string {
+  if (isDigest(reference) || /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/.test(reference)) return reference
+  throw new PlyError('PLY_BAD_REFERENCE', {
+    text: JSON.stringify(reference),
+    reason: 'it is neither a tag nor a sha256 digest',
+  })
+}
+
 /** What a token is asked for. */
 export function scopeOf(repository: string, actions: 'pull' | 'pull,push' | 'delete' | '*'): Scope {
   return `repository:${repository}:${actions}`
@@ -96,7 +105,7 @@ export async function putManifest(
   const answer = await session.call(
     {
       method: 'PUT',
-      path: `${repository}/manifests/${tag ?? digest}`,
+      path: `${repository}/manifests/${checked(tag ?? digest)}`,
       headers: { 'content-type': mediaType },
       body: { size: raw.length, stream: () => streamOf(memoryBytes(raw)) },
       scopes: [scopeOf(repository, 'pull,push')],
@@ -116,12 +125,12 @@ export async function putManifest(
 
 /** Takes a manifest away by its digest, or a tag by its name. Answers whether there was one. @throws PLY_UNSUPPORTED */
 export async function deleteManifest(session: Session, reference: string, request: Request): Promise<boolean> {
-  return remove(session, `manifests/${reference}`, reference, request)
+  return remove(session, `manifests/${checked(reference)}`, reference, request)
 }
 
 /** Takes a blob away. Answers whether there was one. @throws PLY_UNSUPPORTED */
 export async function deleteBlob(session: Session, digest: Digest, request: Request): Promise<boolean> {
-  return remove(session, `blobs/${digest}`, digest, request)
+  return remove(session, `blobs/${checked(digest)}`, digest, request)
 }
 
 async function remove(session: Session, path: string, name: string, request: Request): Promise<boolean> {
@@ -147,7 +156,7 @@ async function askFor(
 ): Promise<Answer | undefined> {
   const { repository } = session.endpoint
   const scopes = [scopeOf(repository, 'pull')]
-  const path = `${repository}/manifests/${reference}`
+  const path = `${repository}/manifests/${checked(reference)}`
   const answer = await session.call({ method, path, headers: { accept }, scopes }, request)
   if (answer.status === 404) {
     await answer.discard()

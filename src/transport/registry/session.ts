@@ -131,7 +131,10 @@ export class Session implements Disposable {
       await answer.discard()
       return true
     } catch (error) {
-      if (codeOf(error) === 'PLY_ABORTED' || codeOf(error) === 'ECONNREFUSED') throw wireError(error, registry)
+      const code = codeOf(error)
+      // Without a port the other scheme has one of its own.
+      if (code === 'ECONNREFUSED' && !/:\d+$/.test(host)) return false
+      if (code === 'PLY_ABORTED' || code === 'ECONNREFUSED') throw wireError(error, registry)
       return !isNoTls(error)
     }
   }

@@ -288,6 +288,29 @@ describe('sent on to another host', () => {
     }
   })
 
+  test('an upload that goes on at another host has no password with it', async () => {
+    const uploads = await ownRegistry({
+      address: '127.0.0.2',
+      async before(request, response) {
+        for await (const _ of request);
+        response.writeHead(request.method === 'PUT' ? 201 : 202, { location: request.url!.split('&digest')[0]! }).end()
+        return true
+      },
+    })
+    const registry = await ownRegistry({
+      basic: { me: secret },
+      before(request, response) {
+        if (request.method !== 'POST' || request.headers.authorization === undefined) return false
+        response.writeHead(202, { location: `${uploads.origin}/up?signature=${secret}` }).end()
+        return true
+      },
+    })
+    await push(noisyImage(4 << 20), `docker://${registry.host}/app:1`, settings({ credentials: me }))
+    expect(uploads.count('PATCH', /^\/up\?signature=/)).toBe(2)
+    expect(uploads.count('PUT', /digest=sha256/)).toBe(3)
+    for (const { headers } of uploads.seen) expect(headers.authorization).toBeUndefined()
+  })
+
   test('a ring of redirects ends', async () => {
     const registry = await ownRegistry({ redirect: (digest) => `/v2/app/blobs/${digest}` })
     await seed(registry, noisyImage(), 'app', '1')

@@ -277,6 +277,16 @@ describe('a repository, document by document', () => {
     })
   }
 
+  test('what is neither a tag nor a digest becomes part of no address', async () => {
+    const registry = await ownRegistry()
+    const repository = openRepository(`docker://${registry.host}/app`, settings())
+    for (const odd of ['../x', 'a/b', '', 'a b', '?x', `sha256:${'A'.repeat(64)}`, `md5:${'a'.repeat(32)}`]) {
+      await expect(repository.manifest(odd)).rejects.toMatchObject({ code: 'PLY_BAD_REFERENCE' })
+      await expect(repository.delete(odd)).rejects.toMatchObject({ code: 'PLY_BAD_REFERENCE' })
+    }
+    expect(registry.seen).toEqual([])
+  })
+
   test('a tag is resolved, deleted, and then gone', async () => {
     const registry = await ownRegistry()
     const image = await sampleImage()
