@@ -20,11 +20,19 @@ export interface Diagnosis {
   readonly mounts: readonly RecordedMount[]
 }
 
+const noUppers: Ability = {
+  able: false,
+  why: 'the disk that the store lies on takes no xattrs or device nodes of overlayfs',
+  more: 'a store on another disk',
+}
+
 /** Asks the machine what it can do with a store. Nothing is mounted where anybody sees it, and nothing is changed. */
 export async function diagnose(store: Store): Promise<Diagnosis> {
   const ground = store[mountGround]
   const { root } = ground.layout
-  const able = abilities({ store: root })
+  const asked = abilities({ store: root })
+  const works = !asked.uppers.able || ground.takesOverlay()
+  const able = works ? asked : { ...asked, uppers: noUppers }
   const form = able.uppers.able ? 'overlay' : 'portable'
   const image: Plannable = { subject: { kind: 'image', name: undefined }, upper: undefined, frozen: [] }
   const container: Plannable = {

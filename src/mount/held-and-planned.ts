@@ -18,7 +18,7 @@ export async function heldAndPlanned(
     try {
       const { standing } = held
       const plan = planMount(
-        { ...standing, unwritten: await isUnwritten(held, abilities, options) },
+        { ...standing, unwritten: await isUnwritten(ground, held, abilities, options) },
         options,
         abilities,
       )
@@ -33,9 +33,14 @@ export async function heldAndPlanned(
 }
 
 /** Only asked where the answer decides. */
-async function isUnwritten(held: Held, { mounting, uppers }: Abilities, { via, ...operation }: MountOptions) {
+async function isUnwritten(
+  ground: MountGround,
+  held: Held,
+  { mounting, uppers }: Abilities,
+  { via, ...operation }: MountOptions,
+) {
   const { upper } = held.standing
   if (upper?.form !== 'portable' || !mounting.able || !uppers.able || (via !== undefined && via !== 'kernel'))
     return false
-  return held.isUnwritten(operation)
+  return ground.takesOverlay() && held.isUnwritten(operation)
 }

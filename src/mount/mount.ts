@@ -5,6 +5,7 @@ import type { Container } from '../store/containers/container.ts'
 import { handOver } from '../store/containers/handing-over.ts'
 import { type MountGround, mountGround, type Wanted } from '../store/mounts/ground.ts'
 import type { Store } from '../store/store.ts'
+import { mountNamespaceOf } from '../sys/processes.ts'
 import { type Abilities, abilities } from './abilities.ts'
 import { attach, isRefusal } from './attach.ts'
 import { heldAndPlanned } from './held-and-planned.ts'
@@ -75,6 +76,11 @@ async function mountWanted(
 ): Promise<Mounted> {
   const { root } = ground.layout
   const bytes = await mountTarget(target, [root, ...ground.below])
+  const here = mountNamespaceOf('self')
+  const there = ground.records
+    .list()
+    .some((one) => one.target === bytes && one.mount?.namespace === here && !one.detached)
+  if (there) throw new PlyError('PLY_MOUNT_EXISTS', { target: decodeText(bytes) })
   let known: Abilities = abilities({ store: root })
   for (;;) {
     checkAborted(options.signal)

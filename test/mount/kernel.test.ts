@@ -6,8 +6,10 @@ import { describe, expect, test } from 'vitest'
 import { encodeText } from '../../src/model/bytes.ts'
 import { IdMapping } from '../../src/model/id-mapping.ts'
 import { abilities } from '../../src/mount/abilities.ts'
+import { diagnose } from '../../src/mount/diagnosis.ts'
 import { kernelMount } from '../../src/mount/kernel-mount.ts'
 import { mount } from '../../src/mount/mount.ts'
+import { planMount } from '../../src/mount/plan.ts'
 import { unmount } from '../../src/mount/unmount.ts'
 import type { Container } from '../../src/store/containers/containers.ts'
 import { mountGround } from '../../src/store/mounts/ground.ts'
@@ -15,6 +17,7 @@ import { openStore } from '../../src/store/open-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { mountTable } from '../../src/sys/mount-table.ts'
 import { snapshotOfDirectory, snapshotOfTree, withoutNewNumbers } from '../overlay/snapshots.ts'
+import { becomeNobody, becomeRoot, root } from '../support/ability.ts'
 import { valuesOf } from '../support/collect.ts'
 import { temporary } from '../support/temporary.ts'
 import { imageOf, imageOfTar, plain, sparse, sparseContent, sparseTar, storeWithImage } from './stored.ts'
@@ -57,6 +60,7 @@ describe('a mount by the kernel', () => {
       expect(snapshotOfDirectory(target)).toEqual(await treeOf(store, 'plain'))
       expect(() => fs.writeFileSync(join(target, 'new'), '')).toThrow('EROFS')
       expect(store.mounts.list()).toMatchObject([{ id: mounted.id, via: 'kernel', state: 'live', target }])
+      await expect(mount({ store, image: 'plain' }, target)).rejects.toMatchObject({ code: 'PLY_MOUNT_EXISTS' })
       await mounted.unmount()
       await mounted.unmount()
       await mounted.ended
@@ -311,6 +315,28 @@ describe('a mount by the kernel', () => {
     },
   )
 })
+
+test.skipIf(!root)(
+  'for an ordinary user is refused, and what to do is told; the best that works is planned',
+  async () => {
+    const { target, root: place } = await storeWithImage()
+    execFileSync('chown', ['-R', '65534:65534', join(place, '..')])
+    becomeNobody()
+    try {
+      await using store = await openStore(place)
+      const refused = { code: 'PLY_UNSUPPORTED', message: expect.stringMatching(/only root may mount; run it as root/) }
+      await expect(mount({ store, image: 'plain' }, target, { via })).rejects.toMatchObject(refused)
+      const { ways } = await diagnose(store)
+      expect(ways.image.kernel.able).toBe(false)
+      const subject = { subject: { kind: 'image', name: 'plain' }, upper: undefined, frozen: [] } as const
+      const plan = planMount(subject, {}, abilities({ store: place }))
+      expect(plan.via).toBe(ways.image.fuse.able ? 'fuse' : 'extract')
+      expect(plan.why[1]).toMatch(/^not by the kernel: only root may mount/)
+    } finally {
+      becomeRoot()
+    }
+  },
+)
 
 describe('a container that is open', () => {
   kernelTest('hands writing over to its mount, and goes on from there', async () => {

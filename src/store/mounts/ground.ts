@@ -32,6 +32,8 @@ export interface MountGround {
    * for a store in memory
    */
   hold(wanted: Wanted, operation?: Operation): Promise<Held>
+  /** Whether this process may write uppers in overlayfs's form where the store lies: asked of the disk. */
+  takesOverlay(): boolean
   /** `Containers.convert`. */
   convert(container: string, form: UpperForm, operation?: Operation): Promise<unknown>
   /** An upper that was mounted, and is no more, is as if it had been closed: all of it is on the disk. Unless somebody writes it by now. */

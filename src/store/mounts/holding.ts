@@ -10,6 +10,7 @@ import { syncFileSystem } from '../../sys/sync.ts'
 import type { ContainerRecord } from '../containers/container-records.ts'
 import { openContainer } from '../containers/open-container.ts'
 import type { StoredContainers } from '../containers/stored-containers.ts'
+import { overlayWorks } from '../containers/upper-form.ts'
 import { frozenBelow } from '../containers/upper-stack.ts'
 import type { UpperRecord } from '../containers/uppers.ts'
 import type { LayerId } from '../layers/layer-files.ts'
@@ -40,6 +41,7 @@ export function mountGroundOf(around: HoldingOptions): MountGround {
       const missing = names.some(({ name, descriptor }) => inIndex.get(name)?.digest !== descriptor.digest)
       return missing || inIndex.size > names.length ? 'behind' : 'current'
     },
+    takesOverlay: () => overlayWorks(parts.disk, parts.layout),
     convert: (name, form, operation) => containers.convert(name, form, operation),
     async hold(wanted, operation = {}) {
       if (parts.disk.kind === 'memory')
