@@ -139,6 +139,8 @@ export class OverlayNodes {
     this.#known.clear()
   }
 
+  /** How many links a file has on the disk, but for the one in the index directory. */
+  linksOf: (node: OverlayNode) => number = () => 0
   /** Called with each inode that got or lost a name, and with the directory of it. */
   onTouch: (node: OverlayNode) => void = () => {}
   /** Called with each inode that lost its last name. */
@@ -156,8 +158,7 @@ export class OverlayNodes {
    */
   settle(what: OverlayNode | undefined): void {
     if (!what || what.kind === 'directory' || this.#all) return
-    if (this.#disk.lstat(this.paths.of(what)).nlink > what.places.length + (what.index === undefined ? 0 : 1))
-      this.#readAll()
+    if (this.linksOf(what) > what.places.length) this.#readAll()
   }
 
   /** Forgets an inode that has no name. */

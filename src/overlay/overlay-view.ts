@@ -58,6 +58,7 @@ export class OverlayView implements LayerView {
     const reader = new NodeReader(this.files, { marks, uuid, firstOwn, frozen, asides: this.asides })
     this.nodes = new OverlayNodes(this.files, reader, { upperDir, index: `${workDir}/index` })
     this.nodes.onTouch = ({ ino }) => this.touched(ino)
+    this.nodes.linksOf = ({ ino }) => this.stat(ino).links
   }
 
   get root(): Placed {

@@ -1,4 +1,3 @@
-import type { Stats } from 'node:fs'
 import type { ByteString } from '../model/bytes.ts'
 import { type Kind, noXattrs, type Stat, type Xattrs } from '../model/entry.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
@@ -123,8 +122,13 @@ export class RealFacts {
     path: ByteString,
     change: Pick<AttributeChange, 'uid' | 'gid' | 'mode'>,
   ): void {
-    const before = this.disk.lstat(path)
+    const before = this.disk.exactStat(path)
     const { uid = before.uid, gid = before.gid, mode = before.mode & 0o7777 } = change
+    if (uid === before.uid && gid === before.gid && node.kind !== 'symlink') {
+      // It has this owner, and nothing to lose by it; that it was given one moves its change time.
+      storing(() => this.disk.chmod(path, mode))
+      return
+    }
     const capability = node.kind === 'file' ? this.disk.xattr(path, 'security.capability') : undefined
     storing(() => this.disk.chown(path, uid, gid))
     try {
@@ -139,7 +143,7 @@ export class RealFacts {
   }
 
   /** As far as it can be done: what failed before is what the caller is told. */
-  #giveBack(node: OverlayNode, path: ByteString, { uid, gid, mode }: Stats): void {
+  #giveBack(node: OverlayNode, path: ByteString, { uid, gid, mode }: ExactStat): void {
     ifPossible(() => {
       this.disk.chown(path, uid, gid)
       if (node.kind !== 'symlink') this.disk.chmod(path, mode & 0o7777)
