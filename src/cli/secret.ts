@@ -28,11 +28,12 @@ export async function askAtTerminal(
   { hidden }: { readonly hidden: boolean },
 ): Promise<string> {
   const { stdin, stderr, signal } = world
-  stderr.write(question)
+  // Who reads lines would take the question away again where it does not know of it.
+  if (hidden) stderr.write(question)
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
   const asking = createInterface({ input: stdin, output: hidden ? nowhere : stderr, terminal: true })
   try {
-    return await asking.question('', { signal })
+    return await asking.question(hidden ? '' : question, { signal })
   } finally {
     asking.close()
     if (hidden) stderr.write('\n')

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -8,12 +9,15 @@ import { digestOf } from '../../../src/model/digest.ts'
 import { openSource } from '../../../src/transport/open.ts'
 import { retryAfter } from '../../../src/transport/registry/patience.ts'
 import { temporary } from '../../support/temporary.ts'
+import { hasTool, isRootFor } from '../../support/tools.ts'
 import { makeCertificates } from './certificates.ts'
 import { faultProxy } from './fault-proxy.ts'
 import { ownRegistry, serve } from './own-registry.ts'
 import { allOf, digestsOf, namesOf, noisyImage, pull, push, seed, settings } from './setting.ts'
 
 const secret = 'never-shown-4711'
+const canMount =
+  isRootFor('a disk without room for half blobs', 'mount a small one') && hasTool('unshare', '--mount', 'true')
 const me = { kind: 'password', username: 'me', password: secret } as const
 
 const isBlob = ({ method, url = '' }: IncomingMessage) => method === 'GET' && /\/blobs\/sha256:/.test(url)
@@ -233,6 +237,20 @@ describe('half a blob', () => {
     const { reference } = await flaky(image, () => false)
     for (const partialDirectory of ['/dev/null/x', false] as const)
       expect(digestsOf(await pull(reference, settings({ partialDirectory })))).toEqual(namesOf(image.layers))
+  })
+
+  test.skipIf(!canMount)('where there is no room to keep it, it is fetched all the same', async () => {
+    const image = noisyImage(3 << 20)
+    const { reference } = await flaky(image, () => false)
+    const directory = temporary()
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=512k', 'tmpfs', directory])
+    try {
+      const options = settings({ partialDirectory: join(directory, 'partial') })
+      expect(digestsOf(await pull(reference, options))).toEqual(namesOf(image.layers))
+      expect(readdirSync(join(directory, 'partial'))).toEqual([])
+    } finally {
+      execFileSync('umount', [directory])
+    }
   })
 
   test('two that fetch the same at once both get it', async () => {
