@@ -1,0 +1,19 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const repository = fileURLToPath(new URL('../..', import.meta.url))
+
+/** The package as it is installed, in a directory: built here and now, so that no old build is tested. Answers with the command. */
+export function installed(directory: string): string {
+  mkdirSync(directory, { recursive: true })
+  const tsc = join(repository, 'node_modules', '.bin', 'tsc')
+  const places = ['--outDir', join(directory, '.modules'), '--declaration', 'false']
+  spawnSync(tsc, ['-p', join(repository, 'tsconfig.json'), ...places])
+  execFileSync(process.execPath, [join(repository, 'scripts/bundle.mjs'), directory])
+  cpSync(join(repository, 'bin'), join(directory, 'bin'), { recursive: true })
+  cpSync(join(repository, 'package.json'), join(directory, 'package.json'))
+  symlinkSync(join(repository, 'node_modules'), join(directory, 'node_modules'))
+  return join(directory, 'bin', 'ply.js')
+}
