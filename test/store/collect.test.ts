@@ -4,6 +4,8 @@ import { append, scratch } from '../../src/image/append.ts'
 import { layerFrom } from '../../src/image/layer-from.ts'
 import { digestOf } from '../../src/model/digest.ts'
 import { type Descriptor, mediaTypes } from '../../src/model/documents.ts'
+import { layoutOf } from '../../src/store/layout.ts'
+import { MountRecords } from '../../src/store/mounts/mount-records.ts'
 import { gzipLayer, sampleImage } from '../support/images.ts'
 import { hasTool } from '../support/tools.ts'
 import { everywhere, noise, type StorePlace } from './places.ts'
@@ -217,6 +219,24 @@ everywhere('a collection', (make) => {
     await store.collect()
     expect(place.names('cache', 'layers')).toEqual([])
     expect(place.names('blobs', 'sha256')).toEqual([])
+  })
+
+  test('keeps the caches of an image that is mounted, whatever the budget', async ({ skip }) => {
+    const place = await make()
+    if (place.disk.kind === 'memory') skip('nothing mounts what is in memory')
+    await using store = await place.open()
+    const { digest } = await store.write(append(scratch, await gzipLayer({ '/file': noise(100_000) })), 'a')
+    ;(await store.tree('a')).close()
+    const target = place.at('..', 'target')
+    place.disk.fs.mkdirSync(target)
+    const mounts = new MountRecords(place.disk, layoutOf(place.root))
+    const about = { chainId: null, upper: null, via: 'extract', readOnly: true, bootId: '', mount: null } as const
+    const { ino } = place.disk.fs.lstatSync(target)
+    const subject = { kind: 'image', name: 'a' } as const
+    mounts.publish({ id: 'a1', subject, manifest: digest, target, directory: ino, created: '', ...about })
+    expect((await store.collect({ caches: 0 })).files).toEqual([])
+    place.disk.fs.rmSync(target, { recursive: true })
+    expect((await store.collect({ caches: 0 })).files).not.toEqual([])
   })
 
   test('keeps uppers that snapshots stand on, and those below them', async () => {

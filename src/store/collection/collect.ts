@@ -169,9 +169,9 @@ function secureRoots({ disk, layout }: Pick<Collectable, 'disk' | 'layout'>): vo
   }
 }
 
-/** Manifests that containers and snapshots stand on: their caches are not given up. */
-function inUse({ containers, uppers }: Roots): Set<Digest> {
-  return new Set([...[...containers.values()], ...uppers.values()].map(({ manifest }) => manifest))
+/** Manifests that containers, snapshots and mounts stand on: their caches are not given up. */
+function inUse({ containers, uppers, mounted }: Roots): Set<Digest> {
+  return new Set([...[...containers.values(), ...uppers.values()].map(({ manifest }) => manifest), ...mounted])
 }
 
 /** A document that was one, and is not what its name says any more; not one that is none of an image. */

@@ -43,6 +43,8 @@ export interface Roots {
   readonly containers: ReadonlyMap<string, KeptContainer>
   readonly uppers: ReadonlyMap<string, UpperRecord>
   readonly images: readonly Root[]
+  /** Manifests of what is mounted. */
+  readonly mounted: ReadonlySet<Digest>
   readonly kept: readonly KeptUpper[]
   /** Uppers without a record that somebody stands on, with who that is. */
   readonly missing: readonly KeptUpper[]
@@ -69,6 +71,7 @@ export function rootsOf({
   const images: Root[] = []
   const kept: KeptUpper[] = []
   const missing: KeptUpper[] = []
+  const mounted = new Set<Digest>()
   const unreadable: UnreadableRecord[] = []
   const containers = new Map<string, KeptContainer>()
   const uppers = new Map<string, UpperRecord>()
@@ -142,6 +145,7 @@ export function rootsOf({
   }
   for (const mount of new MountRecords(disk, layout).list(damagedMount)) {
     // Its uppers are those of the container, whose record stays as long as it is mounted.
+    mounted.add(mount.manifest)
     images.push({ digest: mount.manifest, holder: `mount of ${subjectName(mount)}` })
   }
   for (const [directory, kind] of Object.entries(quarantined))
@@ -150,7 +154,7 @@ export function rootsOf({
       if (kind === 'name') damagedName(path, file)
       else damagedContainer(path)
     }
-  return { names: survey, containers, uppers, images, kept, missing, unreadable }
+  return { names: survey, containers, uppers, images, mounted, kept, missing, unreadable }
 }
 
 const notOurs = new Error('it is JSON, but no such record')

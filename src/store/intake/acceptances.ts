@@ -55,6 +55,15 @@ export class Acceptances {
     return raised
   }
 
+  /**
+   * What is noted is on the disk when this returns: who finds a layer here may find what somebody left who died before that was.
+   */
+  secure(): void {
+    if (this.none) return
+    this.#disk.syncDirectory(this.#layout.accepted)
+    this.#disk.syncDirectory(this.#layout.root)
+  }
+
   /** Adds to what it took before, if anything is to be noted. */
   note(diffId: DiffId, { lenient, limits = {} }: Acceptance): void {
     if (lenient === undefined && Object.keys(limits).length === 0) return

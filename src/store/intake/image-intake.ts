@@ -11,6 +11,7 @@ import { rememberSource } from '../fsck/sources.ts'
 import type { Names } from '../images/names.ts'
 import type { Layout } from '../layout.ts'
 import { isWhole } from '../whole.ts'
+import type { Acceptances } from './acceptances.ts'
 import { Arrivals } from './arrivals.ts'
 import type { Taken } from './taken.ts'
 
@@ -20,6 +21,7 @@ export interface ImageIntakeParts {
   readonly layout: Layout
   readonly blobs: BlobStore
   readonly names: Names
+  readonly acceptances: Acceptances
   /** Held while blobs are written that no name leads to yet. @throws PLY_STORE_READ_ONLY */
   lease(operation: Operation): Promise<Lock>
 }
@@ -51,6 +53,7 @@ export class ImageIntake {
       unnamed = [...added, ...documents]
       await arrivals.publish()
       if (!documents.includes(image.digest)) this.secureBlobs()
+      else this.#parts.acceptances.secure()
       if (as !== undefined) await this.#parts.names.set(as, image.descriptor)
       if (source !== undefined) rememberSource(this.#parts, image.digest, source)
       for (const report of reports) onReport?.(report)
@@ -69,6 +72,7 @@ export class ImageIntake {
   secureBlobs(): void {
     const { disk, layout } = this.#parts
     disk.syncDirectory(join(layout.root, 'blobs', 'sha256'))
+    this.#parts.acceptances.secure()
   }
 
   /** Manifest and config, where they are not here already. */
