@@ -4,6 +4,7 @@ import { type ByteString, bytesOf } from '../../src/model/bytes.ts'
 import type { Stat, Xattrs } from '../../src/model/entry.ts'
 import { statOf } from '../../src/overlay/real-stat.ts'
 import type { Tree } from '../../src/stack/tree.ts'
+import { exactStat } from '../../src/sys/exact-stat.ts'
 import { readXattrs } from '../../src/sys/xattr.ts'
 
 /** Everything that can be asked of one path, as text: it travels between processes. */
@@ -57,12 +58,12 @@ export function stateOfDirectory(root: ByteString): State {
   const state: Record<ByteString, Facts> = {}
   const visit = (path: ByteString): void => {
     const at = bytesOf(root + path)
-    const real = lstatSync(at, { bigint: true, throwIfNoEntry: false })
-    if (!real) {
+    if (!lstatSync(at, { throwIfNoEntry: false })) {
       state[path] = { ...nowhere }
       return
     }
-    const stat = statOf(Number(real.ino), real, false)
+    const real = exactStat(root + path)
+    const stat = statOf(real.ino, real, false)
     const held =
       stat.kind === 'file' ? hashOf(readFileSync(at)) : stat.kind === 'symlink' ? readlinkSync(at, 'latin1') : ''
     state[path] = factsOf(stat, readXattrs(root + path), held)
