@@ -10,7 +10,6 @@ import { diagnose } from '../../src/mount/diagnosis.ts'
 import { kernelMount } from '../../src/mount/kernel-mount.ts'
 import { mount } from '../../src/mount/mount.ts'
 import { planMount } from '../../src/mount/plan.ts'
-import { unmount } from '../../src/mount/unmount.ts'
 import type { Container } from '../../src/store/containers/containers.ts'
 import { mountGround } from '../../src/store/mounts/ground.ts'
 import { openStore } from '../../src/store/open-store.ts'
@@ -480,8 +479,6 @@ describe('what goes wrong with a mount', () => {
     const { store, target, root } = await storeWithImage()
     await (await store.containers.create('work', 'plain')).close()
     const mounted = await mount({ store, container: 'work' }, target)
-    const file = join(root, 'mounts', `${mounted.id}.json`)
-    const record = JSON.parse(fs.readFileSync(file, 'utf8'))
     run('echo y > new', target)
     execFileSync('umount', [target])
     expect(store.mounts.list()).toEqual([])
@@ -491,11 +488,14 @@ describe('what goes wrong with a mount', () => {
     }
     await mounted.unmount()
     // As if the machine had been started again.
-    await mount({ store, container: 'work' }, target)
-    const { crc32: _, ...rest } = record
-    fs.writeFileSync(file, JSON.stringify({ ...rest, bootId: 'another', mount: { ...rest.mount, id: 1 } }))
-    expect(store.mounts.list().map(({ id }) => id)).not.toContain(mounted.id)
-    await unmount(store, target)
+    const last = await mount({ store, container: 'work' }, target)
+    const file = join(root, 'mounts', `${last.id}.json`)
+    const { crc32: _, ...record } = JSON.parse(fs.readFileSync(file, 'utf8'))
+    fs.writeFileSync(file, JSON.stringify({ ...record, bootId: 'another' }))
+    expect(store.mounts.list()).toEqual([])
+    await (await store.containers.open('work')).close()
+    execFileSync('umount', [target])
+    await (await mount({ store, container: 'work' }, target)).unmount()
     expect(fs.readdirSync(join(root, 'mounts'))).toEqual([])
   })
 
