@@ -41,7 +41,7 @@ export async function describedClass(id: string): Promise<CommandClass & { id: s
   const args = named(command.args)
   return Object.assign(Object.create(command), {
     id,
-    usage: usageOf(id, Object.values(args)),
+    usage: command.usage ?? usageOf(id, Object.values(args)),
     args,
     flags: named({ ...command.flags, ...command.baseFlags }),
   })
