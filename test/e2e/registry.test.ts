@@ -33,7 +33,7 @@ async function layoutOf(directory: string, image: Awaited<ReturnType<typeof samp
 async function transfer(from: string, to: string, registry: RegistryOptions) {
   await using source = await openSource(from, { registry })
   await using sink = await openSink(to, { registry })
-  return copy(source, sink)
+  return await copy(source, sink)
 }
 
 describe("Debian's registry", () => {

@@ -86,7 +86,7 @@ async function runHelper(
     }
     child.on('error', (error) => {
       if (signal?.aborted) return reject(new PlyError('PLY_ABORTED', {}, { cause: signal.reason }))
-      const missing = codeOf(error) === 'ENOENT'
+      const missing = ['ENOENT', 'EACCES'].includes(codeOf(error) ?? '')
       reject(failed(name, server, missing ? `there is no docker-credential-${name} on PATH` : error.message))
     })
     child.on('close', (status) => resolve({ status, ...out }))

@@ -38,7 +38,7 @@ export function noisyImage(bytes = 1 << 20): Image {
 
 export async function push(image: Image, reference: string, registry: RegistryOptions, as?: string) {
   await using sink = await openSink(reference, { registry })
-  return sink.write(image, as)
+  return await sink.write(image, as)
 }
 
 export interface Pulled {
