@@ -145,15 +145,16 @@ function mapped(path: string, userNamespace: number): number {
 
 function ready(fd: number, source: ByteString, backing: Backing | undefined): KernelMount {
   let open = true
-  return {
-    id: mountIdOf(fd),
-    source,
-    backing,
-    attach: (target) => moveMount(fd, target),
-    [Symbol.dispose]() {
-      if (open) closeSync(fd)
-      open = false
-    },
+  const close = () => {
+    if (open) closeSync(fd)
+    open = false
+  }
+  try {
+    const id = mountIdOf(fd)
+    return { id, source, backing, attach: (target) => moveMount(fd, target), [Symbol.dispose]: close }
+  } catch (error) {
+    close()
+    throw error
   }
 }
 

@@ -18,6 +18,8 @@ export async function ownerNamespace({ uids, gids }: OwnerShift): Promise<{ read
   // The kernel makes a namespace for a process alone, and of this one's threads none may leave.
   const child = spawn('unshare', ['--user', 'sh', '-c', 'echo; read -r _'], { stdio: ['pipe', 'pipe', 'ignore'] })
   const gone = once(child, 'close').catch((error: unknown) => error)
+  // Without descriptors there are no pipes, and it never began.
+  if (!child.stdin || !child.stdout) throw await gone
   try {
     const begun = await Promise.race([once(child.stdout, 'data').then(() => true), gone.then(() => false)])
     if (!begun) throw unsupported('it takes the program unshare (util-linux), and user namespaces that are allowed')
