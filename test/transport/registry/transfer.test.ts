@@ -185,6 +185,33 @@ describe('images to a registry and back', () => {
     expect(readdirSync(options.partialDirectory as string)).toEqual([])
   })
 
+  test('how far a transfer has come is told for each blob, and never goes back', async () => {
+    const registry = await ownRegistry()
+    const image = noisyImage()
+    const reference = `docker://${registry.host}/app:1`
+    const told = new Map<string, number[]>()
+    const onProgress = ({ what, done, total }: { what: string; done: number; total?: number }) => {
+      told.set(what, [...(told.get(what) ?? []), done])
+      expect(done).toBeLessThanOrEqual(total!)
+    }
+    const check = (digests: readonly string[]) => {
+      for (const { descriptor } of image.layers.filter((layer) => digests.includes(layer.descriptor.digest))) {
+        const steps = told.get(descriptor.digest)!
+        expect(steps).toEqual(steps.toSorted((a, b) => a - b))
+        expect(steps.at(-1)).toBe(descriptor.size)
+      }
+      told.clear()
+    }
+    const options = settings()
+    await using sink = await openSink(reference, { registry: options })
+    await sink.write(image, undefined, { onProgress })
+    check(namesOf(image.layers))
+    await using source = await openSource(reference, { registry: options })
+    const { layers } = await source.image()
+    for (const layer of layers) await bytesOf(layer.compressed({ onProgress }))
+    check(namesOf(layers))
+  })
+
   test('a transfer that is stopped ends at once', async () => {
     const registry = await ownRegistry({
       before(request, response) {
