@@ -106,12 +106,12 @@ export async function mountFuse(asked: FuseMountRequest): Promise<FuseMount> {
 }
 
 /** The way for who has CAP_SYS_ADMIN: `mount(2)`. */
-export function deviceDoor({ flags = 0, allowOther = true }: FuseMountOptions): FuseDoor {
+export function deviceDoor({ flags = 0, allowOther = true, source = 'ply' }: FuseMountOptions): FuseDoor {
   return {
     open(target) {
       const fd = openFuseDevice()
       try {
-        mountFuseDevice(fd, target, { flags, allowOther })
+        mountFuseDevice(fd, target, { flags, allowOther, source })
       } catch (error) {
         closeFuseDevice(fd)
         throw error

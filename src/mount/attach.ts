@@ -46,7 +46,10 @@ export async function attach(
     case 'fuse': {
       // Whoever serves it holds the container.
       held.letGo()
-      const attached = await (asked.background ? mountInBackground : mountByFuse)(standing, target, options)
+      const attached = await (asked.background ? mountInBackground : mountByFuse)(standing, target, {
+        ...options,
+        id: stands.id,
+      })
       return recorded(ground, attached, () => {
         const there = mountAt(target)
         if (there === undefined) throw new PlyError('EINVAL', { syscall: 'mount' })

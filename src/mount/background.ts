@@ -5,8 +5,9 @@ import { type ByteString, decodeText } from '../model/bytes.ts'
 import { PlyError } from '../model/errors.ts'
 import { inheritNothing } from '../sys/inherited.ts'
 import { startOf } from '../sys/processes.ts'
+import type { FuseOptions } from './fuse-mount.ts'
 import { unlessBusy } from './in-use.ts'
-import type { Attached, MountOptions } from './mounted.ts'
+import type { Attached } from './mounted.ts'
 import { type OwnerRanges, rangesOf } from './owner-ranges.ts'
 import { programPath } from './program-path.ts'
 import type { Standing } from './standing.ts'
@@ -22,7 +23,7 @@ export type BackgroundOrder =
 export type BackgroundAnswer = { readonly says: 'mounted' } | { readonly says: 'failed'; readonly error: FailureData }
 
 /** `MountOptions` that can be sent to another process. */
-export interface MountData extends Pick<MountOptions, 'readOnly' | 'suid' | 'devices' | 'allowOther'> {
+export interface MountData extends Pick<FuseOptions, 'readOnly' | 'suid' | 'devices' | 'allowOther' | 'id'> {
   readonly owners?: OwnerRanges | undefined
 }
 
@@ -43,7 +44,7 @@ export interface BackgroundMount extends Attached {
 export async function mountInBackground(
   standing: Standing,
   target: ByteString,
-  { signal, onProgress: _, owners, via: __, ...options }: MountOptions = {},
+  { signal, onProgress: _, owners, via: __, background: ___, ...options }: FuseOptions = {},
 ): Promise<BackgroundMount> {
   inheritNothing()
   const child = fork(programPath('background-server'), [decodeText(target)], {

@@ -17,7 +17,9 @@ export class Endings implements Disposable {
     this.add(signal)
   }
 
-  constructor() {
+  /** @param heard a signal that has come before, if it is aborted */
+  constructor(heard?: AbortSignal) {
+    if (heard?.aborted) this.add(heard.reason)
     for (const signal of endings) process.on(signal, this.#hear)
   }
 

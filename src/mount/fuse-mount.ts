@@ -4,7 +4,7 @@ import type { ByteString } from '../model/bytes.ts'
 import { PlyError } from '../model/errors.ts'
 import { mountFlags } from '../sys/mount.ts'
 import { mayMount } from '../sys/namespaces.ts'
-import { fusermountDoor } from './fusermount.ts'
+import { type FusermountOptions, fusermountDoor } from './fusermount.ts'
 import { unlessBusy } from './in-use.ts'
 import type { Attached, MountOptions } from './mounted.ts'
 import { type OwnerRanges, rangesOf, shownOwners } from './owner-ranges.ts'
@@ -15,6 +15,11 @@ import type { Standing } from './standing.ts'
 export interface Served {
   readonly standing: Standing
   readonly owners: OwnerRanges | undefined
+}
+
+export interface FuseOptions extends MountOptions {
+  /** Names the mount in the table of mounts: numbers of mounts are given again. */
+  readonly id?: string | undefined
 }
 
 /**
@@ -32,7 +37,7 @@ export interface Served {
 export async function mountByFuse(
   standing: Standing,
   target: ByteString,
-  { readOnly, owners, suid = false, devices = false, allowOther, signal }: MountOptions = {},
+  { readOnly, owners, suid = false, devices = false, allowOther, signal, id }: FuseOptions = {},
 ): Promise<Attached> {
   if (signal?.aborted) throw new PlyError('PLY_ABORTED', {}, { cause: signal.reason })
   const shown = {
@@ -40,6 +45,7 @@ export async function mountByFuse(
     suid,
     devices,
     allowOther: allowOther ?? mayMount(),
+    source: id === undefined ? 'ply' : `ply:${id}`,
   }
   const shift = shownOwners(owners)
   const input: Served = { standing, owners: shift && rangesOf(shift) }
@@ -55,14 +61,11 @@ export async function mountByFuse(
   }
 }
 
-function doorFor(
-  how: { readonly readOnly: boolean; readonly suid: boolean; readonly devices: boolean; readonly allowOther: boolean },
-  signal: AbortSignal | undefined,
-): FuseDoor {
+function doorFor(how: FusermountOptions, signal: AbortSignal | undefined): FuseDoor {
   if (!mayMount()) return fusermountDoor(how, signal)
   const flags =
     (how.readOnly ? mountFlags.readOnly : 0) |
     (how.suid ? 0 : mountFlags.noSuid) |
     (how.devices ? 0 : mountFlags.noDevices)
-  return deviceDoor({ flags, allowOther: how.allowOther })
+  return deviceDoor({ flags, allowOther: how.allowOther, source: how.source })
 }

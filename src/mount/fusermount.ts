@@ -20,6 +20,8 @@ export interface FusermountOptions {
   readonly suid: boolean
   readonly devices: boolean
   readonly allowOther: boolean
+  /** What the table of mounts says that it comes from. */
+  readonly source: string
 }
 
 /**
@@ -34,7 +36,7 @@ export function fusermountDoor(options: FusermountOptions, signal?: AbortSignal)
 
 async function openByFusermount(
   target: Path,
-  { readOnly, suid, devices, allowOther }: FusermountOptions,
+  { readOnly, suid, devices, allowOther, source }: FusermountOptions,
   signal: AbortSignal | undefined,
 ): Promise<OpenDoor> {
   if ((suid || devices) && process.getuid!() !== 0)
@@ -43,7 +45,7 @@ async function openByFusermount(
     throw noWayIn('other users may enter only where /etc/fuse.conf has the line user_allow_other; root can add it')
   const path = textOf(target)
   const wishes = [
-    'default_permissions,fsname=ply,subtype=ply,auto_unmount',
+    `default_permissions,fsname=${source},subtype=ply,auto_unmount`,
     ...(readOnly ? ['ro'] : []),
     ...(suid ? ['suid'] : []),
     ...(devices ? ['dev'] : []),

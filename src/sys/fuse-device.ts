@@ -40,6 +40,8 @@ export interface FuseMountOptions {
   readonly flags?: number
   /** Whether other users may enter. Default: true. */
   readonly allowOther?: boolean
+  /** What the table of mounts says that it comes from. Default: `ply`. */
+  readonly source?: string
 }
 
 /**
@@ -51,11 +53,11 @@ export interface FuseMountOptions {
 export function mountFuseDevice(
   fd: number,
   target: Path,
-  { flags = 0, allowOther = true }: FuseMountOptions = {},
+  { flags = 0, allowOther = true, source = 'ply' }: FuseMountOptions = {},
 ): void {
   const owner = `user_id=${process.getuid!()},group_id=${process.getgid!()}`
   const options = `fd=${fd},rootmode=40000,${owner},default_permissions${allowOther ? ',allow_other' : ''}`
-  mount('ply', target, 'fuse.ply', flags, options)
+  mount(source, target, 'fuse.ply', flags, options)
 }
 
 /** An open device that is mounted, for one thread: requests are read into one place in memory, and answered from another. */

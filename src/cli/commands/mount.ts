@@ -90,7 +90,7 @@ Without root and without a namespace, files keep the owners of the image: --uidm
   async #foreground(store: Store, subject: CommandInMount['subject'], target: string, options: MountOptions) {
     const { Endings, mount, servedUntilTold } = await this.library()
     this.world.releaseSignals?.()
-    using endings = new Endings()
+    using endings = new Endings(this.world.signal)
     const mounted = await mount({ store, ...subject }, target, {
       ...this.operation,
       ...options,
@@ -113,7 +113,7 @@ Without root and without a namespace, files keep the owners of the image: --uidm
   ) {
     const { codeOf, Endings, runInMount } = await this.library()
     this.world.releaseSignals?.()
-    using endings = new Endings()
+    using endings = new Endings(this.world.signal)
     try {
       const opening = { root: store.root, options: this.storeOptions }
       const what = { store: opening, subject, target, options, command }
