@@ -3,7 +3,7 @@ import { codeOf } from '../model/errors.ts'
 import type { TreeEntry } from '../stack/tree.ts'
 import { type DirectoryHandle, openDirectory } from '../union/directory-handle.ts'
 import { HandleTable } from './handle-table.ts'
-import { entrySize, openSize } from './protocol.ts'
+import { entrySize, openAnswers, openSize } from './protocol.ts'
 import type { Session } from './session.ts'
 
 const directoryEntrySize = 24
@@ -26,12 +26,14 @@ export class Directories {
   }
 
   open(): number {
-    const { tree, reply, ino } = this.#session
+    const { tree, reply, ino, validFor } = this.#session
     const directory: OpenDirectory = { handle: openDirectory(tree, ino), read: false, changed: false }
     const others = this.#open.get(ino)
     if (others) others.add(directory)
     else this.#open.set(ino, new Set([directory]))
-    reply.opened(0, this.#table.add(directory), 0)
+    // The kernel keeps what it is told, until a name in it changes.
+    const answers = validFor > 0 ? openAnswers.cacheDirectory | openAnswers.keepCache : 0
+    reply.opened(0, this.#table.add(directory), answers)
     return openSize
   }
 
