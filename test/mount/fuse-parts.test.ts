@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { PlyError } from '../../src/model/errors.ts'
 import { IdMapping } from '../../src/model/id-mapping.ts'
-import { type Endings, servedUntilTold } from '../../src/mount/ending.ts'
+import { Endings, servedUntilTold } from '../../src/mount/ending.ts'
 import { usersOf, usersText } from '../../src/mount/in-use.ts'
 import { rangesOf, shiftOf, shownOwners } from '../../src/mount/owner-ranges.ts'
 import { mountTarget, namedTarget } from '../../src/mount/target.ts'
@@ -136,4 +136,13 @@ describe('a served mount that is told to end', () => {
     expect(await servedUntilTold(mount, told())).toBeUndefined()
     expect(calls).toEqual([])
   })
+})
+
+test('a signal that has come before is heard, and every one once', async () => {
+  const before = new AbortController()
+  before.abort('SIGTERM')
+  using endings = new Endings(before.signal)
+  expect(endings.signal.reason).toBe('SIGTERM')
+  endings.add('SIGHUP')
+  expect([await endings.next(), await endings.next()]).toEqual(['SIGTERM', 'SIGHUP'])
 })
