@@ -398,6 +398,45 @@ export const cases = [
     },
   },
   {
+    name: 'commit of 10 changed and 10 removed files, by commands',
+    about: [
+      'What the others do with the same change of the same image; umoci looks at every file, and compresses the layer',
+      '',
+    ],
+    contenders({ images, scratch }) {
+      const store = join(scratch, 'run/commits')
+      const image = `${images}/distro/oci`
+      const change = (root) =>
+        `find ${root} -xdev -type f | sort | head -20 > $T/files; head -10 $T/files | xargs rm; tail -10 $T/files | while read -r f; do echo changed >> "$f"; done`
+      return [
+        {
+          name: 'ply commit',
+          setup: `[ -d ${store} ] || $PLY load oci:${image}:latest -t distro:latest -q --root ${store}; node $BENCH/inside/change.mjs ${store} distro:latest work`,
+          command: `$PLY commit work made:latest -q --root ${store}`,
+          cleanup: `$PLY rm work --root ${store}`,
+        },
+        {
+          name: 'buildah commit',
+          setup: `bld inspect work > /dev/null 2>&1 || bld from -q --name work oci:${image}:latest; m=$(bld mount work); ${change('$m/usr/share')}`,
+          command: 'bld commit -q --disable-compression work made',
+        },
+        {
+          name: 'umoci repack',
+          setup: `[ -d $T/bundle ] || { cp -r ${image} $T/layout; umoci unpack --image $T/layout:latest $T/bundle; }; ${change('$T/bundle/rootfs/usr/share')}`,
+          command: 'umoci repack --image $T/layout:made $T/bundle',
+        },
+      ]
+    },
+    ratios(results) {
+      // buildah writes the upper directory of a mount as it is: what is more than that in ours is starting Node.
+      const [ply, buildah, umoci] = ['ply commit', 'buildah commit', 'umoci repack'].map((name) => of(results, name))
+      return [
+        { what: 'CPU, of `umoci repack`', value: ply.cpu / umoci.cpu, limit: 0.1 },
+        { what: 'CPU beyond that of `buildah commit`', value: (ply.cpu - buildah.cpu) * 1000, limit: 300, unit: ' ms' },
+      ]
+    },
+  },
+  {
     name: 'snapshot and clone',
     run({ scratch, inside, say, quick }) {
       const size = quick ? [10_000, 2] : [100_000, 10]

@@ -3,6 +3,7 @@
 import { performance } from 'node:perf_hooks'
 import { openStore } from '../../dist/index.js'
 import { fewFiles } from './few-files.mjs'
+import { lowerFiles } from './lower-files.mjs'
 
 const [root, image, removing] = process.argv.slice(2)
 const store = await openStore(root)
@@ -23,21 +24,3 @@ for (let round = 0; round < 7; round++) {
 }
 times.sort((a, b) => a - b)
 console.log(JSON.stringify({ milliseconds: times[3] }))
-
-/** The first files of the image, breadth first. */
-function lowerFiles(fs, count) {
-  const files = []
-  const directories = ['/']
-  for (
-    let directory = directories.shift();
-    directory !== undefined && files.length < count;
-    directory = directories.shift()
-  ) {
-    for (const entry of fs.readdirSync(directory, { withFileTypes: true })) {
-      const path = `${directory === '/' ? '' : directory}/${entry.name}`
-      if (entry.isDirectory()) directories.push(path)
-      else if (entry.isFile() && entry.name.startsWith('new-file') === false && files.length < count) files.push(path)
-    }
-  }
-  return files
-}
