@@ -14,14 +14,25 @@ export type {
 // Trees, changes, the union
 export { diff, withRenames } from './diff/index.ts'
 export type {
+  ExtractLayersOptions,
   ExtractOptions,
   ExtractReport,
   FileDigests,
   ForeignUpperOptions,
+  LayersReport,
+  OverlayForm,
   UpperWarning,
   Written,
 } from './extract/index.ts'
-export { decodeWritten, directoryTree, encodeWritten, extractTree, restoredTree, upperTree } from './extract/index.ts'
+export {
+  decodeWritten,
+  directoryTree,
+  encodeWritten,
+  extractLayers,
+  extractTree,
+  restoredTree,
+  upperTree,
+} from './extract/index.ts'
 export type { UnionFs } from './fs/index.ts'
 export { fsOf } from './fs/index.ts'
 // Images as values, and the places they come from and go to

@@ -33,6 +33,7 @@ test('the public API is exactly this', async () => {
     'encodeWritten',
     'errorCodes',
     'exportTree',
+    'extractLayers',
     'extractTree',
     'find',
     'fsOf',

@@ -6,7 +6,7 @@ import type { Image, ImageSink, ImageSource, LayerReport, Listed, WriteOptions }
 import { spool } from './spool.ts'
 import { StoreCommand } from './store-command.ts'
 
-const transport = /^(?:ocidir|oci|oci-archive|docker-archive|dir|tar|rootfs|docker|store):/
+const transport = /^(?:ocidir|oci|oci-archive|docker-archive|dir|tar|rootfs|upper|docker|store):/
 
 /** An image on its way through a command: `write` is given the last argument of the call that takes it in. */
 export interface Passage {
@@ -99,7 +99,20 @@ export abstract class ImageCommand extends StoreCommand {
     const reference = transport.test(text)
       ? text
       : `${text !== '-' && (await stat(text)).isDirectory() ? 'rootfs' : 'tar'}:${text}`
-    return this.closing(await openSource(reference, { input: this.world.stdin, lenient, limits, ...this.operation }))
+    return this.closing(
+      await openSource(reference, {
+        input: this.world.stdin,
+        lenient,
+        limits,
+        baseOf: async (base, operation) => {
+          const store = await this.store()
+          const image = await store.image(base, operation)
+          return { image, tree: await store.tree(image, operation) }
+        },
+        onUpperWarning: ({ rule, text }) => this.say(`${text} (${rule})`),
+        ...this.operation,
+      }),
+    )
   }
 
   /** Where a reference leads to, and the name the image gets there: `undefined` where the reference has said it. */

@@ -39,6 +39,7 @@ export type {
   StoreOptions,
   Tree,
   TreeEntry,
+  UpperWarning,
   Usage,
   Waste,
   WasteCause,

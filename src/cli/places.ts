@@ -15,7 +15,17 @@ export function pathInContainer(text: string): { readonly container: string; rea
 }
 
 /** What a tree may be read from, beside a name in the store. */
-export const treeTransports = ['oci', 'oci-archive', 'docker-archive', 'dir', 'tar', 'rootfs', 'docker', 'container'] as const
+export const treeTransports = [
+  'oci',
+  'oci-archive',
+  'docker-archive',
+  'dir',
+  'tar',
+  'rootfs',
+  'upper',
+  'docker',
+  'container',
+] as const
 
 const transports = new Set<string>([...treeTransports, 'ocidir', 'store'])
 

@@ -1,6 +1,15 @@
 import { contentOf } from './copy-out.ts'
 import { type IdsOf, mayBeId, namesOfId } from './image-ids.ts'
-import type { Image, RegistryOptions, Store, StoredImage, StoreOptions, Tree, WriteOptions } from './library.ts'
+import type {
+  Image,
+  RegistryOptions,
+  Store,
+  StoredImage,
+  StoreOptions,
+  Tree,
+  UpperWarning,
+  WriteOptions,
+} from './library.ts'
 import { pathInContainer, treeTransports } from './places.ts'
 import { type RegistryFlags, registryOptionsOf } from './registry-flags.ts'
 import { WorldCommand } from './world-command.ts'
@@ -35,7 +44,8 @@ export abstract class StoreCommand extends WorldCommand {
     try {
       const reference = await this.named(text)
       const store = await this.#storeFor(reference)
-      const elsewhere = { registry: this.registry, ...this.operation }
+      const onWarning = ({ rule, text }: UpperWarning) => this.say(`${text} (${rule})`)
+      const elsewhere = { registry: this.registry, onWarning, ...this.operation }
       const tree = await openTree(reference, { ...(store && { store }), ...elsewhere })
       this.atEnd(() => tree.close())
       return tree
@@ -139,6 +149,6 @@ export abstract class StoreCommand extends WorldCommand {
   async #storeFor(reference: string): Promise<Store | undefined> {
     const { splitReference } = await this.library()
     const { transport } = splitReference(reference)
-    return transport === 'store' || transport === 'container' ? this.store() : this.#store
+    return ['store', 'container', 'upper'].includes(transport) ? this.store() : this.#store
   }
 }

@@ -13,6 +13,7 @@ import { type DirectoryTree, realTree } from './directory-tree.ts'
 import type { FileDigests } from './file-digests.ts'
 import { isPlainName, join as joined } from './paths.ts'
 import { RecordedTree } from './recorded-tree.ts'
+import { withSmallNumbers } from './small-numbers.ts'
 import { checkVisible, type Marked, markedBy, spaceOf } from './upper-marks.ts'
 import { checkVerity } from './verity.ts'
 
@@ -39,7 +40,7 @@ export interface ForeignUpperOptions {
  * with redirects and copies of attributes alone, fuse-overlayfs, or `extractLayers`. Whiteouts of all forms count, owners and types that
  * rootless tools have recorded do. Nothing is written, and a file that changes while it is read is a PLY_CHANGED.
  *
- * Inodes of the tree below keep their numbers, which must be below 2^32; all other numbers are above.
+ * Inodes of the tree below keep their numbers, as `withSmallNumbers` has them; all other numbers are from 2^32 on.
  *
  * @param below stays open, closed by the caller after this one
  * @param directories as text, the lowest first
@@ -48,7 +49,7 @@ export interface ForeignUpperOptions {
  */
 export function upperTree(below: Tree, directories: readonly string[], options: ForeignUpperOptions = {}): StackedTree {
   const views: ForeignUpper[] = []
-  const base: Tree = { ...forwarding(below), close() {} }
+  const base = withSmallNumbers(below)
   for (const directory of directories) {
     const lower = views.length === 0 ? base : stackedTree([...views], base)
     views.push(new ForeignUpper(directory, lower, options))
@@ -271,19 +272,4 @@ function inTree(tree: Tree, path: ByteString): number | undefined {
     ino = tree.lookup(ino, name)
   }
   return ino
-}
-
-function forwarding(tree: Tree): Omit<Tree, 'close'> {
-  return {
-    root: tree.root,
-    lookup: (directory, name) => tree.lookup(directory, name),
-    list: (directory) => tree.list(directory),
-    parent: (directory) => tree.parent(directory),
-    stat: (ino) => tree.stat(ino),
-    readlink: (ino) => tree.readlink(ino),
-    xattrs: (ino) => tree.xattrs(ino),
-    open: (ino) => tree.open(ino),
-    place: tree.place && ((ino) => tree.place!(ino)),
-    digests: tree.digests,
-  }
 }

@@ -8,4 +8,5 @@ export { type ForeignUpperOptions, type UpperWarning, upperTree } from './foreig
 export type { OverlayForm } from './overlay-form.ts'
 export type { Compromise, Compromised, ExtractReport } from './report.ts'
 export { restoredTree } from './restored-tree.ts'
+export { withSmallNumbers } from './small-numbers.ts'
 export { decodeWritten, encodeWritten, type Written } from './written.ts'

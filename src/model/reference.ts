@@ -18,6 +18,7 @@ export const transportNames = [
   'dir',
   'tar',
   'rootfs',
+  'upper',
   'docker',
   'container',
   storeTransport,

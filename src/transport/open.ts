@@ -12,6 +12,7 @@ import { registrySink } from './registry/sink.ts'
 import { registrySource } from './registry/source.ts'
 import { rootfsSink, rootfsSource } from './rootfs.ts'
 import { tarSink, tarSource } from './tar.ts'
+import { upperSink, upperSource } from './upper.ts'
 
 interface Transport {
   source(details: string, options: SourceOptions): Promise<ImageSource>
@@ -25,12 +26,13 @@ const transports: Readonly<Record<string, Transport>> = {
   dir: { source: dirSource, sink: dirSink },
   tar: { source: tarSource, sink: tarSink },
   rootfs: { source: rootfsSource, sink: rootfsSink },
+  upper: { source: upperSource, sink: upperSink },
   docker: { source: registrySource, sink: registrySink },
 }
 
 /**
  * Opens a place that images come from, by its reference: `oci:DIR[:TAG][@DIGEST]`, `oci-archive:FILE[:TAG]`,
- * `docker-archive:FILE[:NAME[:TAG]][@INDEX]`, `dir:DIR`, `tar:FILE`, `rootfs:DIR`, `docker://HOST/NAME[:TAG][@DIGEST]`. Only the index is read; layers are read
+ * `docker-archive:FILE[:NAME[:TAG]][@INDEX]`, `dir:DIR`, `tar:FILE`, `rootfs:DIR`, `upper:DIR@IMAGE`, `docker://HOST/NAME[:TAG][@DIGEST]`. Only the index is read; layers are read
  * when they are asked for. Dispose of the source when its images are no longer read.
  *
  * @throws PLY_BAD_REFERENCE, PLY_UNKNOWN_TRANSPORT, PLY_BAD_ARCHIVE, PLY_BAD_DOCUMENT; ENOENT, EACCES … with the path

@@ -1,5 +1,5 @@
 import { tmpdir } from 'node:os'
-import type { ExtractReport } from '../extract/index.ts'
+import type { ExtractReport, ForeignUpperOptions } from '../extract/index.ts'
 import type { Image } from '../image/image.ts'
 import type { ImportJudgement } from '../image/layer-report.ts'
 import type { Operation } from '../model/operation.ts'
@@ -23,6 +23,12 @@ export interface TransportOptions extends Operation {
 export interface SourceOptions extends TransportOptions, Pick<ImportJudgement, 'lenient' | 'limits'> {
   /** What `-` reads; default: standard input. */
   readonly input?: ByteStream | undefined
+  /** An image and its merged file system by reference, for `upper:`; whoever reads closes the tree. A store has both. */
+  readonly baseOf?:
+    | ((reference: string, operation: Operation) => Promise<{ readonly image: Image; readonly tree: Tree }>)
+    | undefined
+  /** Hears what is odd about an upper directory. */
+  readonly onUpperWarning?: ForeignUpperOptions['onWarning']
 }
 
 export interface SinkOptions extends TransportOptions {

@@ -27,6 +27,10 @@ export class Diff extends LookCommand {
       description: 'An image in the store against an archive',
       command: 'ply diff debian:12 docker-archive:debian.tar',
     },
+    {
+      description: 'What another tool has written over an image',
+      command: 'ply diff debian:12 upper:/var/tmp/diff@debian:12',
+    },
     { description: 'What a layer changed', command: 'ply diff debian:12@1 debian:12@2 --renames --stat' },
     { description: 'Why a rebuilt image is not the same', command: 'ply diff app:1 app:2 --layers' },
   ]

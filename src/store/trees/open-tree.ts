@@ -1,4 +1,5 @@
 import { directoryTree } from '../../extract/directory-tree.ts'
+import { type ForeignUpperOptions, upperTree } from '../../extract/foreign-upper.ts'
 import type { Image } from '../../image/image.ts'
 import { checkRange } from '../../image/replace-layers.ts'
 import { PlyError } from '../../model/errors.ts'
@@ -7,6 +8,7 @@ import { splitReference, storeTransport } from '../../model/reference.ts'
 import type { Tree } from '../../stack/tree.ts'
 import { layerAlone } from '../../trace/index.ts'
 import type { RegistryOptions } from '../../transport/registry/options.ts'
+import { upperDetails } from '../../transport/upper.ts'
 import type { Store } from '../store.ts'
 import { passingStore } from './passing-store.ts'
 
@@ -20,17 +22,19 @@ export interface OpenTreeOptions extends Operation {
   readonly layer?: number | undefined
   /** Of that layer only what it has itself: see `layerAlone`. */
   readonly alone?: boolean | undefined
+  /** Hears what is odd about an upper directory. */
+  readonly onWarning?: ForeignUpperOptions['onWarning']
 }
 
 /**
- * A tree by its reference: `debian:12` in the store, `debian:12@3` as it is once layer 3 is stacked, `container:work`, `rootfs:DIR`, or
- * an image of any transport (`oci:…`, `docker-archive:…`), which is read into a store of its own that goes when the tree is closed.
+ * A tree by its reference: `debian:12` in the store, `debian:12@3` as it is once layer 3 is stacked, `container:work`, `rootfs:DIR`,
+ * `upper:DIR@TREE` (what a mount of an upper directory of overlayfs over a tree shows, whoever wrote it), or an image of any transport (`oci:…`, `docker-archive:…`), which is read into a store of its own that goes when the tree is closed.
  *
  * @throws what the place it comes from throws; PLY_USAGE for a name without a store, and for a layer that is not there
  */
 export async function openTree(text: string, options: OpenTreeOptions = {}): Promise<Tree> {
   const { reference, layer: named } = splitLayer(text)
-  const { store, platform, registry, layer = named, alone = false, ...operation } = options
+  const { store, platform, registry, layer = named, alone = false, onWarning, ...operation } = options
   const { transport, details } = splitReference(reference)
   switch (transport) {
     case 'store': {
@@ -46,6 +50,18 @@ export async function openTree(text: string, options: OpenTreeOptions = {}): Pro
     case 'rootfs':
       if (layer !== undefined || alone) throw withoutLayers(reference)
       return directoryTree(details, { ...(store && { digests: store.fileDigests }) })
+    case 'upper': {
+      if (layer !== undefined || alone) throw withoutLayers(reference)
+      const { directory, base } = upperDetails(details)
+      const below = await openTree(base, { ...(store && { store }), platform, registry, ...operation })
+      try {
+        const tree = upperTree(below, [directory], { onWarning, ...(store && { digests: store.fileDigests }) })
+        return closing(tree, () => below.close())
+      } catch (error) {
+        below.close()
+        throw error
+      }
+    }
     default: {
       const { store: passing, image, forget } = await passingStore(reference, { platform, registry, ...operation })
       try {
