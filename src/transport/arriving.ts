@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Operation } from '../model/operation.ts'
 
 /** Something that may have to be brought here first. */
@@ -15,6 +16,8 @@ export async function* arriving<T extends Distant<T>>(
 ): AsyncGenerator<T, void, undefined> {
   const stopped = new AbortController()
   const reaching = signal === undefined ? stopped.signal : AbortSignal.any([signal, stopped.signal])
+  // An image has hundreds of layers, and each listens.
+  setMaxListeners(0, reaching)
   const coming = items.map((item) => item.fetched?.({ signal: reaching, onProgress }))
   // One may fail before its turn.
   for (const one of coming) one?.catch(() => {})

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Image, ImageSink } from '../../image/image.ts'
 import type { Digest } from '../../model/digest.ts'
 import type { Descriptor } from '../../model/documents.ts'
@@ -60,6 +61,8 @@ function tagFor(name: RemoteName, as: string | undefined, digest: Digest): strin
 async function sendBlobs(session: Session, image: Image, request: Request): Promise<void> {
   const failed = new AbortController()
   const signal = request.signal === undefined ? failed.signal : AbortSignal.any([request.signal, failed.signal])
+  // An image has hundreds of blobs, and each listens.
+  setMaxListeners(0, signal)
   const slots = new Slots(request.options.jobs ?? defaultJobs)
   const blobs = blobsOf(image).filter(({ digest }) => digest !== image.digest)
   const descriptors = new Map(image.layers.map((layer) => [layer.descriptor.digest, layer]))

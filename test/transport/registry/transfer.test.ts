@@ -1,10 +1,13 @@
 import { readdirSync } from 'node:fs'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { append, scratch } from '../../../src/image/append.ts'
+import { layerFrom } from '../../../src/image/layer-from.ts'
 import { digestOf } from '../../../src/model/digest.ts'
 import { mediaTypes } from '../../../src/model/documents.ts'
 import { openSink, openSource } from '../../../src/transport/open.ts'
 import { openRepository } from '../../../src/transport/registry/index.ts'
 import { sampleImage, withPlatform } from '../../support/images.ts'
+import { temporary } from '../../support/temporary.ts'
 import { ownRegistry } from './own-registry.ts'
 import { bytesOf, digestsOf, namesOf, noisyImage, pull, push, seed, settings } from './setting.ts'
 
@@ -326,4 +329,21 @@ describe('a repository, document by document', () => {
     expect(await repository.resolve('1')).toBeUndefined()
     expect(await repository.hasBlob(image.manifest.config.digest)).toBe(true)
   })
+})
+
+test('an image of hundreds of layers warns of nothing', async () => {
+  const warnings: unknown[] = []
+  const listen = (warning: unknown) => warnings.push(warning)
+  process.on('warning', listen)
+  onTestFinished(() => void process.off('warning', listen))
+  const registry = await ownRegistry()
+  let image = scratch
+  for (let i = 0; i < 40; i++) image = append(image, layerFrom({ [`/${i}`]: `${i}` }), { created_by: `${i}` })
+  const reference = `docker://${registry.host}/app:1`
+  await push(image, reference, settings())
+  await using source = await openSource(reference, { registry: settings() })
+  await using sink = await openSink(`oci:${temporary()}/out:1`)
+  expect((await sink.write(await source.image())).digest).toBe(image.digest)
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(warnings).toEqual([])
 })
