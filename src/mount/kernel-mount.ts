@@ -123,7 +123,9 @@ function layer(overlay: NewFileSystem, key: string, fd: number): void {
   try {
     overlay.setFile(key, fd)
   } catch (error) {
-    if (codeOf(error) !== 'EINVAL') throw error
+    const reason = error instanceof PlyError ? error.details.reason : undefined
+    if (codeOf(error) !== 'EINVAL' || (reason !== undefined && !/Bad value|Unknown parameter/.test(String(reason))))
+      throw error
     overlay.set(key, pathOfDescriptor(fd))
   }
 }

@@ -554,6 +554,12 @@ describe('what goes wrong with a mount', () => {
     async () => {
       const folder = temporary()
       for (const name of ['lower', 'upper', 'work', 'over']) fs.mkdirSync(join(folder, name))
+      {
+        await using store = await openStore(join(folder, 'lower/store'))
+        await store.write(await imageOf(plain), 'plain')
+        await using moved = await store.containers.create('moved', 'plain')
+        moved.fs.writeFileSync('/new', 'x')
+      }
       const layers = ['lower', 'upper', 'work'].map((name) => `${name}dir=${join(folder, name)}`).join(',')
       execFileSync('mount', ['-t', 'overlay', '-o', layers, 'x', join(folder, 'over')])
       try {
