@@ -96,14 +96,14 @@ export class ContentFiles {
       return this.#disk.fs.lstatSync(this.#path(content.number)).size
     } catch (error) {
       if (codeOf(error) === 'ENOENT' && content.is === 'fresh') return 0
-      throw missing(error, this.#path(content.number))
+      throw this.#missing(error, this.#path(content.number))
     }
   }
 
   /**
    * Content for reading or writing. `onSync` is called when a handle has put its content on the disk, `onClose` when it is closed.
    *
-   * @throws EIO if content that was durable is missing.
+   * @throws EIO if content that was durable is missing; ENOENT where the whole upper is, since somebody has removed it.
    */
   open(
     content: Content & { readonly number: number },
@@ -119,7 +119,7 @@ export class ContentFiles {
       fd = made ? fs.openSync(path, 'wx+', 0o600) : fs.openSync(path, this.#readOnly ? 'r' : 'r+')
     } catch (error) {
       if (codeOf(error) !== 'ENOENT' || made) throw error
-      if (content.is === 'kept') throw missing(error, path)
+      if (content.is === 'kept') throw this.#missing(error, path)
       if (this.#readOnly) return emptyContent
       fd = fs.openSync(path, 'wx+', 0o600)
       made = true
@@ -195,8 +195,10 @@ export class ContentFiles {
   #path(number: number): string {
     return `${this.#folder}/${number}`
   }
-}
 
-function missing(cause: unknown, path: string): PlyError {
-  return new PlyError('EIO', { syscall: 'open', path }, { cause })
+  /** Who only reads holds no lock: what is read may be removed meanwhile, which is no damage. */
+  #missing(cause: unknown, path: string): PlyError {
+    const code = this.#readOnly && !this.#disk.fs.existsSync(this.#folder) ? 'ENOENT' : 'EIO'
+    return new PlyError(code, { syscall: 'open', path }, { cause })
+  }
 }

@@ -42,7 +42,10 @@ let ending: Ending = {}
 try {
   await operation.act(order.place)
 } catch (error) {
-  ending = { code: codeOf(error) ?? 'none', stack: String((error as Error).stack) }
+  // Where closing fails as well, that is told with what failed before.
+  let first = error as Error & { readonly suppressed?: Error }
+  while (first.suppressed) first = first.suppressed
+  ending = { code: codeOf(first) ?? 'none', stack: String(first.stack) }
 }
 existsSync(signpost(ending.code === undefined ? 'acted' : 'failed'))
 say(ending)

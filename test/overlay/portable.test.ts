@@ -242,6 +242,19 @@ for (const [where, disk] of [
       expect(used.fs.readdirSync(`${root}/inodes`)).toEqual(['1'])
     })
 
+    test('who reads what somebody else removes altogether is told that it is not there, and of no damage', () => {
+      const used = disk()
+      const root = place(used)
+      const first = openPortableUpper({ disk: used, root })
+      first.copyUp(first.root.ino, 'f', 5, file, memoryBytes(Buffer.from('content')))
+      first.close()
+      const reader = openPortableUpper({ disk: used, root, readOnly: true })
+      used.fs.renameSync(root, `${root}-removed`)
+      expect(() => reader.stat(5)).toThrow(expect.objectContaining({ code: 'ENOENT' }))
+      expect(() => reader.open(5)).toThrow(expect.objectContaining({ code: 'ENOENT' }))
+      reader.close()
+    })
+
     test('copied-up content that is missing from the disk is an error, never an empty file', () => {
       const used = disk()
       const root = place(used)
