@@ -192,7 +192,9 @@ export class AttributeWriter {
     kept: { user: boolean; group: boolean },
   ): number {
     let possible = mode
-    if (this.#options.reachable && process.geteuid?.() !== 0) possible |= kind === 'directory' ? 0o700 : 0o600
+    // Attributes of a file are told only to those who may read it.
+    const { reachable = this.#options.recorded } = this.#options
+    if (reachable && process.geteuid?.() !== 0) possible |= kind === 'directory' ? 0o700 : 0o600
     if (kind !== 'directory') {
       if (this.#options.suid === false) possible &= ~setId
       // With another owner these bits would lend the rights of somebody who never agreed.

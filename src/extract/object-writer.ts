@@ -150,7 +150,7 @@ export class ObjectWriter {
     } catch (error) {
       if (!isRefusal(error, 'EINVAL')) throw error
       this.#compromises.note(kind === 'fifo' ? 'fifo' : 'device', node.path)
-      closeSync(openSync(onDisk(path), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0))
+      closeSync(openSync(onDisk(path), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600))
       this.#writeAttributes(path, node, true)
       return
     }
