@@ -8,7 +8,7 @@ import { image, realTest } from './tools.ts'
 import { workspace } from './workspace.ts'
 
 /** Nothing hangs for longer than this, in seconds. */
-const patience = 60
+const patience = 120
 
 const why = whyNoFuse()
 

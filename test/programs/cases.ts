@@ -48,7 +48,7 @@ export const programCases: readonly ProgramCase[] = [
       mkdir $SCRATCH/repo
       cd $SCRATCH/repo
       git init -q -b main .
-      ${manyFiles('.', scale === 'full' ? 10_000 : 400)}
+      ${manyFiles('.', scale === 'full' ? 10_000 : 250)}
       ln -s 0/file-1.txt link
       chmod +x 0/file-2.txt
       git add .
@@ -129,7 +129,7 @@ export const programCases: readonly ProgramCase[] = [
     script: (scale) => `
       mkdir $SCRATCH/tree
       cd $SCRATCH/tree
-      ${manyFiles('.', scale === 'full' ? 20_000 : 800)}
+      ${manyFiles('.', scale === 'full' ? 20_000 : 500)}
       ln -s file-1.txt 0/link
       ln 0/file-2.txt 1/again
       mkfifo pipe
