@@ -26,6 +26,7 @@ export type {
   Listed,
   Mounted,
   MountOptions,
+  OpenTreeOptions,
   Operation,
   OwnerShift,
   Progress,

@@ -1,7 +1,7 @@
 import type { Interfaces } from '@oclif/core'
 import * as Flags from '@oclif/core/flags'
 import { jsonLine } from './json.ts'
-import type { LayerStack, Tree } from './library.ts'
+import type { LayerStack } from './library.ts'
 import { registryFlags } from './registry-flags.ts'
 import { StoreCommand } from './store-command.ts'
 
@@ -59,23 +59,9 @@ export abstract class LookCommand extends StoreCommand {
     return (dashes < 0 ? this.argv : this.argv.slice(0, dashes)).includes('--ndjson')
   }
 
-  protected override async tree(text: string): Promise<Tree> {
+  protected override get whichTree() {
     const { layer, alone, platform } = this.#asked
-    const { openTree, splitLayer, splitReference } = await this.library()
-    if (layer === undefined && !alone && platform === undefined && !/@\d+$/.test(text)) return super.tree(text)
-    const named = splitLayer(await this.named(text))
-    const { transport } = splitReference(named.reference)
-    const store = transport === 'store' || transport === 'container' ? await this.store() : undefined
-    const tree = await openTree(named.reference, {
-      layer: layer ?? named.layer,
-      alone,
-      platform,
-      registry: this.registry,
-      ...(store && { store }),
-      ...this.operation,
-    })
-    this.atEnd(() => tree.close())
-    return tree
+    return { layer, alone, platform }
   }
 
   /** The layers of an image, by its name in the store or a reference. */

@@ -2,6 +2,7 @@ import { contentOf } from './copy-out.ts'
 import { type IdsOf, mayBeId, namesOfId } from './image-ids.ts'
 import type {
   Image,
+  OpenTreeOptions,
   RegistryOptions,
   Store,
   StoredImage,
@@ -38,14 +39,19 @@ export abstract class StoreCommand extends WorldCommand {
     return registryOptionsOf(this.shared as RegistryFlags, this.world.environment)
   }
 
+  /** Which tree of an image is meant, where the flags of a command say so. */
+  protected get whichTree(): Pick<OpenTreeOptions, 'layer' | 'alone' | 'platform'> {
+    return {}
+  }
+
   /** A tree by its name: `debian:12`, `container:work`, `oci:dir:tag`, `rootfs:dir`, … */
   protected async tree(text: string): Promise<Tree> {
-    const { openTree, PlyError } = await this.library()
+    const { openTree, PlyError, splitLayer } = await this.library()
     try {
       const reference = await this.named(text)
-      const store = await this.#storeFor(reference)
+      const store = await this.#storeFor(splitLayer(reference).reference)
       const onWarning = ({ rule, text }: UpperWarning) => this.say(`${text} (${rule})`)
-      const elsewhere = { registry: this.registry, onWarning, ...this.operation }
+      const elsewhere = { ...this.whichTree, registry: this.registry, onWarning, ...this.operation }
       const tree = await openTree(reference, { ...(store && { store }), ...elsewhere })
       this.atEnd(() => tree.close())
       return tree
