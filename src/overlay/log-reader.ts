@@ -31,19 +31,31 @@ export function readLog(disk: Disk, fd: number, onChange: (change: Change) => vo
   const head = Buffer.alloc(headerSize)
   if (readFully(disk, fd, head, 0) < headerSize) throw damaged('its header is cut short')
   const { extended } = readHeader(head)
-  const extent = { extended, ...readRecords(disk, fd, onChange) }
-  checkTail(disk, fd, extent.end)
-  return extent
+  for (let read = readRecords(disk, fd, onChange, { end: headerSize, measured: 0, marked: 0 }); ; ) {
+    try {
+      checkTail(disk, fd, read.end)
+      return { extended, ...read }
+    } catch (error) {
+      // Who only reads holds no lock: what was half there a moment ago may have been written since, and all that follows it.
+      const more = readRecords(disk, fd, onChange, read)
+      if (more.end === read.end) throw error
+      read = more
+    }
+  }
 }
 
-function readRecords(disk: Disk, fd: number, onChange: (change: Change) => void): Omit<LogExtent, 'extended'> {
+/** Goes on from what was read before. */
+function readRecords(
+  disk: Disk,
+  fd: number,
+  onChange: (change: Change) => void,
+  before: Omit<LogExtent, 'extended'>,
+): Omit<LogExtent, 'extended'> {
   const { size } = disk.fs.fstatSync(fd)
   let buffer: Buffer = Buffer.allocUnsafe(1 << 20)
   let filled = 0
   let start = 0
-  let end = headerSize
-  let measured = 0
-  let marked = 0
+  let { end, measured, marked } = before
   for (;;) {
     const left = filled - start
     const length = left >= frameSize ? buffer.readUInt32LE(start) : 0

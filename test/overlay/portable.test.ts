@@ -242,6 +242,32 @@ for (const [where, disk] of [
       expect(used.fs.readdirSync(`${root}/inodes`)).toEqual(['1'])
     })
 
+    test('who reads while a record is being written reads on, and takes what follows for no damage', () => {
+      const used = disk()
+      const root = place(used)
+      const writer = openPortableUpper({ disk: used, root })
+      writer.create(writer.root.ino, 'a', file)
+      const { size } = used.fs.statSync(`${root}/log`)
+      writer.create(writer.root.ino, 'b', file)
+      writer.sync()
+      // The first look meets the record of `b` half written.
+      let looked = false
+      const readSync = ((...given: Parameters<Disk['fs']['readSync']>) => {
+        const count = used.fs.readSync(...given)
+        if (!looked && count > size) {
+          looked = true
+          ;(given[1] as Uint8Array).fill(0, size - 32 + 20)
+        }
+        return count
+      }) as Disk['fs']['readSync']
+      const late = { ...used, fs: { ...used.fs, readSync } } as Disk
+      const reader = openPortableUpper({ disk: late, root, readOnly: true })
+      expect(looked).toBe(true)
+      expect(reader.lookup(reader.root.ino, 'b')).toMatchObject({ says: 'entry' })
+      reader.close()
+      writer.close()
+    })
+
     test('who reads what somebody else removes altogether is told that it is not there, and of no damage', () => {
       const used = disk()
       const root = place(used)
