@@ -4,6 +4,7 @@ import { codeOf, PlyError } from '../model/errors.ts'
 import { abortFuseConnection } from '../sys/fuse-connections.ts'
 import { closeFuseDevice, type FuseMountOptions, mountFuseDevice, openFuseDevice } from '../sys/fuse-device.ts'
 import { umount, unmountFlags } from '../sys/mount.ts'
+import { endedHere } from '../sys/mount-holders.ts'
 import { mountAt } from '../sys/mount-table.ts'
 import type { Path } from '../sys/path.ts'
 import { widenReadAhead } from '../sys/read-ahead.ts'
@@ -29,8 +30,9 @@ export interface FuseMount extends AsyncDisposable {
   /** Settles when the thread has ended and closed its tree: rejects with why, if it was not that nothing is mounted any more. */
   readonly ended: Promise<void>
   /**
-   * Unmounts, and returns when the thread has ended. With `detach` the name goes at once, and serving goes on until the last file in
-   * it is closed; with `force` everybody in it is cut off. Safe to call twice. @throws EBUSY while somebody is in it
+   * Unmounts, and returns when the thread has ended; where another mount namespace has taken the mount along, at once, and that is served
+   * on. With `detach` the name goes at once, and serving goes on until the last file in it is closed; with `force` everybody in it is cut
+   * off. Safe to call twice. @throws EBUSY while somebody is in it
    */
   unmount(how?: { readonly detach?: boolean; readonly force?: boolean }): Promise<void>
 }
@@ -100,7 +102,7 @@ export async function mountFuse(asked: FuseMountRequest): Promise<FuseMount> {
 
   async function unmount({ detach = false, force = false } = {}): Promise<void> {
     await mount?.unmount({ detach, force })
-    await ended
+    await (detach || force ? ended : endedHere(ended, ({ type, minor }) => type.startsWith('fuse') && minor === device))
   }
   return { target, ended, unmount, [Symbol.asyncDispose]: () => unmount({ detach: true }) }
 }

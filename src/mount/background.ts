@@ -4,6 +4,7 @@ import { errorOf, type FailureData } from '../fuse/thread-messages.ts'
 import { type ByteString, decodeText } from '../model/bytes.ts'
 import { PlyError } from '../model/errors.ts'
 import { inheritNothing } from '../sys/inherited.ts'
+import { endedHere } from '../sys/mount-holders.ts'
 import { startOf } from '../sys/processes.ts'
 import type { FuseOptions } from './fuse-mount.ts'
 import { unlessBusy } from './in-use.ts'
@@ -73,8 +74,9 @@ export async function mountInBackground(
       child.unref()
     },
     async unmount(how = {}) {
-      await unlessBusy(target, () => unmountFuse(target, how))
-      if (!how.detach) await serverEnded(server)
+      const device = await unlessBusy(target, () => unmountFuse(target, how))
+      if (how.detach) return
+      await endedHere(serverEnded(server), ({ type, minor }) => type.startsWith('fuse') && minor === device)
     },
   }
 }

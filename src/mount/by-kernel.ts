@@ -3,7 +3,7 @@ import { PlyError } from '../model/errors.ts'
 import type { Held, MountGround } from '../store/mounts/ground.ts'
 import type { MountRecord } from '../store/mounts/mount-record.ts'
 import { umount, unmountFlags } from '../sys/mount.ts'
-import { mountHolders } from '../sys/mount-holders.ts'
+import { holdersLeft, mountedElsewhere } from '../sys/mount-holders.ts'
 import { type MountLine, mountAt, mountTable } from '../sys/mount-table.ts'
 import { mountNamespaceOf } from '../sys/processes.ts'
 import type { Recorded } from './attach.ts'
@@ -81,7 +81,7 @@ export async function unmountByKernel(
     })
   }
   // Who was in it may go on writing: until they have left it is nobody else's.
-  if (upper !== null && mount && (detach || force) && mountHolders(mount.id).length > 0) {
+  if (upper !== null && mount && stillHeld(mount, detach || force)) {
     using _ = await ground.records.lock({})
     ground.records.publish({ ...record, detached: true })
     return
@@ -89,6 +89,12 @@ export async function unmountByKernel(
   if (upper !== null) await ground.settle(upper)
   using _ = await ground.records.lock({})
   ground.records.remove(id)
+}
+
+/** Nobody was in what was simply unmounted, but other namespaces may have it. */
+function stillHeld(mount: NonNullable<MountRecord['mount']>, detached: boolean): boolean {
+  const left = detached ? holdersLeft(mount) : mountedElsewhere((line) => line.source === mount.source)
+  return left.length > 0
 }
 
 function isThat(

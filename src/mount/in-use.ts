@@ -67,9 +67,9 @@ function isUnder(link: Buffer, path: Buffer): boolean {
 }
 
 /** @throws PLY_MOUNT_BUSY for EBUSY */
-export async function unlessBusy(target: ByteString, act: () => Promise<void> | void): Promise<void> {
+export async function unlessBusy<Done>(target: ByteString, act: () => Promise<Done> | Done): Promise<Done> {
   try {
-    await act()
+    return await act()
   } catch (error) {
     if (codeOf(error) === 'EBUSY') throw busyMount(target, error)
     throw error

@@ -19,18 +19,22 @@ export interface Server {
 /**
  * Unmounts what is mounted by FUSE at a directory, whoever serves it, dead or alive. With `detach` the name goes at once, with `force`
  * everybody in it is cut off. What is not mounted any more is no error. The target itself is not touched, so a dead mount holds up nobody.
- * @throws EBUSY; EPERM for what another user has mounted
+ * Answers with the minor number of its device. @throws EBUSY; EPERM for what another user has mounted
  */
-export async function unmountFuse(target: ByteString, { detach = false, force = false }: UnmountOptions = {}) {
+export async function unmountFuse(
+  target: ByteString,
+  { detach = false, force = false }: UnmountOptions = {},
+): Promise<number | undefined> {
   const there = mountAt(target)
-  if (!there?.type.startsWith('fuse')) return
+  if (!there?.type.startsWith('fuse')) return undefined
   if (force) abortFuseConnection(there.minor)
   if (!mayMount()) {
     await unmountByFusermount(target, { detach: detach || force })
-    return
+    return there.minor
   }
   if (force) tryUmount(target, unmountFlags.force | unmountFlags.noFollow)
   tryUmount(target, unmountFlags.noFollow | (detach || force ? unmountFlags.detach : 0), ['EINVAL', 'ENOENT'])
+  return there.minor
 }
 
 /** Returns when a server has ended: until then it may be bringing to the disk what was written. @throws PLY_ABORTED */

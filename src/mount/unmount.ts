@@ -7,6 +7,7 @@ import { checkAborted, type Operation } from '../model/operation.ts'
 import { type MountGround, mountGround } from '../store/mounts/ground.ts'
 import { type RecordedMount, subjectName } from '../store/mounts/mount-record.ts'
 import type { Store } from '../store/store.ts'
+import { mountedElsewhere } from '../sys/mount-holders.ts'
 import { mountAt } from '../sys/mount-table.ts'
 import { nodeDisk } from '../sys/node-disk.ts'
 import { mountNamespaceOf, startOf } from '../sys/processes.ts'
@@ -80,11 +81,14 @@ async function endServer({ server, target }: RecordedMount, { force = false }: U
   if (force) process.kill(server.pid, 'SIGTERM')
 }
 
-/** Returns when whoever served a container has closed it: then the lock of its upper is free. @throws PLY_ABORTED */
+/**
+ * Returns when whoever served a container has closed it: then the lock of its upper is free. Or at once, where it is
+ * served on for another mount namespace. @throws PLY_ABORTED
+ */
 async function isLetGo(
   store: Store,
   ground: MountGround,
-  { subject, server }: RecordedMount,
+  { subject, server, mount }: RecordedMount,
   { signal }: Operation,
 ): Promise<void> {
   if (subject.kind !== 'container') return
@@ -92,6 +96,7 @@ async function isLetGo(
   for (let pause = 2; ; pause = Math.min(50, pause * 2)) {
     if (server === undefined || startOf(server.pid) !== server.started) return
     checkAborted(signal)
+    if (pause > 40 && mountedElsewhere(({ source }) => source === mount?.source).length > 0) return
     const container = (await store.containers.list()).find(({ name }) => name === subject.name)
     const path = container && join(ground.layout.locks, `upper-${container.upper}`)
     if (path === undefined || !existsSync(path)) return

@@ -1,7 +1,10 @@
 import { closeSync, openSync, readdirSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ByteString } from '../model/bytes.ts'
 import { codeOf } from '../model/errors.ts'
+import { type MountLine, mountTable } from './mount-table.ts'
 import { mountIdOf } from './new-mount.ts'
-import { processes } from './processes.ts'
+import { mountNamespaceOf, processes } from './processes.ts'
 
 const openPath = 0o10000000
 
@@ -13,6 +16,43 @@ const openPath = 0o10000000
  */
 export function mountHolders(id: number): number[] {
   return processes().filter((pid) => links(pid).some((link) => mountIdAt(link) === id))
+}
+
+/**
+ * A process of each other mount namespace where a mount shows, as far as this user may see. A namespace begins with all mounts of the one it
+ * is made in, and keeps them when they are unmounted there.
+ */
+export function mountedElsewhere(isThat: (line: MountLine) => boolean): number[] {
+  const seen = new Set([mountNamespaceOf('self')])
+  return processes().filter((pid) => {
+    try {
+      const namespace = mountNamespaceOf(pid)
+      if (seen.has(namespace)) return false
+      seen.add(namespace)
+      return mountTable(pid).some(isThat)
+    } catch (error) {
+      // It has gone, or is not ours to ask.
+      if (codeOf(error) === undefined) throw error
+      return false
+    }
+  })
+}
+
+/** Who has a mount that is on no directory here any more: those who are still in it, and those whose namespaces have it. */
+export function holdersLeft({ id, source }: { readonly id: number; readonly source: ByteString }): number[] {
+  return [...mountHolders(id), ...mountedElsewhere((line) => line.source === source)]
+}
+
+/** Waits for the end of what serves a mount that is unmounted here, but not for those who have it in namespaces of theirs. */
+export async function endedHere(ended: Promise<void>, isThat: (line: MountLine) => boolean): Promise<void> {
+  const done = ended.then(() => true)
+  for (let pause = 50; ; pause = Math.min(1000, pause * 2)) {
+    if (await Promise.race([done, sleep(pause, false)])) return
+    if (mountedElsewhere(isThat).length > 0) {
+      done.catch(() => {})
+      return
+    }
+  }
 }
 
 function links(pid: number): string[] {

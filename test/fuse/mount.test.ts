@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -51,6 +53,30 @@ function inside(served: Served): DumpedEntry[] {
 }
 
 const mountedAt = (at: string): boolean => readFileSync('/proc/self/mountinfo', 'utf8').includes(` ${at} `)
+
+describe('a union that another mount namespace has taken along', () => {
+  able('is unmounted at once, and served on until that one has ended', async () => {
+    const { served, at } = servedAs('memory')
+    await using mounted = await Mounted.mount(programs, at, served)
+    const script = 'cd "$0" && echo there && read -r _ && echo late > late && cat late'
+    const inside = spawn('unshare', ['-m', 'sh', '-c', script, at], { cwd: '/' })
+    try {
+      let said = ''
+      inside.stdout.on('data', (text) => {
+        said += text
+      })
+      await once(inside.stdout, 'data')
+      await mounted.release()
+      expect(mountedAt(at)).toBe(false)
+      inside.stdin.end('\n')
+      await once(inside, 'close')
+      expect(said).toBe('there\nlate\n')
+      expect(await mounted.unmount()).toBe('ready\ndone\n')
+    } finally {
+      inside.kill('SIGKILL')
+    }
+  })
+})
 
 describe('a mounted union', () => {
   for (const form of ['none', 'memory', 'portable', 'overlay'] as const) {

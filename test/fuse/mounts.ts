@@ -99,6 +99,12 @@ export class Mounted implements AsyncDisposable {
     return this.#child.exitCode
   }
 
+  /** Unmounts, and returns when the process has said that it has. */
+  async release(): Promise<void> {
+    this.#child.stdin!.end()
+    await this.#says('done')
+  }
+
   /** Unmounts as the process itself does it; what it says is the answer. */
   async unmount(): Promise<string> {
     this.#child.stdin!.end()

@@ -426,6 +426,23 @@ describe('what goes wrong with a mount', () => {
     expect(work.fs.readFileSync('/late', 'utf8')).toBe('late\n')
   })
 
+  kernelTest('a container that another mount namespace has taken along is free when that one has ended', async () => {
+    const { store, target } = await storeWithImage()
+    await (await store.containers.create('work', 'plain')).close()
+    const mounted = await mount({ store, container: 'work' }, target)
+    const inside = spawn('unshare', ['-m', 'sh', '-c', 'echo there; read -r _'], { cwd: '/' })
+    await once(inside.stdout, 'data')
+    await mounted.unmount()
+    expect(mountsIn(target)).toEqual([])
+    await expect(store.containers.open('work')).rejects.toMatchObject({
+      code: 'PLY_CONTAINER_BUSY',
+      message: expect.stringContaining(`sh (${inside.pid})`),
+    })
+    inside.stdin.end('\n')
+    await once(inside, 'exit')
+    await (await store.containers.open('work')).close()
+  })
+
   kernelTest('a container is mounted once, and then written nowhere else: what to do is told', async () => {
     const { store, target, root } = await storeWithImage()
     await (await store.containers.create('work', 'plain')).close()

@@ -1,7 +1,7 @@
 import { lstatSync } from 'node:fs'
 import { bytesOf } from '../../model/bytes.ts'
 import { codeOf } from '../../model/errors.ts'
-import { mountHolders } from '../../sys/mount-holders.ts'
+import { holdersLeft } from '../../sys/mount-holders.ts'
 import { type MountLine, mountTable } from '../../sys/mount-table.ts'
 import { bootId, mountNamespaceOf, processIn, startOf } from '../../sys/processes.ts'
 import type { MountRecord, MountState } from './mount-record.ts'
@@ -23,7 +23,7 @@ export class Liveness {
     if (table === 'unknown') return serves ? 'live' : 'void'
     // A number of a mount is given again when it is gone: what is mounted under it has to come from the same source.
     if (!table.some(({ id, source }) => id === mount.id && source === mount.source))
-      return detached && mountHolders(mount.id).length > 0 ? 'live' : 'void'
+      return detached && holdersLeft(mount).length > 0 ? 'live' : 'void'
     return serves ? 'live' : 'dead'
   }
 

@@ -6,7 +6,7 @@ import { isDigest } from '../../model/digest.ts'
 import { codeOf, PlyError } from '../../model/errors.ts'
 import type { Operation } from '../../model/operation.ts'
 import type { Disk, Lock } from '../../sys/disk.ts'
-import { mountHolders } from '../../sys/mount-holders.ts'
+import { holdersLeft } from '../../sys/mount-holders.ts'
 import { commandOf, mountNamespaceOf } from '../../sys/processes.ts'
 import { syncFileSystem } from '../../sys/sync.ts'
 import { unsynced } from '../../sys/unsynced-disk.ts'
@@ -85,7 +85,7 @@ export class MountRecords implements Mounts {
 
   /**
    * Has what was written through the mount of a container, if there is one, come to its upper, for who is about to read that. Where it
-   * cannot be asked (another namespace, another user's), what is there has to do.
+   * cannot be asked (another namespace, another user's), what is there has to do. @throws EIO, ENOSPC … of what could not be written
    */
   sync(container: string): void {
     const record = this.of(container)
@@ -94,7 +94,8 @@ export class MountRecords implements Mounts {
       if (record.via === 'fuse') askMount(record.target, { ask: 'sync' } satisfies MountQuestion)
       else syncFileSystem(bytesOf(record.target))
     } catch (error) {
-      if (codeOf(error) === undefined) throw error
+      if (!['EPERM', 'EACCES', 'ENOTTY', 'ENOENT', 'ENOTCONN', 'ECONNABORTED'].includes(codeOf(error) ?? ''))
+        throw error
     }
   }
 
@@ -159,8 +160,8 @@ export function busy(
 ): PlyError {
   const where = decodeText(target)
   if (detached && mount) {
-    const who = mountHolders(mount.id).map((pid) => `${commandOf(pid) ?? '?'} (${pid})`)
-    const state = `still in use by ${who.join(', ') || 'somebody'}, who was in its mount when that was detached`
+    const who = holdersLeft(mount).map((pid) => `${commandOf(pid) ?? '?'} (${pid})`)
+    const state = `still in use by ${who.join(', ') || 'somebody'}, who had its mount when that was taken away`
     return new PlyError('PLY_CONTAINER_BUSY', { name: container, state, advice: 'wait until they have left' })
   }
   return new PlyError('PLY_CONTAINER_BUSY', {
