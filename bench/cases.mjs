@@ -65,6 +65,30 @@ export const cases = [
     },
   },
   {
+    name: 'what durability costs',
+    about: [
+      'The same import into a store that syncs what it writes before it is named, and into one that syncs nothing; nothing is in the page cache.',
+      '',
+    ],
+    contenders: ({ images }) =>
+      [
+        ['synced', ''],
+        ['not synced', ' --no-durable'],
+      ].map(([name, flag]) => ({
+        name,
+        setup: 'rm -rf $T/store; sync; echo 3 > /proc/sys/vm/drop_caches',
+        command: `${load(`oci:${images}/distro/oci:latest`)}${flag}`,
+        cleanup: 'rm -rf $T/store',
+      })),
+    ratios(results) {
+      return ['cpu', 'wall'].map((key) => ({
+        what: `${key === 'cpu' ? 'CPU' : 'wall time'}, of an import that syncs nothing`,
+        value: of(results, 'synced')[key] / of(results, 'not synced')[key],
+        limit: 1.15,
+      }))
+    },
+  },
+  {
     name: 'import distro from a docker-archive',
     about: ['What the disk alone takes for these bytes: dd, which checks nothing, and syncs once.', ''],
     contenders: ({ images, sample }) => [
