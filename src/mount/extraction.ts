@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { chmodSync, lstatSync, readdirSync, rmdirSync } from 'node:fs'
+import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { bringBack } from '../extract/bring-back.ts'
@@ -84,7 +84,8 @@ export async function mountByExtraction(
 
 /**
  * Ends an extraction, in whichever process: what was changed in the directory is brought back into the container, then the directory is
- * removed. Whoever dies in between loses nothing: done again, it goes on. Safe to call when the directory is gone.
+ * empty, as one is on which nothing is mounted. Whoever dies in between loses nothing: done again, it goes on. Safe to call when the
+ * directory is gone.
  *
  * @throws PLY_MOUNT_BUSY, with who is in it, unless `detach` or `force` is set; PLY_CHANGED if somebody writes in it; PLY_UNREPRESENTABLE for an
  * owner that the container cannot have; PLY_CONTAINER_BUSY
@@ -96,11 +97,12 @@ export async function unmountExtraction(
 ): Promise<void> {
   const path = decodeText(target)
   const records = upper === null || readOnly ? undefined : recordsOf(store, upper)
-  if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) {
+  const isOver = records !== undefined && !records.exists() && isEmpty(path)
+  if (!isOver && lstatSync(path, { throwIfNoEntry: false }) !== undefined) {
     if (!detach && !force) checkUnused(target)
     if (records && subject.kind === 'container')
       await changesBack(store, records, subject.name, upper!, path, operation)
-    await removeDirectory(path)
+    await emptyDirectory(path)
   }
   records?.remove()
 }
@@ -204,8 +206,12 @@ function lookOf(disk: DirectoryTree): string {
   return hash.digest('hex')
 }
 
-/** Removes a directory with all that is in it; of a mount point what is in it. */
-async function removeDirectory(path: string): Promise<void> {
+function isEmpty(path: string): boolean {
+  return !existsSync(path) || readdirSync(path).length === 0
+}
+
+/** Leaves a new directory that is empty. One that cannot be removed, as a mount point, only loses what is in it. */
+async function emptyDirectory(path: string): Promise<void> {
   // Others may have been allowed to change what is in it: from here on they do not even get there.
   chmodSync(path, 0o700)
   try {
@@ -217,6 +223,7 @@ async function removeDirectory(path: string): Promise<void> {
       await rm(Buffer.concat([Buffer.from(`${path}/`), name]), { recursive: true, force: true })
     removeIfPossible(path)
   }
+  makeIfPossible(path)
 }
 
 /** Directories that are closed to their own owner. */
@@ -226,6 +233,14 @@ function openUp(path: string): void {
     chmodSync(at, 0o700)
     for (const entry of readdirSync(at, { encoding: 'buffer', withFileTypes: true }))
       if (entry.isDirectory()) waiting.push(Buffer.concat([at, Buffer.from('/'), entry.name]))
+  }
+}
+
+function makeIfPossible(path: string): void {
+  try {
+    mkdirSync(path)
+  } catch (error) {
+    if (!['EEXIST', 'EACCES', 'EPERM'].includes(codeOf(error) ?? '')) throw error
   }
 }
 

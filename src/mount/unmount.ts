@@ -67,6 +67,7 @@ async function unmountOne(
   else await unmountExtraction(store, mount, { ...how, ...operation })
   if (via === 'fuse' && !how.detach) await isLetGo(store, ground, mount, operation)
   using _ = await ground.records.lock(operation)
+  if (via === 'extract') ground.records.remove(mount.id)
   ground.records.forgetVoid()
 }
 
