@@ -28,11 +28,23 @@ const acts: Readonly<Record<string, (store: Store) => Promise<unknown>>> = {
     await copy(source, store, { as: image() })
   },
   async read(store) {
-    const tree = await store.tree(image())
-    try {
-      stateOf(tree)
-    } finally {
-      tree.close()
+    const name = image()
+    for (let tries = 1; ; tries++) {
+      const before = await digestOf(store, name)
+      try {
+        const tree = await store.tree(name)
+        try {
+          stateOf(tree)
+          return
+        } finally {
+          tree.close()
+        }
+      } catch (error) {
+        // Who reads holds no lock: an image that lost its name meanwhile may be collected, and be there again by now.
+        if (!['ENOENT', 'PLY_BLOB_NOT_FOUND'].includes(codeOf(error) ?? '')) throw error
+        if ((await digestOf(store, name)) !== before) return
+        if (tries === 3) throw error
+      }
     }
   },
   async create(store) {
@@ -73,6 +85,10 @@ const acts: Readonly<Record<string, (store: Store) => Promise<unknown>>> = {
   },
   df: (store) => store.usage(),
   list: (store) => store.images(),
+}
+
+async function digestOf(store: Store, name: string): Promise<string | undefined> {
+  return (await store.images()).find((one) => one.name === `${name}:latest` || one.name === name)?.digest
 }
 
 /** What is no error where others do the same. */
