@@ -8,6 +8,7 @@ import { checkAborted } from '../../model/operation.ts'
 import { untilAborted } from '../../stream/abort.ts'
 import type { ZstdDecoders } from '../../stream/compression.ts'
 import type { Disk } from '../../sys/disk.ts'
+import { arriving } from '../../transport/arriving.ts'
 import { pacedStream } from '../../transport/file.ts'
 import { type CacheDraft, cacheDraft } from '../layers/cache-draft.ts'
 import type { Layout } from '../layout.ts'
@@ -61,8 +62,9 @@ export class Intake {
     arrivals: Arrivals,
     { at, ...options }: WriteOptions & { at(layer: Layer): number },
   ): Promise<Map<Digest, ReadLayer>> {
+    const isDistant = layers.some(({ fetched }) => fetched)
     const large = layers.filter(
-      (layer) => this.#disk.kind === 'disk' && layer.atRest && layer.descriptor.size >= worthAThread,
+      (layer) => this.#disk.kind === 'disk' && (layer.atRest || layer.fetched) && layer.descriptor.size >= worthAThread,
     )
     const threads = usefulThreads(large.length)
     const found = new Map<Digest, { readonly drafts: Drafts; readonly found: Found }>()
@@ -77,12 +79,12 @@ export class Intake {
       if (compression !== 'none') await tar.finish(operation)
       await blob.finish(operation)
     }
-    const take = async (layer: Layer, read: (drafts: Drafts) => Promise<Found>) => {
+    const take = async (layer: Layer, read: (drafts: Drafts) => Promise<Found>, asked = layer) => {
       const opening = this.#drafts(arrivals)
       openings.push(opening)
       const drafts = await opening
       const one = await read(drafts).catch((error) => {
-        throw ofLayer(error, at(layer), layer)
+        throw ofLayer(error, at(asked), asked)
       })
       found.set(layer.descriptor.digest, { drafts, found: one })
       // While the disk takes this one in, the next is read.
@@ -90,12 +92,37 @@ export class Intake {
       ending.catch(() => {})
       endings.push(ending)
     }
-    const here = (layer: Layer) => take(layer, (drafts) => this.#readHere(layer, drafts, operation))
-    const there = (layer: Layer) =>
+    const here = (layer: Layer, asked?: Layer) =>
+      take(layer, (drafts) => this.#readHere(layer, drafts, operation), asked)
+    const there = (layer: Layer, asked?: Layer) =>
       take(
         layer,
         async (drafts) => (await readThere(layer, drafts, pool, operation)) ?? this.#readHere(layer, drafts, operation),
+        asked,
       )
+    /** Layers that are elsewhere are on their way at once, and read as they come. */
+    const asTheyCome = async () => {
+      const reading = new Set<Promise<void>>()
+      let failure: unknown
+      let next = 0
+      try {
+        for await (const layer of arriving(layers, operation)) {
+          const asked = layers[next++]!
+          if (reading.size >= Math.max(1, threads)) await Promise.race(reading)
+          const one = (large.includes(asked) && threads > 0 ? there : here)(layer, asked)
+          reading.add(one)
+          // What is still on its way need not come any more.
+          const fail = (error: unknown) => {
+            failure ??= error
+            failed.abort()
+          }
+          one.then(() => reading.delete(one), fail)
+        }
+        await Promise.all(reading)
+      } catch (error) {
+        throw failure ?? error
+      }
+    }
     // The largest first: a large one that is left for the end keeps all other threads waiting.
     const elsewhere = threads === 0 ? [] : large.toSorted((a, b) => b.descriptor.size - a.descriptor.size)
     const inTurn = async (queue: Layer[], one: (layer: Layer) => Promise<void>) => {
@@ -105,7 +132,9 @@ export class Intake {
       }
     }
     const rest = layers.filter((layer) => !elsewhere.includes(layer))
-    const tasks = [...Array.from({ length: threads }, () => inTurn(elsewhere, there)), inTurn(rest, here)]
+    const tasks = isDistant
+      ? [asTheyCome()]
+      : [...Array.from({ length: threads }, () => inTurn(elsewhere, there)), inTurn(rest, here)]
     try {
       await untilAborted(
         Promise.all(tasks).then(() => Promise.all(endings)),
