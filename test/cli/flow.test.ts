@@ -207,7 +207,9 @@ describe('the main job from the shell', () => {
     expect(await json(['changes', 'work'])).toContainEqual(
       expect.objectContaining({ kind: 'delete', path: '/etc/issue' }),
     )
-    expect(await run(['ps'])).toMatch(/^NAME +IMAGE +MANIFEST +SNAPSHOTS +MOUNTED +CREATED\nwork +base:1 +[0-9a-f]{12} +- /)
+    expect(await run(['ps'])).toMatch(
+      /^NAME +IMAGE +MANIFEST +SNAPSHOTS +MOUNTED +CREATED\nwork +base:1 +[0-9a-f]{12} +- /,
+    )
   })
 
   test('snapshot, rollback, clone: states of a container, which are read and removed like one', async () => {
