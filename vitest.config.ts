@@ -9,6 +9,8 @@ export default defineConfig({
   resolve: { alias: { plyfs: here('./src/index.ts') } },
   test: {
     pool: 'forks',
+    // Every processor: by default one is left idle.
+    maxWorkers: '100%',
     projects: [
       {
         extends: true,
