@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { filesByKind, randomFrom, specimen } from './rotten-store.ts'
-import { type Outcome, served, trialsOf, tried } from './trial.ts'
+import { everything, type Outcome, trialsOf, tried, whyNoMounts } from './trial.ts'
 
 const usage = `npm run rot -- [options]
 
@@ -26,11 +26,12 @@ else process.exitCode = (await run(Number(values.times), Number(values.seed))) =
 
 async function run(times: number, seed: number): Promise<number> {
   console.log(`seed ${seed}, ${times} times`)
+  if (whyNoMounts() !== undefined) console.log(`without mounts: ${whyNoMounts()}`)
   const random = randomFrom(seed)
   const home = mkdtempSync(join(tmpdir(), 'ply-rot-'))
   try {
     const whole = await specimen(home, random)
-    const answers = await served(whole.root)
+    const answers = await everything(whole)
     const counts = new Map<string, number>()
     const failures: Outcome[] = []
     let done = 0

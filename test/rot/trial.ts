@@ -1,10 +1,15 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { digestOf } from '../../src/model/digest.ts'
 import { codeOf } from '../../src/model/errors.ts'
+import { abilities } from '../../src/mount/abilities.ts'
+import { type MountWanted, mount } from '../../src/mount/mount.ts'
 import type { FsckLevel } from '../../src/store/fsck/findings.ts'
 import { openStore } from '../../src/store/open-store.ts'
 import type { Store } from '../../src/store/store.ts'
+import { openSink } from '../../src/transport/index.ts'
+import { snapshotOfDirectory } from '../overlay/snapshots.ts'
 import { bytesIn } from '../support/collect.ts'
 import { treeEntries } from '../support/plain-tree.ts'
 import { copyOf, rot, type Specimen } from './rotten-store.ts'
@@ -82,6 +87,67 @@ export async function served(root: string): Promise<Map<string, string>> {
   return answers
 }
 
+/** What this machine lacks for serving by FUSE; `undefined`: nothing. */
+export function whyNoMounts(): string | undefined {
+  const { privileges, fuseDevice } = abilities()
+  if (privileges === 'none') return 'only root, or root of a namespace, mounts by FUSE without a helper'
+  return fuseDevice.able ? undefined : fuseDevice.why
+}
+
+/**
+ * Everything that mounts by FUSE show of a store, and what is sent elsewhere from it. Containers are opened for writing, so the store
+ * has to be a copy.
+ */
+export async function servedElsewhere(root: string, home: string): Promise<Map<string, string>> {
+  const answers = new Map<string, string>()
+  const target = join(home, 'mounted')
+  mkdirSync(target, { recursive: true })
+  const ask = async (what: string, question: (store: Store) => Promise<string>) => {
+    try {
+      await using store = await openStore(root, { upperForm: 'portable' })
+      answers.set(what, await question(store))
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error
+      answers.set(what, `error ${codeOf(error)}`)
+    }
+  }
+  const shown = async (subject: MountWanted): Promise<string> => {
+    await using _ = await mount(subject, target, { via: 'fuse' })
+    return JSON.stringify(snapshotOfDirectory(target))
+  }
+  for (const image of ['base', 'other']) {
+    await ask(`sent ${image}`, async (store) => {
+      const layout = join(home, `sent-${image}`)
+      await using sink = await openSink(`oci:${layout}:sent`)
+      await sink.write(await store.image(image), 'sent')
+      const blobs = join(layout, 'blobs/sha256')
+      return readdirSync(blobs)
+        .sort()
+        .map((name) => `${name} ${digestOf(readFileSync(join(blobs, name)))}`)
+        .join('\n')
+    })
+    if (whyNoMounts() === undefined) await ask(`mount of ${image}`, (store) => shown({ store, image }))
+  }
+  if (whyNoMounts() === undefined)
+    await ask('mount of work', async (store) => {
+      const container = await store.containers.open('work', { readOnly: true })
+      await container.close()
+      return shown({ store, container: 'work' })
+    })
+  return answers
+}
+
+/** What a store serves in every way. */
+export async function everything(of: Specimen): Promise<ReadonlyMap<string, string>> {
+  const home = mkdtempSync(join(tmpdir(), 'ply-rot-'))
+  try {
+    const { root } = await copyOf(of, home)
+    return new Map([...(await served(of.root)), ...(await servedElsewhere(root, join(home, 'out')))])
+  } finally {
+    rmSync(home, { recursive: true, force: true })
+  }
+}
+
 /**
  * Turns a byte over in a copy of a store, and sees to it that it is found by the level that claims to, that nothing that is served
  * shows it, and that a repair brings everything back.
@@ -92,6 +158,9 @@ export async function tried(of: Specimen, whole: ReadonlyMap<string, string>, tr
     const { root, source } = await copyOf(of, home)
     rot(join(root, trial.file), trial.at, trial.by)
     const fail = (failure: string): Outcome => ({ ...trial, failure })
+    const { root: copied } = await copyOf({ root, source }, join(home, 'copy'))
+    for (const [what, answer] of await servedElsewhere(copied, join(home, 'out')))
+      if (!answer.startsWith('error ') && answer !== whole.get(what)) return fail(`${what} is served, and wrong`)
     let store: Store
     try {
       store = await openStore(root, { upperForm: 'portable' })
