@@ -25,7 +25,7 @@ function addToIndex(place: StorePlace, entry: object) {
   place.put(place.at('index.json'), JSON.stringify(index))
 }
 
-everywhere('a collection', (make, kind) => {
+everywhere('a collection', (make) => {
   test('removes what nothing needs, and only that; a dry run says what and removes nothing', async () => {
     const place = await make()
     await using store = await place.open()
