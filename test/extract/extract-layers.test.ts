@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { lstatSync, mkdirSync, readdirSync } from 'node:fs'
+import { chmodSync, lstatSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -30,9 +30,11 @@ const layers = (): LayerView[] => [
     'gone/x': f('x'),
     'opaque/': { ...d, mode: 0o750 },
     'opaque/hidden': f('h'),
+    'opaque/deep/': d,
     'opaque/deep/hidden': f('h'),
     'implied/': { ...d, mode: 0o700, mtime: 7_000_000_000n },
     'implied/kept': f('k'),
+    'etc/': d,
     'etc/one': f('1'),
     'etc/two': f('2'),
     'file-to-dir': f('f'),
@@ -42,6 +44,7 @@ const layers = (): LayerView[] => [
     gone: { whiteout: true },
     'opaque/': { ...d, opaque: true, mode: 0o755 },
     'opaque/seen': f('s'),
+    'opaque/deep/': d,
     'opaque/deep/seen': f('s'),
     'implied/more': f('m'),
     'etc/one': { whiteout: true },
@@ -50,7 +53,7 @@ const layers = (): LayerView[] => [
     'dir-to-file': f('f'),
     'nothing/below': { whiteout: true },
   }),
-  plainLayer({ 'etc/two': { whiteout: true }, 'etc/three': f('3'), 'implied/sub/x': f('x') }),
+  plainLayer({ 'etc/two': { whiteout: true }, 'etc/three': f('3'), 'implied/sub/': d, 'implied/sub/x': f('x') }),
 ]
 
 /** What is mounted of folders, base first. */
@@ -205,6 +208,8 @@ describe('a folder for each layer', () => {
     })
     expect(reports[0]!.compromises.device).toEqual({ count: 1, examples: ['/d/zero'] })
     expect(lstatSync(join(base, 'out/0/d/zero')).isFile()).toBe(true)
+    // Who is not root has to be allowed to read a file, to read what is said of it.
+    chmodSync(join(base, 'out/0/d/zero'), 0o600)
     expect([...readXattrs(join(base, 'out/0/d/zero')).keys()]).toContain('user.overlay.overlay.whiteout')
     expect([...readXattrs(join(base, 'out/0/d')).keys()]).toContain('user.overlay.overlay.opaque')
   })
