@@ -493,6 +493,64 @@ export const cases = [
     },
   },
   {
+    name: 'from an archive to a mounted root file system',
+    about: [
+      'An image that nobody knows yet: taken in and mounted. umoci unpacks the same image from its OCI layout.',
+      '',
+    ],
+    contenders: ({ images }) => [
+      {
+        name: 'ply load, ply mount',
+        setup: 'rm -rf $T/store; mkdir -p $T/mnt',
+        command: `${load(`docker-archive:${images}/distro/docker.tar`)} && $PLY mount bench:latest $T/mnt -q --root $T/store >/dev/null && test -d $T/mnt/etc`,
+        cleanup: '$PLY umount $T/mnt -q --root $T/store >/dev/null; rm -rf $T/store',
+      },
+      {
+        name: 'podman load, podman image mount',
+        setup: 'wipe',
+        command: `pod load -q -i ${images}/distro/docker.tar >/dev/null && test -d $(pod image mount $(pod images -q | head -n 1))/etc`,
+        cleanup: 'pod image umount --all >/dev/null; wipe',
+      },
+      {
+        name: 'umoci unpack',
+        setup: 'rm -rf $T/x',
+        command: `umoci unpack --image ${images}/distro/oci:latest $T/x`,
+        cleanup: 'rm -rf $T/x',
+      },
+    ],
+    ratios(results) {
+      return ['podman load, podman image mount', 'umoci unpack'].map((peer) => ({
+        what: `wall time, of ${peer}`,
+        value: of(results, 'ply load, ply mount').wall / of(results, peer).wall,
+        limit: 1 / 3,
+      }))
+    },
+  },
+  {
+    name: 'kernel mount',
+    about: [
+      'distro mounted by the kernel from its index and its tars; walked and read beside the kernel’s overlayfs over the same layers,',
+      'extracted. Nothing is in the page cache.',
+      '',
+    ],
+    run({ images, scratch, inside, say, runs }) {
+      const { mounting, ours, peer } = inside('kernel-mount.mjs', [images, join(scratch, 'run'), runs], {
+        runs: 1,
+        deep: true,
+      })
+      rmSync(join(scratch, 'run/kernel-mount'), { recursive: true, force: true })
+      say('| ms | ply | overlayfs over extracted layers |')
+      say('| --- | --: | --: |')
+      for (const what of ['walk', 'read']) say(`| ${what} | ${ours[what].toFixed(0)} | ${peer[what].toFixed(0)} |`)
+      say()
+      return [
+        { what: 'mount and unmount', value: mounting.mount + mounting.unmount, limit: 30, unit: ' ms' },
+        { what: 'walk, of overlayfs', value: ours.walk / peer.walk, limit: 1 },
+        { what: 'read, of overlayfs', value: ours.read / peer.read, limit: 1 },
+      ]
+    },
+  },
+  {
     name: 'fuse',
     about: [
       'Walks, reads and writes in a FUSE mount of distro with one more layer that holds a file of 256 MiB; the peer is fuse-overlayfs over the',
