@@ -89,8 +89,9 @@ Without root and without a namespace, files keep the owners of the image: --uidm
 
   async #foreground(store: Store, subject: CommandInMount['subject'], target: string, options: MountOptions) {
     const { Endings, mount, servedUntilTold } = await this.library()
-    this.world.releaseSignals?.()
+    // In this order: Node forgets a signal that has come, and was not told yet, when nobody listens for a moment.
     using endings = new Endings(this.world.signal)
+    this.world.releaseSignals?.()
     const mounted = await mount({ store, ...subject }, target, {
       ...this.operation,
       ...options,
@@ -112,8 +113,9 @@ Without root and without a namespace, files keep the owners of the image: --uidm
     command: readonly [string, ...string[]],
   ) {
     const { codeOf, Endings, runInMount } = await this.library()
-    this.world.releaseSignals?.()
+    // In this order: Node forgets a signal that has come, and was not told yet, when nobody listens for a moment.
     using endings = new Endings(this.world.signal)
+    this.world.releaseSignals?.()
     try {
       const opening = { root: store.root, options: this.storeOptions }
       const what = { store: opening, subject, target, options, command }
