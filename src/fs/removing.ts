@@ -48,11 +48,14 @@ export function removing(namespace: Namespace) {
       const { recursive, force } = checked(options)
       // The system calls that Node makes of it, which are what its refusals name.
       const found = namespace.call(recursive && force ? 'unlink' : 'lstat', path, () => {
+        let named: ReturnType<typeof namespace.resolveName> | undefined
         try {
-          const named = namespace.resolveName(bytes)
+          named = namespace.resolveName(bytes)
           const there = namespace.resolve(bytes, false).ino !== undefined
           if (named.ino !== undefined && there) return { ...named, ino: named.ino }
         } catch (error) {
+          // A symlink that leads nowhere but to itself: `unlink` does not follow it.
+          if (recursive && force && named?.trailingSlash && codeOf(error) === 'ELOOP') throw new PlyError('ENOTDIR')
           if (codeOf(error) !== 'ENOENT') throw error
         }
         if (!force) throw new PlyError('ENOENT')
