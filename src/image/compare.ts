@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Image } from './image.ts'
 
 /** Something that two images say differently of themselves. */
@@ -95,4 +96,11 @@ export function aligned<T>(
     else pairs.push({ after: j++ })
   }
   return pairs
+}
+
+/** Whether the documents of an image say what those of another one do: a different spelling is no difference. */
+export function saysTheSame(one: Image, other: Image): boolean {
+  const { config: a, mediaType: _, ...x } = one.manifest
+  const { config: b, mediaType: __, ...y } = other.manifest
+  return a.mediaType === b.mediaType && isDeepStrictEqual(one.config, other.config) && isDeepStrictEqual(x, y)
 }

@@ -37,7 +37,8 @@ export function rebase(image: Image, oldBase: Image, newBase: Image): Image {
   })
 }
 
-function checkBase(image: Image, oldBase: Image): void {
+/** @throws PLY_USAGE if the layers of `oldBase` are not the lowest of the image, saying where they differ */
+export function checkBase(image: Image, oldBase: Image): void {
   const at = oldBase.layers.findIndex(({ diffId }, number) => image.layers[number]?.diffId !== diffId)
   if (at < 0) return
   const found = image.layers[at]?.diffId

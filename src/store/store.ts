@@ -1,6 +1,7 @@
 import type { FileDigests } from '../extract/file-digests.ts'
-import type { Image, ImageSink, ImageSource } from '../image/image.ts'
+import type { Image, ImageSink, ImageSource, Layer } from '../image/image.ts'
 import type { WriteOptions } from '../image/layer-report.ts'
+import type { IndexedView } from '../layer/index.ts'
 import type { Digest } from '../model/digest.ts'
 import type { Operation } from '../model/operation.ts'
 import type { Tree } from '../stack/tree.ts'
@@ -10,13 +11,18 @@ import type { Explanation } from './collection/explain.ts'
 import type { Container, Containers } from './containers/containers.ts'
 import type { FsckReport } from './fsck/findings.ts'
 import type { FsckOptions } from './fsck/fsck.ts'
+import type { LowerTimesOptions } from './images/lower-times.ts'
 import type { RebaseOptions } from './images/rebase.ts'
 import type { RewriteOptions, SplitOptions, SquashOptions } from './images/rewrite.ts'
+import type { StripOptions } from './images/strip.ts'
 import type { MountGround, mountGround } from './mounts/ground.ts'
 import type { Mounts } from './mounts/mount-records.ts'
 import type { Accounting, AccountingOptions } from './space/accounts.ts'
 import type { DedupeOptions, Deduplicated } from './space/dedupe.ts'
 import type { Usage } from './space/usage.ts'
+
+/** The member of a store that images elsewhere are looked into with, and nobody else. */
+export const layerLender: unique symbol = Symbol('layers for images that are elsewhere')
 
 /** One name in a store and the image it points at. */
 export interface StoredImage {
@@ -79,6 +85,8 @@ export interface Store extends ImageSource, ImageSink {
   /** What of the store is mounted. */
   readonly mounts: Mounts
   readonly [mountGround]: MountGround
+  /** A layer that is here with its index and its content; the caller closes it. */
+  readonly [layerLender]: (layer: Pick<Layer, 'diffId' | 'descriptor'>) => IndexedView | undefined
   /** Digests of files outside the store that were read before: what a diff with a directory asks first. */
   readonly fileDigests: FileDigests
 
@@ -116,6 +124,17 @@ export interface Store extends ImageSource, ImageSink {
    * @throws PLY_USAGE if the image was not built on the old base; PLY_BAD_LAYER for a hardlink whose target the new one lacks
    */
   rebase(image: string | Image, options: RebaseOptions): Promise<Image>
+  /**
+   * The image without some paths, in any layer: what had them, or removed them, is written anew, every other layer stays. What
+   * still has their content by a hardlink `onWarning` hears of. The image that it was has them still: untag it, and collect.
+   * @throws ENOENT for a path that no layer knows
+   */
+  strip(image: string | Image, options: StripOptions): Promise<Image>
+  /**
+   * The image with every time that is later than the source epoch lowered to it: of entries, config and history. Layers without
+   * such times stay. @throws PLY_USAGE for a base that is none
+   */
+  lowerTimes(image: string | Image, options: LowerTimesOptions): Promise<Image>
   /** Removes what no name, container or snapshot needs. @throws PLY_STORE_BUSY while somebody is writing */
   collect(options?: CollectOptions): Promise<Collected>
   /**

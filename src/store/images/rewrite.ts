@@ -1,5 +1,6 @@
 import type { BlobStore } from '../../blob/blob-store.ts'
 import { packTree, packView, splitView } from '../../diff/index.ts'
+import { checkUnmarked } from '../../image/distributable.ts'
 import type { Image, Layer } from '../../image/image.ts'
 import type { LayerReport, WriteOptions } from '../../image/layer-report.ts'
 import { checkRange, plainLayerType } from '../../image/replace-layers.ts'
@@ -26,6 +27,8 @@ export interface RewriteOptions extends WriteOptions {
   readonly nanoseconds?: boolean | undefined
   /** Seconds since the epoch; later times are lowered to it (layer-semantics M-08). */
   readonly sourceEpoch?: number | undefined
+  /** Make ordinary layers also of those that may not be distributed (layer-semantics Q-06). */
+  readonly unmark?: boolean | undefined
   /** Hears of what no archive can hold and is left out (layer-semantics X-09). */
   readonly onWarning?: ((warning: LayerWarning) => void) | undefined
 }
@@ -66,6 +69,7 @@ export interface Rewriting {
 export async function squashImage(image: Image, options: SquashOptions, place: Rewriting): Promise<Rewritten> {
   const { from = 0, to = image.layers.length - 1 } = options
   checkRange(image, { from, to })
+  for (let number = from; number <= to; number++) checkUnmarked(image, number, options.unmark)
   using views = await opened(image, to + 1, place.layers, options)
   const view = squashedView(views.of.slice(from), { bottom: from === 0 })
   const below = () => new StackedTree(views.of.slice(0, from), undefined)
@@ -92,6 +96,7 @@ export async function flattenImage(
   place: Rewriting,
 ): Promise<Rewritten> {
   checkRange(image, { from: 0, to: image.layers.length - 1 })
+  for (const number of image.layers.keys()) checkUnmarked(image, number, options.unmark)
   const { layer, report } = await makeLayer(image, 0, packTree(tree, options), options, place)
   return { image: flatten(image, layer, stepOf('ply flatten', options)), added: [layer.diffId], reports: [report] }
 }
@@ -100,6 +105,7 @@ export async function flattenImage(
 export async function splitImage(image: Image, options: SplitOptions, place: Rewriting): Promise<Rewritten> {
   const { layer: number, size, paths } = options
   checkRange(image, { from: number, to: number })
+  checkUnmarked(image, number, options.unmark)
   if (size === undefined && !paths?.length) {
     throw new PlyError('PLY_USAGE', { reason: 'say how to cut the layer: by size, by paths, or both' })
   }
@@ -124,7 +130,7 @@ export async function splitImage(image: Image, options: SplitOptions, place: Rew
 }
 
 /** What the lowest layers of an image say. */
-async function opened(
+export async function opened(
   image: Image,
   count: number,
   layers: Layers,
@@ -146,7 +152,7 @@ async function opened(
   return { of: views, [Symbol.dispose]: close }
 }
 
-async function makeLayer(
+export async function makeLayer(
   image: Image,
   number: number,
   items: AsyncIterable<PackItem>,
@@ -167,7 +173,7 @@ function stepOf(command: string, { message }: RewriteOptions): History {
 }
 
 /** A path as its user wrote it. @throws PLY_USAGE for one that leads out of the root, or nowhere */
-function pathOf(text: string): string {
+export function pathOf(text: string): string {
   const names = encodeText(text)
     .split('/')
     .filter((name) => name !== '' && name !== '.')
@@ -175,7 +181,7 @@ function pathOf(text: string): string {
   throw new PlyError('PLY_USAGE', { reason: `not a path to cut at: ${JSON.stringify(text)}` })
 }
 
-function once<T>(make: () => T): () => T {
+export function once<T>(make: () => T): () => T {
   let made: T | undefined
   return () => (made ??= make())
 }

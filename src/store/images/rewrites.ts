@@ -8,8 +8,10 @@ import type { Tree } from '../../stack/tree.ts'
 import type { Arrivals } from '../intake/arrivals.ts'
 import type { Layers } from '../layers/layers.ts'
 import type { Store } from '../store.ts'
+import { lowerTimesOfImage } from './lower-times.ts'
 import { rebaseImage } from './rebase.ts'
 import { flattenImage, type Rewriting, type Rewritten, splitImage, squashImage } from './rewrite.ts'
+import { stripImage } from './strip.ts'
 
 /** What of a store its rewriting verbs need. */
 export interface RewritingStore {
@@ -29,7 +31,9 @@ export interface RewritingStore {
 }
 
 /** The verbs of a store that make an image of another one. */
-export function rewritesOf(store: RewritingStore): Pick<Store, 'squash' | 'flatten' | 'split' | 'rebase'> {
+export function rewritesOf(
+  store: RewritingStore,
+): Pick<Store, 'squash' | 'flatten' | 'split' | 'rebase' | 'strip' | 'lowerTimes'> {
   const { layers, blobs } = store
   const rewriting = async (
     image: string | Image,
@@ -55,6 +59,12 @@ export function rewritesOf(store: RewritingStore): Pick<Store, 'squash' | 'flatt
         }
       }),
     split: (image, options) => rewriting(image, options, (own, place) => splitImage(own, options, place)),
+    strip: (image, options) => rewriting(image, options, (own, place) => stripImage(own, options, place)),
+    lowerTimes: (image, options) =>
+      rewriting(image, options, async (own, place) => {
+        const base = options.base === undefined ? undefined : await store.given(options.base, operationOf(options))
+        return lowerTimesOfImage(own, { ...options, base }, place)
+      }),
     rebase: (image, options) =>
       rewriting(image, options, async (own, place) => {
         const oldBase = await store.given(options.oldBase, operationOf(options))
