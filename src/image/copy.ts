@@ -1,7 +1,9 @@
 import type { Descriptor } from '../model/documents.ts'
-import { checkAborted } from '../model/operation.ts'
+import { PlyError } from '../model/errors.ts'
+import { checkAborted, type Operation } from '../model/operation.ts'
 import type { Image, ImageSink, ImageSource } from './image.ts'
 import type { WriteOptions } from './layer-report.ts'
+import { imageOfParcel, type ManifestParcel, type Parcel, parcelOf } from './parcel.ts'
 
 export interface CopyOptions extends WriteOptions {
   /** Which of the source's images; default: the one its reference named, or the only one. */
@@ -10,6 +12,8 @@ export interface CopyOptions extends WriteOptions {
   readonly platform?: string | undefined
   /** The name in the sink; default: the one its reference named. */
   readonly as?: string | undefined
+  /** Take the signatures along, of the image and of the indexes that lead to it. */
+  readonly signatures?: boolean | undefined
 }
 
 /**
@@ -31,4 +35,50 @@ export async function copy(
       ? source
       : await source.image(name, { signal, onProgress, ...(platform !== undefined && { platform }) })
   return sink.write(image, as, writing)
+}
+
+/**
+ * Takes all that a source has under one name to another place: an index with all its images and attestations, or an artifact that is
+ * no image. Every document keeps its bytes. Answers the descriptor of what was written.
+ *
+ * @throws PLY_UNREPRESENTABLE where the target has no place for it; PLY_ABORTED, and what the source and the sink throw
+ */
+export async function copyWhole(
+  source: Parcel | ImageSource,
+  sink: ImageSink,
+  options: Omit<CopyOptions, 'platform'> = {},
+): Promise<Descriptor> {
+  const { name, as, ...writing } = options
+  const { signal, onProgress } = writing
+  checkAborted(signal)
+  const parcel = 'is' in source ? source : await parcelFrom(source, name, { signal, onProgress })
+  if (sink.writeParcel !== undefined) return sink.writeParcel(parcel, as, writing)
+  return sink.write(await onlyImage(parcel, 'a place for single images', writing), as, writing)
+}
+
+/** What a source has under a name, whole. */
+export async function parcelFrom(
+  source: ImageSource,
+  name: string | undefined,
+  operation: Operation = {},
+): Promise<Parcel> {
+  if (source.parcel !== undefined) return source.parcel(name, operation)
+  return parcelOf(await source.image(name, operation))
+}
+
+/** The image that a parcel is, for places that hold nothing else. @throws PLY_UNREPRESENTABLE saying what it is */
+export async function onlyImage(parcel: Parcel, where: string, operation: Operation = {}): Promise<Image> {
+  const { signal } = operation
+  const image = parcel.is === 'manifest' ? await imageOfParcel(parcel, { signal }) : undefined
+  if (image !== undefined) return image
+  const reason =
+    parcel.is === 'index'
+      ? `it is an index of ${parcel.members.length} manifests; choose one with --platform, or write to oci:, oci-archive:, dir: or a registry`
+      : `it is an artifact (${artifactTypeOf(parcel)}) and no image; write to oci:, oci-archive:, dir: or a registry`
+  throw new PlyError('PLY_UNREPRESENTABLE', { path: parcel.descriptor.digest, where, reason })
+}
+
+function artifactTypeOf({ manifest }: ManifestParcel): string {
+  const { artifactType } = manifest as { readonly artifactType?: unknown }
+  return typeof artifactType === 'string' && artifactType !== '' ? artifactType : manifest.config.mediaType
 }

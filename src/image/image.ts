@@ -3,6 +3,7 @@ import type { Descriptor, ImageConfig, Manifest } from '../model/documents.ts'
 import type { Operation } from '../model/operation.ts'
 import type { ByteStream, Bytes } from '../stream/bytes.ts'
 import type { WriteOptions } from './layer-report.ts'
+import type { Parcel } from './parcel.ts'
 
 /** One layer as OCI sees it. */
 export interface Layer {
@@ -30,6 +31,8 @@ export interface Layer {
   readonly fetched?: ((operation?: Operation) => Promise<Layer>) | undefined
   /** Where a registry has the blob already, so that within it nothing has to travel. */
   readonly origin?: LayerOrigin | undefined
+  /** It is not where its image is, but only at the addresses that its descriptor names (layer-semantics Q-06): it is not copied. */
+  readonly elsewhere?: boolean | undefined
 }
 
 /** A repository of a registry. */
@@ -76,6 +79,8 @@ export interface Listed {
 export interface ImageSource extends AsyncDisposable {
   list(): AsyncIterable<Listed>
   image(name?: string, options?: { readonly platform?: string } & Operation): Promise<Image>
+  /** What `image` would choose from, whole: an index with all its platforms, or a manifest that need not be an image's. Absent: only images. */
+  parcel?(name?: string, operation?: Operation): Promise<Parcel>
 }
 
 /**
@@ -84,4 +89,6 @@ export interface ImageSource extends AsyncDisposable {
  */
 export interface ImageSink extends AsyncDisposable {
   write(image: Image, name?: string, options?: WriteOptions): Promise<Descriptor>
+  /** Writes it whole, as `write` does. Absent: only images. @throws PLY_UNREPRESENTABLE where the format has no place for it */
+  writeParcel?(parcel: Parcel, name?: string, options?: WriteOptions): Promise<Descriptor>
 }

@@ -1,6 +1,8 @@
 import { type Candidate, chooseImage, isImageEntry } from '../image/choose.ts'
+import { isForeign } from '../image/distributable.ts'
 import type { Image, ImageSource, Listed } from '../image/image.ts'
 import { type BlobReader, imageFromBlobs, readDocument } from '../image/image-from-blobs.ts'
+import { indexOver, type Parcel, readParcel } from '../image/parcel.ts'
 import { type Digest, digestOf } from '../model/digest.ts'
 import type { Descriptor, ImageIndex } from '../model/documents.ts'
 import { mediaTypes } from '../model/documents.ts'
@@ -44,6 +46,12 @@ export interface Wanted {
  */
 export function layoutSource(place: BlobPlace, index: ImageIndex, wanted: Wanted, close: () => void): ImageSource {
   const read = blobsIn(place)
+  const atRest = ({ digest }: Descriptor) => blobAt(place, digest)
+  const has = ({ digest }: Descriptor) => {
+    const bytes = place.open(digest)
+    bytes?.close()
+    return bytes !== undefined
+  }
   return {
     async *list() {
       for (const descriptor of index.manifests.filter(isImageEntry)) {
@@ -61,14 +69,36 @@ export function layoutSource(place: BlobPlace, index: ImageIndex, wanted: Wanted
       const image = await imageFromBlobs(descriptor, read, {
         ...operation,
         ...wanted.decompression,
-        atRest: ({ digest }) => blobAt(place, digest),
+        atRest,
       })
-      return platform === undefined ? image : checkPlatform(image, label, platform)
+      const layers = image.layers.map((layer) => {
+        const { atRest: _, ...absent } = layer
+        return isForeign(layer.descriptor) && !has(layer.descriptor) ? { ...absent, elsewhere: true } : layer
+      })
+      const whole = { ...image, layers }
+      return platform === undefined ? whole : checkPlatform(whole, label, platform)
+    },
+    async parcel(name, operation = {}) {
+      const entries =
+        name === undefined && wanted.digest !== undefined
+          ? [await byDigest(place, index, wanted.digest, operation)]
+          : named(place, index, name ?? wanted.name)
+      const source = { read, has, atRest, ...wanted.decompression }
+      const found: Parcel[] = []
+      for (const entry of entries) found.push(await readParcel(bare(entry), source, operation))
+      // Several entries of one name are one image for several platforms.
+      return found.length === 1 ? found[0]! : indexOver(found.map((one, at) => ({ ...one, descriptor: entries[at]! })))
     },
     async [Symbol.asyncDispose]() {
       close()
     },
   }
+}
+
+/** Without what the list of a place says of an image: its name is said by whoever takes it in. */
+function bare({ annotations, ...descriptor }: Descriptor): Descriptor {
+  const { [refName]: _, [containerdName]: __, ...rest } = annotations ?? {}
+  return { ...descriptor, ...(Object.keys(rest).length > 0 && { annotations: rest }) }
 }
 
 /** The name that an entry of `index.json` gives its image. */

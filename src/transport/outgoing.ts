@@ -13,8 +13,11 @@ export type Outgoing =
   | { readonly is: 'at rest'; readonly bytes: Bytes; readonly claim: Claim | undefined }
   | { readonly is: 'flowing'; readonly stream: ByteStream; readonly claim: Claim }
 
+/** What of a layer its blob needs; a blob that is no layer has no diffID. */
+type OutgoingLayer = Pick<Layer, 'descriptor' | 'compressed' | 'atRest'> & Partial<Pick<Layer, 'diffId' | 'checkedTar'>>
+
 /** The blob of a layer. Where it lies at rest it is hashed once, here; a layer's own stream would have done it before. */
-export function outgoingBlob(layer: Layer, operation: Operation): Outgoing {
+export function outgoingBlob(layer: OutgoingLayer, operation: Operation): Outgoing {
   const { digest, size } = layer.descriptor
   const claim = { digest, size, what: `blob ${digest}` }
   return (
@@ -37,14 +40,14 @@ export function outgoingTar(layer: Layer, operation: Operation): Outgoing {
   )
 }
 
-function checkedTarOf(layer: Layer): Outgoing | undefined {
+function checkedTarOf(layer: Partial<Pick<Layer, 'diffId' | 'checkedTar'>>): Outgoing | undefined {
   const bytes = layer.checkedTar?.()
   if (bytes?.diffId === layer.diffId) return { is: 'at rest', bytes, claim: undefined }
   bytes?.close()
   return undefined
 }
 
-function atRest({ descriptor, atRest }: Layer): Outgoing | undefined {
+function atRest({ descriptor, atRest }: Pick<Layer, 'descriptor' | 'atRest'>): Outgoing | undefined {
   const { digest, size } = descriptor
   const bytes = atRest?.()
   if (bytes?.size === size) return { is: 'at rest', bytes, claim: { digest, size, what: `blob ${digest}` } }

@@ -1,6 +1,7 @@
 import fs from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type { Image, Layer } from '../image/image.ts'
+import { documentsIn, type Parcel, type ParcelBlob } from '../image/parcel.ts'
 import { type Digest, digestOf, hexOf } from '../model/digest.ts'
 import type { Descriptor } from '../model/documents.ts'
 import { codeOf } from '../model/errors.ts'
@@ -27,14 +28,29 @@ export interface OutgoingBlob {
 export function blobsOf(image: Image): OutgoingBlob[] {
   const config = image.manifest.config
   const blobs: OutgoingBlob[] = [
-    ...image.layers.map(ofLayer),
+    ...image.layers.filter(({ elsewhere }) => !elsewhere).map(ofLayer),
     inMemory(config, image.rawConfig),
     inMemory(image.descriptor, image.rawManifest),
   ]
   return [...new Map(blobs.map((blob) => [blob.digest, blob])).values()]
 }
 
-function ofLayer(layer: Layer): OutgoingBlob {
+/** Everything that a parcel consists of, each blob once: what a document names comes before it. */
+export function blobsOfParcel(parcel: Parcel): OutgoingBlob[] {
+  const blobs = documentsIn(parcel).flatMap((one) => {
+    const document = inMemory(one.descriptor, one.raw)
+    if (one.is === 'index') return [document]
+    return [...one.blobs.filter(({ elsewhere }) => !elsewhere).map(ofBlob), document]
+  })
+  return [...new Map(blobs.map((blob) => [blob.digest, blob])).values()]
+}
+
+/** A layer lies at rest as its tar too. */
+function ofBlob(blob: ParcelBlob): OutgoingBlob {
+  return ofLayer(blob as ParcelBlob & Partial<Layer>)
+}
+
+function ofLayer(layer: ParcelBlob & Partial<Pick<Layer, 'diffId' | 'checkedTar'>>): OutgoingBlob {
   const { digest, size } = layer.descriptor
   const { fetched } = layer
   return {
