@@ -1,8 +1,9 @@
 import fs from 'node:fs'
 import { join } from 'node:path'
 import type { ImageSink, ImageSource } from '../image/image.ts'
-import { hexOf } from '../model/digest.ts'
-import { mediaTypes } from '../model/documents.ts'
+import { documentsIn, type Parcel } from '../image/parcel.ts'
+import { type Digest, hexOf } from '../model/digest.ts'
+import { type Descriptor, mediaTypes } from '../model/documents.ts'
 import { PlyError } from '../model/errors.ts'
 import type { Operation } from '../model/operation.ts'
 import { manifestLimit } from '../model/parse-documents.ts'
@@ -13,7 +14,14 @@ import { onDisk } from './disk-errors.ts'
 import { kindAt, openFile, readNames } from './file.ts'
 import { describeDocument, layoutSource } from './layout-source.ts'
 import { decompressionOf, type SinkOptions, type SourceOptions } from './options.ts'
-import { blobsOf, makeDirectories, removeIfEmpty, StagedBlobs } from './staged-blobs.ts'
+import {
+  blobsOf,
+  blobsOfParcel,
+  makeDirectories,
+  type OutgoingBlob,
+  removeIfEmpty,
+  StagedBlobs,
+} from './staged-blobs.ts'
 import { syncDirectory, writeWhole } from './staged-file.ts'
 
 const version = 'Directory Transport Version: 1.1\n'
@@ -65,20 +73,33 @@ export async function dirSource(details: string, options: SourceOptions): Promis
  */
 export async function dirSink(details: string, _options: SinkOptions): Promise<ImageSink> {
   const path = details
+  const put = async (
+    { descriptor, raw }: Pick<Parcel, 'descriptor' | 'raw'>,
+    outgoing: readonly OutgoingBlob[],
+    nameOf: (digest: Digest) => string,
+    operation: Operation = {},
+  ): Promise<Descriptor> => {
+    refuseForeign(path)
+    const made = await makeDirectories(path)
+    const blobs = outgoing.filter((blob) => blob.digest !== descriptor.digest)
+    try {
+      await using staged = await StagedBlobs.write(path, blobs, (digest) => join(path, nameOf(digest)), operation)
+      await publish(path, staged, raw, operation)
+      await removeOthers(path, new Set(blobs.map((blob) => nameOf(blob.digest))))
+      return descriptor
+    } catch (error) {
+      await removeIfEmpty(made)
+      throw error
+    }
+  }
   return {
-    async write(image, _name, operation = {}) {
-      refuseForeign(path)
-      const made = await makeDirectories(path)
-      const blobs = blobsOf(image).filter((blob) => blob.digest !== image.digest)
-      try {
-        await using staged = await StagedBlobs.write(path, blobs, (digest) => join(path, hexOf(digest)), operation)
-        await publish(path, staged, image.rawManifest, operation)
-        await removeOthers(path, new Set(blobs.map((blob) => hexOf(blob.digest))))
-        return image.descriptor
-      } catch (error) {
-        await removeIfEmpty(made)
-        throw error
-      }
+    write: (image, _name, operation) =>
+      put({ descriptor: image.descriptor, raw: image.rawManifest }, blobsOf(image), hexOf, operation),
+    writeParcel: (parcel, _name, operation) => {
+      // As skopeo's --all has it: `manifest.json` is the index, and the manifests lie beside their blobs.
+      const documents = new Set(documentsIn(parcel).map((one) => one.descriptor.digest))
+      const nameOf = (digest: Digest) => (documents.has(digest) ? `${hexOf(digest)}.manifest.json` : hexOf(digest))
+      return put(parcel, blobsOfParcel(parcel), nameOf, operation)
     },
     async [Symbol.asyncDispose]() {},
   }
@@ -115,7 +136,7 @@ function refuseForeign(path: string): void {
 /** What belonged to the image that was here before. Signatures were about that one. */
 async function removeOthers(path: string, kept: ReadonlySet<string>): Promise<void> {
   for (const name of await fs.promises.readdir(path)) {
-    const isOld = /^[0-9a-f]{64}(\.manifest\.json)?$|^signature-\d+$/.test(name) && !kept.has(name)
+    const isOld = /^[0-9a-f]{64}(\.manifest\.json)?$|^(?:[0-9a-f]+-)?signature-\d+$/.test(name) && !kept.has(name)
     if (isOld) await onDisk(join(path, name), () => fs.promises.rm(join(path, name), { force: true }))
   }
 }

@@ -1,3 +1,4 @@
+import { onlyImage } from '../image/copy.ts'
 import type { Image, ImageSink } from '../image/image.ts'
 import { type DiffId, digestOf, hexOf } from '../model/digest.ts'
 import type { Descriptor } from '../model/documents.ts'
@@ -36,7 +37,7 @@ export async function dockerArchiveSink(details: string, options: SinkOptions): 
   let entries: readonly Entry[] = []
   const sizes = new Map<DiffId, number>()
   const configs = new Set<string>()
-  return {
+  const sink: ImageSink = {
     async write(image, name = tag, operation = {}): Promise<Descriptor> {
       refuseSecond(path, written)
       const entry = entryOf(image, name)
@@ -60,8 +61,12 @@ export async function dockerArchiveSink(details: string, options: SinkOptions): 
       const layerSizes = image.layers.map((layer) => sizes.get(layer.diffId)!)
       return synthesised(image.rawConfig, plainLayers(image.config, layerSizes)).descriptor
     },
+    async writeParcel(parcel, name, operation = {}) {
+      return sink.write(await onlyImage(parcel, 'docker-archive', operation), name, operation)
+    },
     async [Symbol.asyncDispose]() {},
   }
+  return sink
 }
 
 async function writeLayers(

@@ -2,6 +2,7 @@ import type { ImageSink, ImageSource } from '../image/image.ts'
 import { type Digest, hexOf } from '../model/digest.ts'
 import type { Descriptor } from '../model/documents.ts'
 import { PlyError } from '../model/errors.ts'
+import type { Operation } from '../model/operation.ts'
 import { manifestLimit, parseIndex } from '../model/parse-documents.ts'
 import { streamOf } from '../stream/bytes.ts'
 import { collect } from '../stream/collect.ts'
@@ -14,7 +15,7 @@ import { layoutSource } from './layout-source.ts'
 import { type Archive, badArchive, openArchive } from './open-archive.ts'
 import { decompressionOf, type SinkOptions, type SourceOptions } from './options.ts'
 import { isPoured, writeFile } from './output.ts'
-import { blobsOf } from './staged-blobs.ts'
+import { blobsOf, blobsOfParcel, type OutgoingBlob } from './staged-blobs.ts'
 
 /**
  * Images of an OCI layout in a tar file, read in place: `oci-archive:FILE[:TAG][@DIGEST]`; `-` is standard input. Dispose
@@ -68,31 +69,38 @@ export async function ociArchiveSink(details: string, options: SinkOptions): Pro
   let written: Written | undefined
   let index: Buffer | undefined
   const held = new Set<Digest>()
+  const put = async (
+    descriptor: Descriptor,
+    outgoing: readonly OutgoingBlob[],
+    name = tag,
+    operation: Operation = {},
+  ): Promise<Descriptor> => {
+    refuseSecond(path, written)
+    const next = indexWith(index, descriptor, name)
+    const blobs = outgoing.filter((blob) => !held.has(blob.digest))
+    const end = await writeFile(path, { ...options, ...operation }, async (file) => {
+      const archive = new ArchiveWriter(file)
+      if (written !== undefined) await copyWritten(written, file, operation)
+      else {
+        await archive.bytes('oci-layout', Buffer.from(layoutFile))
+        await archive.directory('blobs/')
+        await archive.directory('blobs/sha256/')
+      }
+      for await (const { digest, content } of arriving(blobs, operation))
+        await archive.member(`blobs/sha256/${hexOf(digest)}`, content(operation), { ...operation, what: digest })
+      const blobsEnd = archive.position
+      await archive.bytes('index.json', next)
+      await archive.end()
+      return blobsEnd
+    })
+    written = { path, end, stamp: isPoured(path) ? '' : stampOf(path) }
+    index = next
+    for (const blob of blobs) held.add(blob.digest)
+    return descriptor
+  }
   return {
-    async write(image, name = tag, operation = {}): Promise<Descriptor> {
-      refuseSecond(path, written)
-      const next = indexWith(index, image.descriptor, name)
-      const blobs = blobsOf(image).filter((blob) => !held.has(blob.digest))
-      const end = await writeFile(path, { ...options, ...operation }, async (file) => {
-        const archive = new ArchiveWriter(file)
-        if (written !== undefined) await copyWritten(written, file, operation)
-        else {
-          await archive.bytes('oci-layout', Buffer.from(layoutFile))
-          await archive.directory('blobs/')
-          await archive.directory('blobs/sha256/')
-        }
-        for await (const { digest, content } of arriving(blobs, operation))
-          await archive.member(`blobs/sha256/${hexOf(digest)}`, content(operation), { ...operation, what: digest })
-        const blobsEnd = archive.position
-        await archive.bytes('index.json', next)
-        await archive.end()
-        return blobsEnd
-      })
-      written = { path, end, stamp: isPoured(path) ? '' : stampOf(path) }
-      index = next
-      for (const blob of blobs) held.add(blob.digest)
-      return image.descriptor
-    },
+    write: (image, name, operation) => put(image.descriptor, blobsOf(image), name, operation),
+    writeParcel: (parcel, name, operation) => put(parcel.descriptor, blobsOfParcel(parcel), name, operation),
     async [Symbol.asyncDispose]() {},
   }
 }

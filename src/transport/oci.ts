@@ -16,7 +16,14 @@ import { checkLayoutVersion, indexWith, layoutFile } from './index-json.ts'
 import { layoutSource } from './layout-source.ts'
 import { withLock } from './lock.ts'
 import { decompressionOf, type SinkOptions, type SourceOptions } from './options.ts'
-import { blobsOf, makeDirectories, removeIfEmpty, StagedBlobs } from './staged-blobs.ts'
+import {
+  blobsOf,
+  blobsOfParcel,
+  makeDirectories,
+  type OutgoingBlob,
+  removeIfEmpty,
+  StagedBlobs,
+} from './staged-blobs.ts'
 import { syncDirectory, writeOnce, writeWhole } from './staged-file.ts'
 
 /**
@@ -48,21 +55,28 @@ export async function ociSink(details: string, _options: SinkOptions): Promise<I
   const { path, name: tag, digest } = layoutDetails('oci', details)
   if (digest !== undefined)
     throw new PlyError('PLY_USAGE', { reason: `a digest follows from what is written; leave out @${digest}` })
+  const put = async (
+    descriptor: Descriptor,
+    outgoing: readonly OutgoingBlob[],
+    name = tag,
+    operation: Operation = {},
+  ): Promise<Descriptor> => {
+    refuseForeign(path)
+    const blobs = join(path, 'blobs', 'sha256')
+    const made = await makeDirectories(blobs)
+    const pathOf = (blob: Digest) => join(blobs, hexOf(blob))
+    try {
+      await using staged = await StagedBlobs.write(path, outgoing, pathOf, operation)
+      await publish(path, staged, descriptor, name, operation)
+      return descriptor
+    } catch (error) {
+      await removeIfEmpty(made)
+      throw error
+    }
+  }
   return {
-    async write(image, name = tag, operation = {}) {
-      refuseForeign(path)
-      const blobs = join(path, 'blobs', 'sha256')
-      const made = await makeDirectories(blobs)
-      const pathOf = (blob: Digest) => join(blobs, hexOf(blob))
-      try {
-        await using staged = await StagedBlobs.write(path, blobsOf(image), pathOf, operation)
-        await publish(path, staged, image.descriptor, name, operation)
-        return image.descriptor
-      } catch (error) {
-        await removeIfEmpty(made)
-        throw error
-      }
-    },
+    write: (image, name, operation) => put(image.descriptor, blobsOf(image), name, operation),
+    writeParcel: (parcel, name, operation) => put(parcel.descriptor, blobsOfParcel(parcel), name, operation),
     async [Symbol.asyncDispose]() {},
   }
 }

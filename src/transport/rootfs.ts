@@ -1,5 +1,6 @@
 import { packTree } from '../diff/index.ts'
 import { directoryTree, extractTree } from '../extract/index.ts'
+import { onlyImage } from '../image/copy.ts'
 import type { ImageSink, ImageSource, Layer } from '../image/image.ts'
 import { type BlobReader, layerFromBlob } from '../image/image-from-blobs.ts'
 import { packLayer } from '../layer/pack.ts'
@@ -54,7 +55,7 @@ async function* pack(path: string, { signal }: Operation = {}): ByteStream {
  */
 export async function rootfsSink(details: string, options: SinkOptions): Promise<ImageSink> {
   const treeOf = treeOption(options, 'rootfs')
-  return {
+  const sink: ImageSink = {
     async write(image, _name, operation = {}) {
       const tree = await treeOf(image, operation)
       try {
@@ -65,6 +66,10 @@ export async function rootfsSink(details: string, options: SinkOptions): Promise
         tree.close()
       }
     },
+    async writeParcel(parcel, name, operation = {}) {
+      return sink.write(await onlyImage(parcel, 'rootfs', operation), name, operation)
+    },
     async [Symbol.asyncDispose]() {},
   }
+  return sink
 }

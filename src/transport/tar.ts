@@ -1,4 +1,5 @@
 import { packTree } from '../diff/index.ts'
+import { onlyImage } from '../image/copy.ts'
 import type { ImageSink, ImageSource, Layer } from '../image/image.ts'
 import { type BlobReader, layerFromBlob } from '../image/image-from-blobs.ts'
 import { packLayer } from '../layer/pack.ts'
@@ -119,7 +120,7 @@ async function drainTar(stream: ByteStream, where: string, { limits }: SourceOpt
  */
 export async function tarSink(details: string, options: SinkOptions): Promise<ImageSink> {
   const treeOf = treeOption(options, 'tar')
-  return {
+  const sink: ImageSink = {
     async write(image, _name, operation = {}) {
       const tree = await treeOf(image, operation)
       try {
@@ -134,8 +135,12 @@ export async function tarSink(details: string, options: SinkOptions): Promise<Im
         tree.close()
       }
     },
+    async writeParcel(parcel, name, operation = {}) {
+      return sink.write(await onlyImage(parcel, 'tar', operation), name, operation)
+    },
     async [Symbol.asyncDispose]() {},
   }
+  return sink
 }
 
 /** @throws PLY_USAGE if nobody brought one */
