@@ -7,8 +7,8 @@ import { describe, expect, test } from 'vitest'
 /** docs/architecture.md: a folder imports only folders of a lower rank. */
 const tiers = [
   ['model'],
-  ['stream', 'tar', 'sys'],
-  ['erofs', 'blob'],
+  ['stream', 'tar', 'sys', 'dockerfile'],
+  ['erofs', 'blob', 'signature'],
   ['layer'],
   ['stack'],
   ['union'],
@@ -21,9 +21,11 @@ const tiers = [
 ]
 const pure = new Set([
   'model',
+  'dockerfile',
   'stream',
   'tar',
   'erofs',
+  'signature',
   'layer',
   'stack',
   'union',

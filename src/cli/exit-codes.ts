@@ -4,9 +4,9 @@ import type { ErrorCode } from '../index.ts'
 export const exitMeanings = {
   0: 'done',
   1: 'the answer is no: `diff` found a difference, `fsck` something that is not as it should be, and no damage',
-  2: 'wrong usage: an argument, a flag or a reference that cannot be read',
+  2: 'wrong usage: an argument, a flag, a reference or a key that cannot be read',
   3: 'not found, or not ours to see: an image, a container, a platform, a blob, a file',
-  4: 'integrity: bytes that do not hash to their name, a truncated archive, a malformed layer or document; damage that `fsck` leaves',
+  4: 'integrity: bytes that do not hash to their name, an image that nobody vouches for who has to, a truncated archive, a malformed layer or document; damage that `fsck` leaves',
   5: 'not supported, or not on this machine',
   6: 'in the way: the name is taken, the target exists, somebody else is writing',
   7: 'not permitted, or read-only',
@@ -24,6 +24,7 @@ export type ExitCode = keyof typeof exitMeanings
 /** The exit code of every error code, in one place. */
 export const exitCodes = {
   PLY_USAGE: 2,
+  PLY_BAD_KEY: 2,
   PLY_BAD_REFERENCE: 2,
   PLY_AMBIGUOUS: 2,
   PLY_UNKNOWN_TRANSPORT: 2,
@@ -48,6 +49,7 @@ export const exitCodes = {
   PLY_DAMAGED: 4,
   PLY_DIGEST_MISMATCH: 4,
   PLY_SIZE_MISMATCH: 4,
+  PLY_UNSIGNED: 4,
 
   PLY_NO_NATIVE: 5,
   PLY_NO_ZSTD_ENCODER: 5,

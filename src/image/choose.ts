@@ -1,6 +1,7 @@
 import type { Descriptor, Platform } from '../model/documents.ts'
 import { PlyError } from '../model/errors.ts'
 import { bestFor, formatPlatform, parsePlatform, thisPlatform } from '../model/platform.ts'
+import { isAbout } from '../signature/index.ts'
 
 /** One image of an index, with the platform it is for; `undefined` where nobody knows. */
 export interface Candidate {
@@ -8,9 +9,10 @@ export interface Candidate {
   readonly platform: Platform | undefined
 }
 
-/** Whether an entry of an index is an image, not an attestation about one (as BuildKit adds them). */
-export function isImageEntry({ annotations, platform }: Descriptor): boolean {
-  return annotations?.['vnd.docker.reference.type'] === undefined && platform?.os !== 'unknown'
+/** Whether an entry of an index is an image, not an attestation about one (as BuildKit adds them), nor a signature of one. */
+export function isImageEntry(entry: Descriptor): boolean {
+  const { annotations, platform } = entry
+  return annotations?.['vnd.docker.reference.type'] === undefined && platform?.os !== 'unknown' && !isAbout(entry)
 }
 
 /**

@@ -1,9 +1,11 @@
+import type { Digest } from '../model/digest.ts'
 import type { Descriptor } from '../model/documents.ts'
 import { PlyError } from '../model/errors.ts'
 import { checkAborted, type Operation } from '../model/operation.ts'
+import { carrySignatures, type SourceAttachments, type WritableAttachments } from '../signature/index.ts'
 import type { Image, ImageSink, ImageSource } from './image.ts'
 import type { WriteOptions } from './layer-report.ts'
-import { imageOfParcel, type ManifestParcel, type Parcel, parcelOf } from './parcel.ts'
+import { documentsIn, imageOfParcel, type ManifestParcel, type Parcel, parcelOf } from './parcel.ts'
 
 export interface CopyOptions extends WriteOptions {
   /** Which of the source's images; default: the one its reference named, or the only one. */
@@ -12,7 +14,7 @@ export interface CopyOptions extends WriteOptions {
   readonly platform?: string | undefined
   /** The name in the sink; default: the one its reference named. */
   readonly as?: string | undefined
-  /** Take the signatures along, of the image and of the indexes that lead to it. */
+  /** Take the signatures of all that is copied along. @throws PLY_UNREPRESENTABLE where a side has no place for them */
   readonly signatures?: boolean | undefined
 }
 
@@ -27,14 +29,46 @@ export async function copy(
   sink: ImageSink,
   options: CopyOptions = {},
 ): Promise<Descriptor> {
-  const { name, platform, as, ...writing } = options
+  const { name, platform, as, signatures = false, ...writing } = options
   const { signal, onProgress } = writing
   checkAborted(signal)
   const image =
     'rawManifest' in source
       ? source
       : await source.image(name, { signal, onProgress, ...(platform !== undefined && { platform }) })
-  return sink.write(image, as, writing)
+  const places = signatures ? placesOf(source, sink) : undefined
+  const written = await sink.write(image, as, writing)
+  if (places !== undefined) await carryOver(places, [image.digest], written, { signal })
+  return written
+}
+
+interface SignaturePlaces {
+  readonly from: SourceAttachments
+  readonly to: WritableAttachments
+}
+
+/** @throws PLY_UNREPRESENTABLE where one side has no place for signatures */
+function placesOf(source: Image | Parcel | ImageSource, sink: ImageSink): SignaturePlaces {
+  const from = 'attachments' in source ? source.attachments : undefined
+  const to = sink.attaching
+  if (from !== undefined && to !== undefined) return { from, to }
+  const where = from === undefined ? 'where the image comes from' : 'where the image goes to'
+  const reason = 'there is no place for signatures; registries and oci: have one, and oci-archive: to read them'
+  throw new PlyError('PLY_UNREPRESENTABLE', { path: 'the signatures', where, reason })
+}
+
+/** Signatures are of digests: they go along if the digest has stayed. */
+async function carryOver(
+  { from, to }: SignaturePlaces,
+  subjects: readonly Digest[],
+  written: Descriptor,
+  operation: Operation,
+): Promise<void> {
+  if (subjects.includes(written.digest)) await carrySignatures(subjects, from, to, operation)
+  else {
+    const reason = `the image is ${written.digest} there, and they are of another one`
+    throw new PlyError('PLY_UNREPRESENTABLE', { path: 'the signatures', where: 'where the image went', reason })
+  }
 }
 
 /**
@@ -48,12 +82,20 @@ export async function copyWhole(
   sink: ImageSink,
   options: Omit<CopyOptions, 'platform'> = {},
 ): Promise<Descriptor> {
-  const { name, as, ...writing } = options
+  const { name, as, signatures = false, ...writing } = options
   const { signal, onProgress } = writing
   checkAborted(signal)
   const parcel = 'is' in source ? source : await parcelFrom(source, name, { signal, onProgress })
-  if (sink.writeParcel !== undefined) return sink.writeParcel(parcel, as, writing)
-  return sink.write(await onlyImage(parcel, 'a place for single images', writing), as, writing)
+  const places = signatures ? placesOf(source, sink) : undefined
+  const written =
+    sink.writeParcel !== undefined
+      ? await sink.writeParcel(parcel, as, writing)
+      : await sink.write(await onlyImage(parcel, 'a place for single images', writing), as, writing)
+  if (places !== undefined) {
+    const subjects = documentsIn(parcel).map(({ descriptor }) => descriptor.digest)
+    await carryOver(places, subjects, written, { signal })
+  }
+  return written
 }
 
 /** What a source has under a name, whole. */

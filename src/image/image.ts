@@ -1,6 +1,7 @@
 import type { DiffId, Digest } from '../model/digest.ts'
 import type { Descriptor, ImageConfig, Manifest } from '../model/documents.ts'
 import type { Operation } from '../model/operation.ts'
+import type { SourceAttachments, WritableAttachments } from '../signature/index.ts'
 import type { ByteStream, Bytes } from '../stream/bytes.ts'
 import type { WriteOptions } from './layer-report.ts'
 import type { Parcel } from './parcel.ts'
@@ -81,6 +82,8 @@ export interface ImageSource extends AsyncDisposable {
   image(name?: string, options?: { readonly platform?: string } & Operation): Promise<Image>
   /** What `image` would choose from, whole: an index with all its platforms, or a manifest that need not be an image's. Absent: only images. */
   parcel?(name?: string, operation?: Operation): Promise<Parcel>
+  /** Where signatures of its images are. Absent where there is no place for them. */
+  readonly attachments?: SourceAttachments | undefined
 }
 
 /**
@@ -91,4 +94,6 @@ export interface ImageSink extends AsyncDisposable {
   write(image: Image, name?: string, options?: WriteOptions): Promise<Descriptor>
   /** Writes it whole, as `write` does. Absent: only images. @throws PLY_UNREPRESENTABLE where the format has no place for it */
   writeParcel?(parcel: Parcel, name?: string, options?: WriteOptions): Promise<Descriptor>
+  /** Where signatures of its images go. Absent where there is no place for them. */
+  readonly attaching?: WritableAttachments | undefined
 }

@@ -3,6 +3,7 @@ import { PlyError } from '../model/errors.ts'
 import { Field, type JsonObject } from '../model/field.ts'
 import { parseJson } from '../model/json.ts'
 import { manifestLimit, parseIndex } from '../model/parse-documents.ts'
+import type { Attached } from '../signature/index.ts'
 import { refName } from './layout-source.ts'
 
 /** The content of `oci-layout` (image-spec, image-layout.md). */
@@ -25,14 +26,15 @@ export function checkLayoutVersion(raw: Uint8Array, what: string): void {
  *
  * @throws PLY_BAD_DOCUMENT if the old one is not an index
  */
-export function indexWith(old: Uint8Array | undefined, image: Descriptor, name: string | undefined): Buffer {
-  const { mediaType, digest, size, platform } = image
+export function indexWith(old: Uint8Array | undefined, image: Attached, name: string | undefined): Buffer {
+  const { mediaType, digest, size, platform, artifactType } = image
   const entry = {
     mediaType,
     digest,
     size,
     ...(name !== undefined && { annotations: { [refName]: name } }),
     ...(platform !== undefined && { platform }),
+    ...(artifactType !== undefined && { artifactType }),
   }
   if (old === undefined) {
     return Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [entry] }))

@@ -23,6 +23,7 @@ import { collect } from '../stream/collect.ts'
 import type { DecompressionOptions } from '../stream/compression.ts'
 import { type BlobPlace, blobAt, blobsIn } from './blob-place.ts'
 import { pacedStream } from './file.ts'
+import { layoutAttachments } from './layout-attachments.ts'
 
 /** The annotation that names an image in a layout (image-spec, annotations.md). */
 export const refName = 'org.opencontainers.image.ref.name'
@@ -52,7 +53,17 @@ export function layoutSource(place: BlobPlace, index: ImageIndex, wanted: Wanted
     bytes?.close()
     return bytes !== undefined
   }
+  const entriesOf = async (name: string | undefined, operation: Operation) =>
+    name === undefined && wanted.digest !== undefined
+      ? [await byDigest(place, index, wanted.digest, operation)]
+      : named(place, index, name ?? wanted.name)
   return {
+    attachments: {
+      ...layoutAttachments(place, async () => index),
+      roots: (name, operation = {}) => entriesOf(name, operation),
+      // Its names are anybody's: only a registry stands for those that it has.
+      identity: () => undefined,
+    },
     async *list() {
       for (const descriptor of index.manifests.filter(isImageEntry)) {
         yield { name: nameOf(descriptor), descriptor } satisfies Listed
@@ -60,10 +71,7 @@ export function layoutSource(place: BlobPlace, index: ImageIndex, wanted: Wanted
     },
     async image(name, { platform = wanted.platform, signal, onProgress } = {}) {
       const operation = { signal, onProgress }
-      const entries =
-        name === undefined && wanted.digest !== undefined
-          ? [await byDigest(place, index, wanted.digest, operation)]
-          : named(place, index, name ?? wanted.name)
+      const entries = await entriesOf(name, operation)
       const label = name ?? wanted.name ?? place.where
       const descriptor = await choose(read, entries, label, platform, operation)
       const image = await imageFromBlobs(descriptor, read, {
@@ -79,10 +87,7 @@ export function layoutSource(place: BlobPlace, index: ImageIndex, wanted: Wanted
       return platform === undefined ? whole : checkPlatform(whole, label, platform)
     },
     async parcel(name, operation = {}) {
-      const entries =
-        name === undefined && wanted.digest !== undefined
-          ? [await byDigest(place, index, wanted.digest, operation)]
-          : named(place, index, name ?? wanted.name)
+      const entries = await entriesOf(name, operation)
       const source = { read, has, atRest, ...wanted.decompression }
       const found: Parcel[] = []
       for (const entry of entries) found.push(await readParcel(bare(entry), source, operation))

@@ -15,6 +15,7 @@ import { kindAt, openFile, readNames } from './file.ts'
 import { checkLayoutVersion, indexWith, layoutFile } from './index-json.ts'
 import { layoutSource } from './layout-source.ts'
 import { withLock } from './lock.ts'
+import { ociAttachments } from './oci-attachments.ts'
 import { decompressionOf, type SinkOptions, type SourceOptions } from './options.ts'
 import {
   blobsOf,
@@ -77,6 +78,7 @@ export async function ociSink(details: string, _options: SinkOptions): Promise<I
   return {
     write: (image, name, operation) => put(image.descriptor, blobsOf(image), name, operation),
     writeParcel: (parcel, name, operation) => put(parcel.descriptor, blobsOfParcel(parcel), name, operation),
+    attaching: ociAttachments(path, directoryPlace(path)),
     async [Symbol.asyncDispose]() {},
   }
 }
@@ -119,7 +121,8 @@ function refuseForeign(path: string): void {
   if (others.length > 0) throw new PlyError('PLY_EXISTS', { path })
 }
 
-function directoryPlace(path: string): BlobPlace {
+/** The blobs of a layout directory. */
+export function directoryPlace(path: string): BlobPlace {
   return {
     where: path,
     open(digest: Digest) {

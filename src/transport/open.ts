@@ -2,6 +2,7 @@ import type { ImageSink, ImageSource } from '../image/image.ts'
 import { PlyError } from '../model/errors.ts'
 import { checkAborted } from '../model/operation.ts'
 import { splitReference, storeTransport } from '../model/reference.ts'
+import { checkRequirement } from '../signature/index.ts'
 import { dirSink, dirSource } from './dir.ts'
 import { dockerArchiveSource } from './docker-archive.ts'
 import { dockerArchiveSink } from './docker-archive-sink.ts'
@@ -11,6 +12,7 @@ import type { SinkOptions, SourceOptions } from './options.ts'
 import { registrySink } from './registry/sink.ts'
 import { registrySource } from './registry/source.ts'
 import { rootfsSink, rootfsSource } from './rootfs.ts'
+import { signedSource } from './signed-source.ts'
 import { tarSink, tarSource } from './tar.ts'
 import { upperSink, upperSource } from './upper.ts'
 
@@ -33,14 +35,18 @@ const transports: Readonly<Record<string, Transport>> = {
 /**
  * Opens a place that images come from, by its reference: `oci:DIR[:TAG][@DIGEST]`, `oci-archive:FILE[:TAG]`,
  * `docker-archive:FILE[:NAME[:TAG]][@INDEX]`, `dir:DIR`, `tar:FILE`, `rootfs:DIR`, `upper:DIR@IMAGE`, `docker://HOST/NAME[:TAG][@DIGEST]`. Only the index is read; layers are read
- * when they are asked for. Dispose of the source when its images are no longer read.
+ * when they are asked for. With `signatures`, images are handed out only if one of those keys vouches for them. Dispose of the source when
+ * its images are no longer read.
  *
  * @throws PLY_BAD_REFERENCE, PLY_UNKNOWN_TRANSPORT, PLY_BAD_ARCHIVE, PLY_BAD_DOCUMENT; ENOENT, EACCES … with the path
  */
 export async function openSource(reference: string, options: SourceOptions = {}): Promise<ImageSource> {
   checkAborted(options.signal)
   const { transport, details } = find(reference)
-  return transport.source(details, options)
+  const { signatures } = options
+  if (signatures === undefined) return transport.source(details, options)
+  checkRequirement(signatures)
+  return signedSource(await transport.source(details, options), signatures)
 }
 
 /**

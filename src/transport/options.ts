@@ -3,6 +3,7 @@ import type { ExtractReport, ForeignUpperOptions } from '../extract/index.ts'
 import type { Image } from '../image/image.ts'
 import type { ImportJudgement } from '../image/layer-report.ts'
 import type { Operation } from '../model/operation.ts'
+import type { SignatureRequirement } from '../signature/index.ts'
 import type { Tree } from '../stack/tree.ts'
 import type { ByteSink, ByteStream } from '../stream/bytes.ts'
 import type { DecompressionOptions } from '../stream/compression.ts'
@@ -27,6 +28,8 @@ export interface SourceOptions extends TransportOptions, Pick<ImportJudgement, '
   readonly baseOf?:
     | ((reference: string, operation: Operation) => Promise<{ readonly image: Image; readonly tree: Tree }>)
     | undefined
+  /** Hand out only images that a signature vouches for. @see signedSource */
+  readonly signatures?: SignatureRequirement | undefined
   /** Hears what is odd about an upper directory. */
   readonly onUpperWarning?: ForeignUpperOptions['onWarning']
 }

@@ -1,16 +1,18 @@
 import { setMaxListeners } from 'node:events'
-import type { Image, ImageSink } from '../../image/image.ts'
+import { isForeign } from '../../image/distributable.ts'
+import type { ImageSink } from '../../image/image.ts'
+import { documentsIn, manifestsIn, type ParcelBlob, parcelOf } from '../../image/parcel.ts'
 import type { Digest } from '../../model/digest.ts'
-import type { Descriptor } from '../../model/documents.ts'
 import { PlyError } from '../../model/errors.ts'
 import type { Operation } from '../../model/operation.ts'
 import type { SinkOptions } from '../options.ts'
 import { streamOfOutgoing } from '../outgoing.ts'
-import { blobsOf, type OutgoingBlob } from '../staged-blobs.ts'
+import { type OutgoingBlob, outgoingOf } from '../staged-blobs.ts'
 import { pushEndpoint } from './mirrors.ts'
 import { defaultJobs, type Request } from './options.ts'
 import { publish } from './referrers.ts'
 import { type RemoteName, remoteName } from './remote-name.ts'
+import { openRepository, type Repository } from './repository.ts'
 import { Session } from './session.ts'
 import { Slots } from './slots.ts'
 import { pushBlob } from './upload.ts'
@@ -29,16 +31,33 @@ export async function registrySink(details: string, options: SinkOptions): Promi
   }
   const registry = options.registry ?? {}
   const session = new Session(pushEndpoint(name, registry), { options: registry })
+  let beside: Repository | undefined
   return {
+    get attaching() {
+      beside ??= openRepository(`docker://${details}`, registry)
+      return beside
+    },
     async write(image, as, operation = {}) {
       const tag = tagFor(name, as, image.digest)
       const request = { options: registry, ...operation }
-      await sendBlobs(session, image, request)
+      await sendBlobs(session, parcelOf(image).blobs, request)
       const document = { descriptor: image.descriptor, raw: image.rawManifest }
       await publish(session, document, tag, request)
       return image.descriptor
     },
+    async writeParcel(parcel, as, operation = {}) {
+      const { descriptor } = parcel
+      const tag = tagFor(name, as, descriptor.digest)
+      const request = { options: registry, ...operation }
+      const blobs = [...manifestsIn(parcel)].flatMap((manifest) => manifest.blobs)
+      await sendBlobs(session, [...new Map(blobs.map((blob) => [blob.descriptor.digest, blob])).values()], request)
+      // What an index names is there before it is.
+      for (const one of documentsIn(parcel))
+        await publish(session, one, one.descriptor.digest === descriptor.digest ? tag : undefined, request)
+      return descriptor
+    },
     async [Symbol.asyncDispose]() {
+      await beside?.[Symbol.asyncDispose]()
       session[Symbol.dispose]()
     },
   }
@@ -58,24 +77,21 @@ function tagFor(name: RemoteName, as: string | undefined, digest: Digest): strin
 }
 
 /** Everything but the manifest, a few blobs at a time. One that fails stops the others. */
-async function sendBlobs(session: Session, image: Image, request: Request): Promise<void> {
+async function sendBlobs(session: Session, blobs: readonly ParcelBlob[], request: Request): Promise<void> {
   const failed = new AbortController()
   const signal = request.signal === undefined ? failed.signal : AbortSignal.any([request.signal, failed.signal])
   // An image has hundreds of blobs, and each listens.
   setMaxListeners(0, signal)
   const slots = new Slots(request.options.jobs ?? defaultJobs)
-  const blobs = blobsOf(image).filter(({ digest }) => digest !== image.digest)
-  const descriptors = new Map(image.layers.map((layer) => [layer.descriptor.digest, layer]))
   const tasks = blobs.map(async (blob) => {
     using _ = await slots.take(signal)
-    const layer = descriptors.get(blob.digest)
-    const { origin } = layer ?? {}
+    const { origin, descriptor } = blob
     const near = origin?.registry === session.endpoint.registry ? [origin.repository] : []
     // Whoever may read such a layer fetches it from where its descriptor says (layer-semantics Q-06).
-    if (layer !== undefined && isForeign(layer.descriptor)) return
+    if (isForeign(descriptor)) return
     const sending = { ...request, signal }
     const mountFrom = [...near, ...(request.options.mountFrom ?? [])]
-    await pushBlob(session, outgoing(blob, sending), mountFrom, sending)
+    await pushBlob(session, outgoing(outgoingOf(blob), sending), mountFrom, sending)
   })
   try {
     await Promise.all(tasks)
@@ -88,8 +104,4 @@ async function sendBlobs(session: Session, image: Image, request: Request): Prom
 
 function outgoing({ digest, size, content }: OutgoingBlob, { signal }: Operation) {
   return { digest, size, open: () => streamOfOutgoing(content({ signal }), { signal }) }
-}
-
-function isForeign({ mediaType, urls = [] }: Descriptor): boolean {
-  return urls.length > 0 || /\.nondistributable\.|\.foreign\./.test(mediaType)
 }

@@ -1,11 +1,14 @@
 import type { Image, ImageSource, Layer } from '../../image/image.ts'
 import { type BlobReader, imageFromBlobs } from '../../image/image-from-blobs.ts'
+import { type Parcel, type ParcelBlob, readParcel } from '../../image/parcel.ts'
 import { type Digest, isDigest } from '../../model/digest.ts'
 import type { Descriptor } from '../../model/documents.ts'
 import { PlyError } from '../../model/errors.ts'
 import type { Operation } from '../../model/operation.ts'
 import { isIndexType, isManifestType } from '../../model/parse-documents.ts'
+import type { SourceAttachments } from '../../signature/index.ts'
 import { type ByteStream, memoryBytes, streamOf } from '../../stream/bytes.ts'
+import { verified } from '../../stream/verify.ts'
 import { checkPlatform, choose } from '../layout-source.ts'
 import { decompressionOf, type SourceOptions, temporaryDirectoryOf } from '../options.ts'
 import { blobStream, foreignStream, isElsewhere } from './blob-stream.ts'
@@ -13,6 +16,7 @@ import { Downloads } from './downloads.ts'
 import { type Document, getManifest, placeOf } from './manifests.ts'
 import { pullEndpoints } from './mirrors.ts'
 import type { Request } from './options.ts'
+import { referrersOf } from './referrers.ts'
 import { isLoopback, type RemoteName, remoteName } from './remote-name.ts'
 import { type Endpoint, Session } from './session.ts'
 import { someTags } from './tags.ts'
@@ -74,16 +78,19 @@ class RegistrySource implements ImageSource {
     const operation = { signal, onProgress }
     const reference = this.#referenceOf(name)
     const top = await this.find(reference, operation)
-    const read: BlobReader = (descriptor, reading) =>
-      isManifestType(descriptor.mediaType) || isIndexType(descriptor.mediaType)
-        ? this.#document(descriptor.digest, reading)
-        : this.#downloads.stream(descriptor, reading)
+    const read = this.#read
     const label = `${placeOf(this.#primary)}:${reference}`
     const descriptor = await choose(read, [top.descriptor], label, platform, operation)
     const image = await imageFromBlobs(descriptor, read, { ...operation, ...decompressionOf(this.#options) })
     const layers = image.layers.map((layer) => this.#remote(layer))
     const whole = { ...image, layers }
     return platform === undefined ? whole : checkPlatform(whole, label, platform)
+  }
+
+  async parcel(name?: string, operation: Operation = {}): Promise<Parcel> {
+    const top = await this.find(this.#referenceOf(name), operation)
+    const source = { read: this.#read, blob: (one: ParcelBlob) => this.#remoteBlob(one) }
+    return readParcel(top.descriptor, { ...source, ...decompressionOf(this.#options) }, operation)
   }
 
   /** The document behind a tag or a digest, asked for once. @throws PLY_IMAGE_NOT_FOUND saying what there is */
@@ -100,6 +107,29 @@ class RegistrySource implements ImageSource {
     }
     this.#documents.set(reference, found).set(found.descriptor.digest, found)
     return found
+  }
+
+  /** What lies beside the image, from whoever has it; who has the image is still asked first for its layers. */
+  get attachments(): SourceAttachments {
+    const ask = <T>(operation: Operation, one: (session: Session, request: Request) => Promise<T | undefined>) => {
+      const request = this.#request(operation)
+      return this.#first((session) => one(session, request), { remember: false })
+    }
+    return {
+      manifest: async (reference, operation = {}) =>
+        this.#documents.get(reference) ??
+        ask(operation, (session, request) => getManifest(session, reference, request)),
+      blob: (descriptor, operation = {}) => {
+        const { digest, size } = descriptor
+        return verified(this.#blob(descriptor, 0, operation), { digest, size, what: `blob ${digest}` })
+      },
+      referrers: (subject, { artifactType, ...operation } = {}) => this.#referrers(subject, artifactType, operation),
+      roots: async (name, operation = {}) => [(await this.find(this.#referenceOf(name), operation)).descriptor],
+      identity: (name) => {
+        const reference = this.#referenceOf(name)
+        return `${this.#name.registry}/${this.#name.repository}${isDigest(reference) ? '' : `:${reference}`}`
+      },
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -130,6 +160,23 @@ class RegistrySource implements ImageSource {
     yield* streamOf(memoryBytes((await this.find(digest, operation)).raw))
   }
 
+  readonly #read: BlobReader = (descriptor, reading) =>
+    isManifestType(descriptor.mediaType) || isIndexType(descriptor.mediaType)
+      ? this.#document(descriptor.digest, reading)
+      : this.#downloads.stream(descriptor, reading)
+
+  #remoteBlob(blob: ParcelBlob): ParcelBlob {
+    const { registry, repository } = this.#primary
+    const near = { ...blob, origin: { registry, repository } }
+    return {
+      ...near,
+      fetched: async (operation) => {
+        const bytes = await this.#downloads.fetched(blob.descriptor, operation)
+        return { ...near, atRest: () => bytes }
+      },
+    }
+  }
+
   #remote(layer: Layer): Layer {
     const { registry, repository } = this.#primary
     const { descriptor } = layer
@@ -144,12 +191,28 @@ class RegistrySource implements ImageSource {
     }
   }
 
-  async #first<T>(ask: (session: Session) => Promise<T | undefined>): Promise<T | undefined> {
+  async *#referrers(subject: Digest, artifactType: string | undefined, operation: Operation) {
+    const request = this.#request(operation)
+    for (const [at, session] of this.#sessions.entries()) {
+      let any = false
+      try {
+        for await (const one of referrersOf(session, subject, { ...request, artifactType })) {
+          any = true
+          yield one
+        }
+      } catch (error) {
+        if (any || at === this.#sessions.length - 1 || !isElsewhere(error)) throw error
+      }
+      if (any) return
+    }
+  }
+
+  async #first<T>(ask: (session: Session) => Promise<T | undefined>, { remember = true } = {}): Promise<T | undefined> {
     for (const [at, session] of this.#sessions.entries()) {
       const last = at === this.#sessions.length - 1
       try {
         const found = await ask(session)
-        if (found !== undefined) this.#best = at
+        if (found !== undefined && remember) this.#best = at
         if (found !== undefined || last) return found
       } catch (error) {
         // A mirror that fails is none; the registry itself has the last word.
