@@ -42,7 +42,7 @@ export function outgoingTar(layer: Layer, operation: Operation): Outgoing {
 
 function checkedTarOf(layer: Partial<Pick<Layer, 'diffId' | 'checkedTar'>>): Outgoing | undefined {
   const bytes = layer.checkedTar?.()
-  if (bytes?.diffId === layer.diffId) return { is: 'at rest', bytes, claim: undefined }
+  if (bytes !== undefined && bytes.diffId === layer.diffId) return { is: 'at rest', bytes, claim: undefined }
   bytes?.close()
   return undefined
 }

@@ -40,13 +40,13 @@ export function blobsOfParcel(parcel: Parcel): OutgoingBlob[] {
   const blobs = documentsIn(parcel).flatMap((one) => {
     const document = inMemory(one.descriptor, one.raw)
     if (one.is === 'index') return [document]
-    return [...one.blobs.filter(({ elsewhere }) => !elsewhere).map(ofBlob), document]
+    return [...one.blobs.filter(({ elsewhere }) => !elsewhere).map(outgoingOf), document]
   })
   return [...new Map(blobs.map((blob) => [blob.digest, blob])).values()]
 }
 
-/** A layer lies at rest as its tar too. */
-function ofBlob(blob: ParcelBlob): OutgoingBlob {
+/** A blob on its way out. A layer may lie at rest as its tar too. */
+export function outgoingOf(blob: ParcelBlob): OutgoingBlob {
   return ofLayer(blob as ParcelBlob & Partial<Layer>)
 }
 
