@@ -12,8 +12,7 @@ import {
   parseIndex,
   parseManifest,
 } from '../model/parse-documents.ts'
-import { type ByteStream, memoryBytes, streamOf } from '../stream/bytes.ts'
-import { collect } from '../stream/collect.ts'
+import { memoryBytes, streamOf } from '../stream/bytes.ts'
 import { imageOf, readDocuments } from './assemble.ts'
 import { isForeign } from './distributable.ts'
 import type { Image, Layer } from './image.ts'
@@ -128,14 +127,14 @@ export function parcelOf(image: Image): ManifestParcel {
 }
 
 /**
- * The image that a manifest is of; `undefined` if it is none: an artifact, whose config is none of an image.
+ * The image that a manifest is of; `undefined` if it is none: an artifact, or an attestation.
  *
  * @throws PLY_BAD_DOCUMENT, PLY_DIGEST_MISMATCH, and what reading the config throws
  */
 export async function imageOfParcel(parcel: ManifestParcel, operation: Operation = {}): Promise<Image | undefined> {
   if (parcel.image !== undefined) return parcel.image
   const { manifest, descriptor, raw, blobs, decompression = {} } = parcel
-  if (!isImageConfig(manifest.config.mediaType)) return undefined
+  if (!isImage(manifest)) return undefined
   const held = new Map(blobs.map((blob) => [blob.descriptor.digest, blob]))
   const read: BlobReader = (one, reading) => held.get(one.digest)!.compressed(reading)
   const rawConfig = await readDocument(manifest.config, read, configLimit, operation)
@@ -154,9 +153,11 @@ async function here(layer: Layer, blob: Promise<ParcelBlob>): Promise<Layer> {
   return { ...layer, ...(atRest && { atRest }) }
 }
 
-/** Attestations have the config of an image, and so are images to whoever only copies them. */
-function isImageConfig(mediaType: string): boolean {
-  return mediaType === mediaTypes.ociConfig || mediaType === mediaTypes.dockerConfig
+/** Attestations have the config of an image, and layers that are none. */
+function isImage({ config, layers }: Manifest): boolean {
+  const configured = config.mediaType === mediaTypes.ociConfig || config.mediaType === mediaTypes.dockerConfig
+  const isLayer = /^application\/vnd\.(?:oci\.image\.layer|docker\.image\.rootfs)\./
+  return configured && layers.every(({ mediaType }) => isLayer.test(mediaType))
 }
 
 /** What a new index says beside its entries. */
@@ -198,10 +199,4 @@ export function documentsIn(parcel: Parcel): Parcel[] {
   }
   visit(parcel)
   return [...found.values()]
-}
-
-/** The whole of a small blob, checked. @throws PLY_TOO_LARGE */
-export async function blobBytes(blob: ParcelBlob, operation: Operation = {}): Promise<Buffer> {
-  const stream: ByteStream = blob.compressed(operation)
-  return collect(stream, configLimit, { what: `blob ${blob.descriptor.digest}` })
 }

@@ -25,6 +25,7 @@ import { mountGround } from './mounts/ground.ts'
 import { mountGroundOf } from './mounts/holding.ts'
 import { MountRecords } from './mounts/mount-records.ts'
 import { openParts } from './parts.ts'
+import { takeParcel } from './intake/take-parcel.ts'
 import { accountingOf } from './space/accounting.ts'
 import { dedupe } from './space/dedupe.ts'
 import { shownSizeOf } from './space/shown-size.ts'
@@ -129,6 +130,25 @@ export async function storeOn(place: Disk, path: string, options: StoreOptions =
         ...(await layers.take(image.layers, arrivals, operation)),
       }))
       return descriptor
+    },
+    async parcel(name, operation = {}) {
+      const all = allNames.list()
+      if (name === undefined && all.length !== 1)
+        throw new PlyError('PLY_USAGE', { reason: `say which image: the store holds ${all.length}` })
+      return images.parcel((await images.find(name ?? all[0]!.name)).descriptor, operation)
+    },
+    async writeParcel(parcel, name, operation = {}) {
+      const as = name === undefined ? undefined : normalName(name)
+      using _ = await lease(operation)
+      const write = (image: Image) =>
+        intake.take(undefined, operation, async (arrivals) => ({
+          image,
+          ...(await layers.take(image.layers, arrivals, operation)),
+        }))
+      await takeParcel(parcel, { blobs, write }, operation)
+      intake.secureBlobs()
+      if (as !== undefined) await names.set(as, parcel.descriptor)
+      return parcel.descriptor
     },
     async tag(name, as) {
       const target = normalName(as)

@@ -1,8 +1,10 @@
 import type { FileDigests } from '../extract/file-digests.ts'
 import type { Image, ImageSink, ImageSource, Layer } from '../image/image.ts'
 import type { WriteOptions } from '../image/layer-report.ts'
+import type { Parcel } from '../image/parcel.ts'
 import type { IndexedView } from '../layer/index.ts'
 import type { Digest } from '../model/digest.ts'
+import type { Descriptor } from '../model/documents.ts'
 import type { Operation } from '../model/operation.ts'
 import type { Tree } from '../stack/tree.ts'
 import type { LayerStack } from '../trace/index.ts'
@@ -90,6 +92,10 @@ export interface Store extends ImageSource, ImageSink {
   /** Digests of files outside the store that were read before: what a diff with a directory asks first. */
   readonly fileDigests: FileDigests
 
+  /** All that a name leads to, as it is. @throws PLY_BLOB_NOT_FOUND where a platform of an index is not here */
+  parcel(name?: string, operation?: Operation): Promise<Parcel>
+  /** Takes it in whole; images among it as `write` does. */
+  writeParcel(parcel: Parcel, name?: string, options?: WriteOptions): Promise<Descriptor>
   /** Every name, in byte order. A name whose image cannot be read is listed with what is known. */
   images(): Promise<readonly StoredImage[]>
   /** Gives an image one more name. @throws PLY_IMAGE_NOT_FOUND */

@@ -2,6 +2,7 @@ import type { BlobStore } from '../../blob/blob-store.ts'
 import { type Candidate, chooseImage, isImageEntry } from '../../image/choose.ts'
 import type { CheckedTar, Image, Layer } from '../../image/image.ts'
 import { type BlobReader, imageFromBlobs, readDocument } from '../../image/image-from-blobs.ts'
+import { type Parcel, readParcel } from '../../image/parcel.ts'
 import { defaultLimits } from '../../layer/index.ts'
 import { type DiffId, type Digest, isDigest } from '../../model/digest.ts'
 import { type Descriptor, type ImageIndex, mediaTypes } from '../../model/documents.ts'
@@ -84,6 +85,17 @@ export class Images {
     const maxWindow = Math.max(...accepted.map(({ limits }) => limits?.zstdWindow ?? defaultLimits.zstdWindow))
     const lenient = accepted.some((one) => one.lenient === true)
     return this.#withWhatLies(await imageFromBlobs(manifest, this.#read, { ...options, lenient, maxWindow }))
+  }
+
+  /** All that a descriptor leads to. @throws PLY_BLOB_NOT_FOUND where not all of it is here */
+  async parcel(descriptor: Descriptor, operation: Operation = {}): Promise<Parcel> {
+    const atRest = this.#atRest
+    const source = { read: this.#read, zstd: this.#zstd, maxWindow: defaultLimits.zstdWindow }
+    return readParcel(
+      descriptor,
+      { ...source, ...(atRest && { atRest: ({ digest }: Descriptor) => atRest(digest) }) },
+      operation,
+    )
   }
 
   /** The image with its layers' files, for who need not have them as streams. */
