@@ -62,6 +62,13 @@ export interface Disk {
     path: string,
     options?: { readonly shared?: boolean; readonly wait?: boolean; readonly signal?: AbortSignal | undefined },
   ): Promise<Lock | undefined>
+  /**
+   * Locks a file that is open already, and asks nothing else of it: one holder, or many with `shared`. Answers `undefined` at once when
+   * somebody else holds it. It is released before the file is closed, or with it.
+   *
+   * @throws PLY_NO_NATIVE; ENOTSUP, ENOLCK, EBADF and the like where the disk has no such locks
+   */
+  lockOpen(fd: number, options?: { readonly shared?: boolean }): Lock | undefined
   /** Makes the names in a directory durable. */
   syncDirectory(path: string): void
   /**

@@ -5,6 +5,7 @@ import { errnoName, lastErrno, libc, systemError } from './libc.ts'
 const shared = 1
 const exclusive = 2
 const nonBlocking = 4
+const none = 8
 
 const flock = libc('int flock(int, int)')
 
@@ -22,6 +23,11 @@ export function tryFlock(fd: number, mode: { readonly shared: boolean }): boolea
     if (name === 'EAGAIN') return false
     if (name !== 'EINTR') throw systemError('flock', errno)
   }
+}
+
+/** Ends a lock that was taken with this descriptor. */
+export function unlock(fd: number): void {
+  if (flock(fd, none) !== 0) throw systemError('flock', lastErrno())
 }
 
 /**

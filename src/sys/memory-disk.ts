@@ -21,6 +21,7 @@ export async function memoryDisk(): Promise<Disk> {
   const { createFsFromVolume, Volume } = await import('memfs')
   const fs = createFsFromVolume(new Volume()) as unknown as Files
   const locks = new Map<string, Holders>()
+  const openLocks = new Map<number, Holders>()
   return {
     kind: 'memory',
     fs,
@@ -31,6 +32,7 @@ export async function memoryDisk(): Promise<Disk> {
       const attempt = () => tryLock(locks, path, shared)
       return wait ? await patiently(attempt, signal) : attempt()
     },
+    lockOpen: (fd, { shared = false } = {}) => tryLock(openLocks, fs.fstatSync(fd).ino, shared),
     syncDirectory(path) {
       if (!fs.statSync(path).isDirectory()) throw new PlyError('ENOTDIR', { syscall: 'fsync', path })
     },
@@ -60,19 +62,19 @@ function room(): DiskRoom {
   return { blockSize: 4096, size, free, available: free, inodes: 2n ** 32n, freeInodes: 2n ** 32n }
 }
 
-function tryLock(locks: Map<string, Holders>, path: string, shared: boolean): Lock | undefined {
-  const holders = locks.get(path) ?? { shared: 0, alone: false }
+function tryLock<Key>(locks: Map<Key, Holders>, key: Key, shared: boolean): Lock | undefined {
+  const holders = locks.get(key) ?? { shared: 0, alone: false }
   if (holders.alone || (!shared && holders.shared > 0)) return undefined
   if (shared) holders.shared++
   else holders.alone = true
-  locks.set(path, holders)
+  locks.set(key, holders)
   let held = true
   const release = () => {
     if (!held) return
     held = false
     if (shared) holders.shared--
     else holders.alone = false
-    if (holders.shared === 0) locks.delete(path)
+    if (holders.shared === 0) locks.delete(key)
   }
   return { release, [Symbol.dispose]: release }
 }

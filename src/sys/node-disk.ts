@@ -4,7 +4,7 @@ import { checkAborted } from '../model/operation.ts'
 import { allocateRange } from './allocate.ts'
 import { copyRange, dataFrom } from './copy.ts'
 import type { Disk, Lock } from './disk.ts'
-import { patiently, tryFlock } from './flock.ts'
+import { patiently, tryFlock, unlock } from './flock.ts'
 import { roomAt } from './room.ts'
 import { withPath } from './system-error.ts'
 
@@ -24,6 +24,9 @@ export function nodeDisk(): Disk {
       checkAborted(signal)
       const attempt = () => tryLock(path, shared)
       return wait ? await patiently(attempt, signal) : attempt()
+    },
+    lockOpen(fd, { shared = false } = {}) {
+      return tryFlock(fd, { shared }) ? openLock(fd) : undefined
     },
     syncDirectory(path) {
       const fd = nodeFs.openSync(path, O_RDONLY)
@@ -76,6 +79,17 @@ function isAt(fd: number, path: string): boolean {
   const named = nodeFs.statSync(path, { bigint: true, throwIfNoEntry: false })
   const open = nodeFs.fstatSync(fd, { bigint: true })
   return named !== undefined && named.ino === open.ino && named.dev === open.dev
+}
+
+/** A lock on a file of somebody else's, who closes it. */
+function openLock(fd: number): Lock {
+  let held = true
+  const release = () => {
+    if (!held) return
+    held = false
+    unlock(fd)
+  }
+  return { release, [Symbol.dispose]: release }
 }
 
 function heldLock(fd: number): Lock {

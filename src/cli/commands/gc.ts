@@ -53,6 +53,8 @@ export class Gc extends StoreCommand {
       this.say(
         `kept for a while: ${countOf(collected.kept.length, 'blob')} that another tool has written; --grace 0 frees them`,
       )
+    if (collected.open.length > 0)
+      this.say(`kept with what they need, since somebody has them open: ${countOf(collected.open.length, 'cache')}`)
     this.say(`${dryRun ? 'would free' : 'freed'} ${humanSize(collected.freed)}`)
     return collected
   }

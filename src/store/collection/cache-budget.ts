@@ -6,7 +6,8 @@ import type { Layout } from '../layout.ts'
 import type { MarkedBlob, MarkedImage } from './mark.ts'
 
 /** Files that come and go together, since one is of no use without the others. */
-interface CacheGroup {
+export interface CacheGroup {
+  readonly kind: 'tree' | 'layer'
   readonly paths: string[]
   /** Bytes on the disk. */
   bytes: number
@@ -17,18 +18,19 @@ interface CacheGroup {
 }
 
 /**
- * The files of caches that have to go so that the rest takes no more than `caches` bytes, the least recently used first. What
- * containers stand on stays, and so does the tar of a layer whose blob is not here, for nothing else has its content.
+ * Takes caches until the rest is no more than `caches` bytes, the least recently used first. What containers stand on stays, and so does
+ * the tar of a layer whose blob is not here, for nothing else has its content.
  *
- * A tree counts as used when it was last opened, to the hour, and so do the layers in it.
+ * A tree counts as used when it was last opened, to the hour, and so do the layers in it: none is taken before the trees over it.
  */
-export function overBudget({
+export function takeOverBudget({
   disk,
   layout,
   blobs,
   images,
   inUse,
   caches,
+  take,
 }: {
   readonly disk: Disk
   readonly layout: Layout
@@ -37,14 +39,17 @@ export function overBudget({
   /** Manifests that containers stand on. */
   readonly inUse: ReadonlySet<Digest>
   readonly caches: number
-}): string[] {
+  /** Answers whether they go. */
+  take(group: CacheGroup): boolean
+}): void {
   const groups = new Map<string, CacheGroup>()
-  const measured = (directory: string, file: string, key: string): CacheGroup | undefined => {
-    const path = join(directory, file)
+  const measured = (kind: CacheGroup['kind'], file: string): CacheGroup | undefined => {
+    const path = join(kind === 'tree' ? layout.treeCache : layout.layerCache, file)
+    const key = `${kind} ${file.slice(0, 64)}`
     const stat = disk.fs.statSync(path, { throwIfNoEntry: false })
     if (stat === undefined) return groups.get(key)
     let group = groups.get(key)
-    if (group === undefined) groups.set(key, (group = { paths: [], bytes: 0, used: 0, stays: false }))
+    if (group === undefined) groups.set(key, (group = { kind, paths: [], bytes: 0, used: 0, stays: false }))
     if (!group.paths.includes(path)) {
       group.paths.push(path)
       group.bytes += disk.kind === 'disk' ? stat.blocks * 512 : stat.size
@@ -63,14 +68,13 @@ export function overBudget({
     for (const { diffId, descriptor } of layers) {
       const hex = hexOf(diffId)
       let group: CacheGroup | undefined
-      for (const kind of ['tar', 'erofs', 'spill', 'sums'])
-        group = measured(layout.layerCache, `${hex}.${kind}`, `layer ${hex}`) ?? group
+      for (const kind of ['tar', 'erofs', 'spill', 'sums']) group = measured('layer', `${hex}.${kind}`) ?? group
       if (group !== undefined) group.stays ||= held || !isHere(descriptor.digest)
       found.push(group)
     }
     let used = 0
     for (let at = chain.length - 1; at >= 0; at--) {
-      const tree = measured(layout.treeCache, `${hexOf(chain[at]!)}.erofs`, `tree ${chain[at]}`)
+      const tree = measured('tree', `${hexOf(chain[at]!)}.erofs`)
       if (tree !== undefined) tree.stays ||= held
       used = Math.max(used, tree?.used ?? 0)
       const layer = found[at]
@@ -79,13 +83,12 @@ export function overBudget({
   }
   const all = [...groups.values()]
   let bytes = all.reduce((sum, group) => sum + group.bytes, 0)
-  const paths: string[] = []
-  for (const group of all.filter(({ stays }) => !stays).sort((a, b) => a.used - b.used)) {
+  const ranks = { tree: 0, layer: 1 }
+  const going = all.filter(({ stays }) => !stays)
+  for (const group of going.sort((a, b) => a.used - b.used || ranks[a.kind] - ranks[b.kind])) {
     if (bytes <= caches) break
-    bytes -= group.bytes
-    paths.push(...group.paths)
+    if (take(group)) bytes -= group.bytes
   }
-  return paths
 }
 
 /** How far the time of last use may lag: a tree that is opened again and again is written to once an hour. */

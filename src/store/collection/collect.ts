@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { BlobStore } from '../../blob/blob-store.ts'
 import type { Digest } from '../../model/digest.ts'
 import { codeOf } from '../../model/errors.ts'
@@ -8,9 +8,10 @@ import type { Disk } from '../../sys/disk.ts'
 import type { Names } from '../images/names.ts'
 import type { Layout } from '../layout.ts'
 import { entriesIn, walk } from '../walk.ts'
-import { overBudget } from './cache-budget.ts'
+import { type CacheGroup, takeOverBudget } from './cache-budget.ts'
 import { type Marked, mark } from './mark.ts'
 import { type Roots, rootsOf } from './roots.ts'
+import { Unheld } from './unheld.ts'
 
 export interface CollectOptions extends Operation {
   /** Remove nothing; say what would be removed. */
@@ -40,6 +41,8 @@ export interface Collected {
   readonly records: readonly string[]
   /** Blobs that another tool has written and that nothing needs, but that are too young to go. */
   readonly kept: readonly Digest[]
+  /** Caches that were to go and stay, with what they need, because somebody has them open; files relative to the store. */
+  readonly open: readonly string[]
 }
 
 /** The parts of a store that a collection needs. */
@@ -66,9 +69,9 @@ export async function livingIn(
 }
 
 /**
- * Marks from names, unnamed entries of `index.json`, containers, snapshots and the uppers below them; sweeps the rest. The
- * caller holds off every writer meanwhile, so what is in `tmp/` belongs to nobody. `only` leaves everything alone but
- * these blobs and their caches. `living` is what a dry run goes by that need not look again.
+ * Marks from names, unnamed entries of `index.json`, containers, snapshots and the uppers below them; sweeps the rest, but for
+ * the trees and layers that somebody has open. The caller holds off every writer meanwhile, so what is in `tmp/` belongs to nobody.
+ * `only` leaves everything alone but these blobs and their caches. `living` is what a dry run goes by that need not look again.
  */
 export async function collect(
   parts: Collectable,
@@ -95,9 +98,25 @@ export async function collect(
   const kept: Digest[] = []
   const files: string[] = []
   let freed = 0
+  const remove = (path: string) => {
+    freed += sizeOf(disk, path)
+    files.push(path.slice(layout.root.length + 1))
+    if (!dryRun) disk.fs.rmSync(path, { recursive: true, force: true })
+  }
+  const mine = (name: string) => only === undefined || only.has(`sha256:${name.slice(0, 64)}` as Digest)
+  const unheld = new Unheld({ disk, layout }, remove)
+  unheld.sweepTrees((name) => marked.caches.has(name) || !layersCertain || only !== undefined)
+  for (const name of entriesIn(disk, layout.layerCache)) {
+    checkAborted(signal)
+    if (marked.caches.has(name) || !layersCertain || !mine(name)) continue
+    const hex = name.slice(0, 64)
+    // A tar whose layer is now its own blob, while the index still serves.
+    const goes = marked.caches.has(`${hex}.erofs`) ? !unheld.uses(hex) : unheld.layer(hex)
+    if (goes && name !== `${hex}.erofs`) remove(join(layout.layerCache, name))
+  }
   for await (const digest of blobs.list()) {
     checkAborted(signal)
-    if (marked.blobs.has(digest) || !certain || (only && !only.has(digest))) continue
+    if (marked.blobs.has(digest) || !certain || (only && !only.has(digest)) || unheld.needs(digest)) continue
     if (isForeignAndYoung(disk, layout.blobOf(digest), grace)) {
       kept.push(digest)
       continue
@@ -106,19 +125,12 @@ export async function collect(
     removed.push(digest)
     if (!dryRun) await blobs.delete(digest)
   }
-  const remove = (path: string) => {
-    freed += sizeOf(disk, path)
-    files.push(path.slice(layout.root.length + 1))
-    if (!dryRun) disk.fs.rmSync(path, { recursive: true, force: true })
-  }
   const sweep = (directory: string, lives: (name: string) => boolean) => {
     for (const name of entriesIn(disk, directory)) {
       checkAborted(signal)
       if (!lives(name)) remove(join(directory, name))
     }
   }
-  const mine = (name: string) => only === undefined || only.has(`sha256:${name.slice(0, 64)}` as Digest)
-  sweep(layout.layerCache, (name) => marked.caches.has(name) || !layersCertain || !mine(name))
   // These are no caches: they stay where the blobs do, also where a loss of power calls the blobs back.
   const accepted = (name: string) => marked.caches.has(name.replace(/json$/, 'erofs')) || !layersCertain
   if (removed.length > 0 && !dryRun && disk.fs.existsSync(layout.accepted))
@@ -126,24 +138,25 @@ export async function collect(
   sweep(layout.accepted, (name) => accepted(name) || !mine(name))
   sweep(layout.sources, (name) => marked.blobs.has(digestOfFile(name)) || !certain || !mine(name))
   const answer = () => ({
-    ...{ blobs: removed, files, freed, kept, unreadable: [...marked.unreadable.keys()] },
+    ...{ blobs: removed, files, freed, kept, open: unheld.open, unreadable: [...marked.unreadable.keys()] },
     records: roots.unreadable.map(({ path }) => path),
   })
   if (only !== undefined) return answer()
-  sweep(layout.treeCache, (name) => marked.caches.has(name) || !layersCertain)
   sweep(layout.tmp, () => false)
   // An upper that nobody stands on was left by a removal or a creation that was interrupted.
   sweep(layout.uppers, (id) => usedUppers.has(id) || !uppersCertain)
-  if (caches !== undefined)
-    for (const path of overBudget({
-      disk,
-      layout,
-      blobs: marked.blobs,
-      images: marked.images,
-      inUse: inUse(roots),
-      caches,
-    }))
-      remove(path)
+  if (caches !== undefined) {
+    const take = ({ kind, paths }: CacheGroup): boolean => {
+      const names = paths.map((path) => basename(path))
+      if (kind === 'tree') return unheld.tree(names[0]!)
+      const hex = names[0]!.slice(0, 64)
+      if (!unheld.layer(hex)) return false
+      for (const [at, path] of paths.entries()) if (names[at] !== `${hex}.erofs`) remove(path)
+      return true
+    }
+    const { blobs, images } = marked
+    takeOverBudget({ disk, layout, blobs, images, inUse: inUse(roots), caches, take })
+  }
   if (!dryRun) {
     const lives = (name: string) => usedUppers.has(name) || marked.caches.has(name) || !layersCertain || !uppersCertain
     await sweepLocks(disk, layout, lives)

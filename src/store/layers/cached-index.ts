@@ -4,6 +4,7 @@ import { codeOf } from '../../model/errors.ts'
 import type { Disk } from '../../sys/disk.ts'
 import { fileBytes } from '../../sys/file-bytes.ts'
 import { noteUse } from '../collection/cache-budget.ts'
+import { heldBytes } from './held-bytes.ts'
 
 /** Where an index is cached, and what it must be the index of. */
 export interface CachedIndex {
@@ -14,6 +15,8 @@ export interface CachedIndex {
   readonly what: string
   /** Whether the file is removed as soon as it is known to be damaged, so that whoever opens it next builds it anew. */
   readonly writable: boolean
+  /** Whether no collection may take it, nor what it leads to, while it is open. */
+  readonly held?: boolean
 }
 
 /**
@@ -21,8 +24,8 @@ export interface CachedIndex {
  *
  * @throws ENOENT if there is none; PLY_BAD_INDEX if it is damaged, or the index of something else
  */
-export function openIndex(disk: Disk, { path, of, what, writable }: CachedIndex): Index {
-  const bytes = fileBytes(disk, path)
+export function openIndex(disk: Disk, { path, of, what, writable, held = false }: CachedIndex): Index {
+  const bytes = held ? heldBytes(disk, path) : fileBytes(disk, path)
   try {
     return Index.open(bytes, {
       what,

@@ -2,7 +2,7 @@ import { type Device, type Index, pageSize } from '../../erofs/index.ts'
 import { type IndexedView, layerView, spillBytes } from '../../layer/index.ts'
 import type { DiffId } from '../../model/digest.ts'
 import type { Descriptor } from '../../model/documents.ts'
-import { PlyError } from '../../model/errors.ts'
+import { codeOf, PlyError } from '../../model/errors.ts'
 import type { Bytes } from '../../stream/bytes.ts'
 import { checkedBytes } from '../../stream/checked-bytes.ts'
 import type { Disk } from '../../sys/disk.ts'
@@ -44,11 +44,14 @@ export class LayerFiles {
     this.#below = below
   }
 
-  /** What the layer says, name by name. The layer is `ready`; the caller closes the view. */
+  /**
+   * What the layer says, name by name. The layer is `ready`; the caller closes the view. As long as that is open, no collection takes the
+   * files of the layer: whoever looks now whether the tar is there may count on it.
+   */
   view(id: LayerId): IndexedView {
     const home = this.homeOf(id)
     if (home !== this) return home.view(id)
-    const index = this.indexOf(id)
+    const index = openIndex(this.disk, { ...this.#cachedIndex(id), held: true })
     try {
       return layerView(index, () => this.tar(id))
     } catch (error) {
@@ -66,10 +69,10 @@ export class LayerFiles {
     if (home !== this) return home.tar(id)
     const path = this.pathOfTar(id)
     const cached = id.descriptor.digest !== id.diffId
-    const index = this.indexOf(id)
+    const index = present(() => this.indexOf(id))
     let bytes: Bytes | undefined
     try {
-      bytes = fileBytes(this.disk, path)
+      bytes = present(() => fileBytes(this.disk, path))
       const pages = index.tarPages()
       if (pages === undefined) return bytes
       const what = `the ${cached ? 'cached tar' : 'blob'} of layer ${id.diffId}`
@@ -144,7 +147,7 @@ export class LayerFiles {
 
   /** What the spill holds, read from the tar; `undefined` if the layer has none. The layer is `ready`; the caller closes the bytes. */
   spillContent(id: LayerId): Bytes | undefined {
-    const index = this.indexOf(id)
+    const index = present(() => this.indexOf(id))
     let content: Bytes | undefined
     try {
       return (content = spillBytes(index, () => this.tar(id)))
@@ -186,5 +189,16 @@ export class LayerFiles {
 
   #cachedIndex({ diffId }: LayerId): CachedIndex {
     return { path: this.layout.indexOf(diffId), of: diffId, what: `layer ${diffId}`, writable: this.writable }
+  }
+}
+
+/** Opens what was there before. @throws EIO if somebody has removed it by hand: ENOENT would say that a file in the layer is not there */
+function present<T>(open: () => T): T {
+  try {
+    return open()
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error
+    const { path } = error as { readonly path?: string }
+    throw new PlyError('EIO', { syscall: 'open', ...(path !== undefined && { path }) }, { cause: error })
   }
 }

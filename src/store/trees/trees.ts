@@ -41,9 +41,9 @@ type Opening = { readonly folded?: boolean } & Operation
  * Merged trees by chainID. A tree is opened as a folded prefix with a few unfolded layers over it; `folded` asks for the
  * whole chain in one index, which gives every inode the number it keeps (what a container stands on).
  *
- * Where all caches are there, opening takes no lock and writes nothing. Of the layers in the folded prefix nothing is opened
- * before their content is read: opening only looks whether it can be, while it is still time to build what is missing
- * (docs/decisions/opening-trees.md).
+ * Where all caches are there, opening waits for nobody and writes nothing. Of the layers in the folded prefix nothing is opened
+ * before their content is read: opening only looks whether it can be, while it is still time to build what is missing, and the open
+ * index keeps collections from them (docs/decisions/opening-trees.md).
  */
 export class Trees {
   readonly #disk: Disk
@@ -153,7 +153,7 @@ export class Trees {
   }
 
   #openFolded(stack: readonly LayerId[], chainId: ChainId): FoldedTree | undefined {
-    const cached = { of: chainId, what: `tree ${chainId}` }
+    const cached = { of: chainId, what: `tree ${chainId}`, held: true }
     let index = findIndex(this.#disk, { ...cached, path: this.#layout.treeOf(chainId), writable: this.#writable })
     for (const lower of this.#below)
       index ??= findIndex(this.#disk, { ...cached, path: lower.treeOf(chainId), writable: false })
