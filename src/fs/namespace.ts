@@ -73,8 +73,8 @@ export class Namespace {
     }
   }
 
-  resolve(path: ByteString, follow: boolean): Resolved {
-    return resolvePath(this.tree, path, { follow })
+  resolve(path: ByteString, follow: boolean, toCreate = false): Resolved {
+    return resolvePath(this.tree, path, { follow, toCreate })
   }
 
   resolveName(path: ByteString): ResolvedName {

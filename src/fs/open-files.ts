@@ -115,16 +115,11 @@ export class OpenFiles {
     const { create, exclusive, noFollow } = flags
     const namespace = this.#namespace
     if (flags.unnamed) return this.#openUnnamed(path, flags, mode)
-    if (create) {
-      const { trailingSlash, last } = namespace.resolveName(path)
-      if (trailingSlash && last === 'name') throw new PlyError('EISDIR')
-    }
-    const found = namespace.resolve(path, !(noFollow || (create && exclusive)))
+    const found = namespace.resolve(path, !(noFollow || (create && exclusive)), create)
     const { ino, ...spot } = found
     if (ino !== undefined && flags.pathOnly) return this.#openPlace(ino, spot, flags)
     if (ino !== undefined) return this.#openFound({ ...found, ino }, flags)
     if (!create) throw new PlyError('ENOENT')
-    if (found.trailingSlash) throw new PlyError('EISDIR')
     // There is nothing to cut off, and nobody's set-id bits to take.
     return this.#opened(namespace.make(spot, { kind: 'file', mode }), spot, { ...flags, truncate: false })
   }

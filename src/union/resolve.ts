@@ -35,17 +35,22 @@ export type ResolvedParent = Omit<ResolvedName, 'ino'>
  * Walks a path as Linux does, inside a tree: `..` at the root stays there and an absolute symlink starts at the root, so
  * nothing outside can be reached. The path is a byte string, absolute or from `from` (default: the root). With `follow`
  * a symlink in the last place is followed too; a dangling one leads to the free name that it points to. A path that ends
- * in a slash is always followed.
+ * in a slash is always followed. With `toCreate` it walks as `open` with O_CREAT: whatever stands before a slash, also at the end of a
+ * symlink, is not even looked up.
  *
  * @throws ENOENT (something on the way is missing, or the path is empty), ENOTDIR, ELOOP (above 40 symlinks),
- * ENAMETOOLONG (a component above 255 bytes, a path above 4095).
+ * ENAMETOOLONG (a component above 255 bytes, a path above 4095), EISDIR (`toCreate`, a slash after the last component).
  */
 export function resolvePath(
   tree: Tree,
   path: ByteString,
-  { follow, from = tree.root }: { readonly follow: boolean; readonly from?: number },
+  {
+    follow,
+    from = tree.root,
+    toCreate = false,
+  }: { readonly follow: boolean; readonly from?: number; readonly toCreate?: boolean },
 ): Resolved {
-  return walk(tree, path, follow, from)
+  return walk(tree, path, { follow, toCreate }, from)
 }
 
 /**
@@ -79,11 +84,11 @@ export function resolveParent(
   const name = path.slice(start, end)
   const trailingSlash = end < path.length
   if (name === '' || name === '.' || name === '..') {
-    const { directory } = walk(tree, path, true, from)
+    const { directory } = walk(tree, path, followed, from)
     return { directory, name: '', trailingSlash, last: name === '' ? '/' : name }
   }
   if (path.length > longestPath) throw new PlyError('ENAMETOOLONG')
-  const directory = start === 0 ? from : walk(tree, `${path.slice(0, start)}.`, true, from).directory
+  const directory = start === 0 ? from : walk(tree, `${path.slice(0, start)}.`, followed, from).directory
   return { directory, name, trailingSlash, last: 'name' }
 }
 
@@ -97,14 +102,27 @@ export function lookupResolved(tree: Tree, { directory, name, last }: ResolvedPa
 /** The path of what a path leads to, from the root: without symlinks, `.` and `..`. @throws ENOENT, and like `resolvePath` */
 export function realPath(tree: Tree, path: ByteString): ByteString {
   const trail: ByteString[] = []
-  const { name, ino } = walk(tree, path, true, tree.root, trail)
+  const { name, ino } = walk(tree, path, followed, tree.root, trail)
   if (ino === undefined) throw new PlyError('ENOENT')
   if (name !== '') trail.push(name)
   return `/${trail.join('/')}`
 }
 
+/** How the last component is taken. */
+interface Ending {
+  readonly follow: boolean
+  readonly toCreate: boolean
+}
+const followed: Ending = { follow: true, toCreate: false }
+
 /** `trail` collects the names of the directories walked through. */
-function walk(tree: Tree, path: ByteString, follow: boolean, from: number, trail?: ByteString[]): Resolved {
+function walk(
+  tree: Tree,
+  path: ByteString,
+  { follow, toCreate }: Ending,
+  from: number,
+  trail?: ByteString[],
+): Resolved {
   if (path === '') throw new PlyError('ENOENT')
   if (path.length > longestPath) throw new PlyError('ENAMETOOLONG')
   let directory = path.startsWith('/') ? tree.root : from
@@ -116,8 +134,7 @@ function walk(tree: Tree, path: ByteString, follow: boolean, from: number, trail
     const name = rest.pop()
     if (name === undefined) return { directory, name: '', ino: directory, trailingSlash }
     if (name === '.') {
-      // Passing through takes the right to, even where nothing is looked up: `asUser` asks for it.
-      if ('search' in tree) (tree as UserTree).search(directory)
+      passThrough(tree, directory)
       continue
     }
     if (name === '..') {
@@ -125,8 +142,12 @@ function walk(tree: Tree, path: ByteString, follow: boolean, from: number, trail
       trail?.pop()
       continue
     }
-    if (name.length > longestName) throw new PlyError('ENAMETOOLONG')
     const last = rest.length === 0
+    if (last && trailingSlash && toCreate) {
+      passThrough(tree, directory)
+      throw new PlyError('EISDIR')
+    }
+    if (name.length > longestName) throw new PlyError('ENAMETOOLONG')
     const ino = tree.lookup(directory, name)
     if (ino === undefined) {
       if (last) return { directory, name, ino, trailingSlash }
@@ -153,6 +174,11 @@ function walk(tree: Tree, path: ByteString, follow: boolean, from: number, trail
       trail?.push(name)
     }
   }
+}
+
+/** Passing through takes the right to, even where nothing is looked up: `asUser` asks for it. */
+function passThrough(tree: Tree, directory: number): void {
+  if ('search' in tree) (tree as UserTree).search(directory)
 }
 
 /** The last component first. */

@@ -78,6 +78,29 @@ describe('paths', () => {
     expect(codeOf(caught(() => fs.writeFileSync('/dangling', 'x', { flag: 'wx' })))).toBe('EEXIST')
   })
 
+  test('what stands before a slash is not even looked up where a file is to be made, also at the end of a symlink', () => {
+    const targets = {
+      self: 'self/',
+      file: 'in/file/',
+      directory: 'in/',
+      missing: 'none/',
+      chain: 'file',
+      long: `${'x'.repeat(256)}/`,
+    }
+    const links = Object.fromEntries(Object.entries(targets).map(([name, target]) => [name, { target }]))
+    const fs = make({ ...spec, ...links })
+    for (const name of Object.keys(targets))
+      for (const path of [`/${name}`, `/${name}/`])
+        expect([path, codeOf(caught(() => fs.writeFileSync(path, 'x')))]).toEqual([path, 'EISDIR'])
+    expect(['self', 'file', 'missing'].map((name) => codeOf(caught(() => fs.readFileSync(`/${name}`))))).toEqual([
+      'ELOOP',
+      'ENOTDIR',
+      'ENOENT',
+    ])
+    const shut = fsOf(asUser(union(plainTree({ 'shut/': { mode: 0o700 } }), memoryUpper()), { uid: 1000, gid: 1000 }))
+    expect(codeOf(caught(() => shut.writeFileSync('/shut/x/', 'x')))).toBe('EACCES')
+  })
+
   test('realpath has no symlinks and no dots', () => {
     expect(make(spec).realpathSync.native('/in/dir/../in/up')).toBe('/in/file')
     expect(make(spec).realpathSync('/in/dir/../up')).toBe('/in/file')
