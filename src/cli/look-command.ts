@@ -66,9 +66,9 @@ export abstract class LookCommand extends StoreCommand {
 
   /** The layers of an image, by its name in the store or a reference. */
   protected async stack(text: string): Promise<LayerStack> {
-    const { openLayers, splitReference } = await this.library()
+    const { openLayers } = await this.library()
     const reference = await this.named(text)
-    const store = splitReference(reference).transport === 'store' ? await this.store() : undefined
+    const store = await this.storeFor(reference)
     const { platform } = this.#asked
     const stack = await openLayers(reference, {
       platform,

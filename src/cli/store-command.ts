@@ -15,6 +15,12 @@ import { pathInContainer, treeTransports } from './places.ts'
 import { type RegistryFlags, registryOptionsOf } from './registry-flags.ts'
 import { WorldCommand } from './world-command.ts'
 
+/** What a command is going to do with a tree: of an image elsewhere no more is fetched. */
+export type TreeNeeds = Pick<OpenTreeOptions, 'contents' | 'question'>
+
+/** Where a tree has the names of its users and groups. */
+export const accountFiles = ['/etc/passwd', '/etc/group'] as const
+
 /** What all commands share that reach into a store: the store itself, and images and trees by the names that a command line has for them. */
 export abstract class StoreCommand extends WorldCommand {
   #store: Promise<Store> | undefined
@@ -44,14 +50,14 @@ export abstract class StoreCommand extends WorldCommand {
     return {}
   }
 
-  /** A tree by its name: `debian:12`, `container:work`, `oci:dir:tag`, `rootfs:dir`, … */
-  protected async tree(text: string): Promise<Tree> {
+  /** A tree by its name: `debian:12`, `container:work`, `oci:dir:tag`, `docker://…`, `rootfs:dir`, … Of what is elsewhere comes what is needed. */
+  protected async tree(text: string, needs: TreeNeeds = {}): Promise<Tree> {
     const { openTree, PlyError, splitLayer } = await this.library()
     try {
       const reference = await this.named(text)
-      const store = await this.#storeFor(splitLayer(reference).reference)
+      const store = await this.storeFor(splitLayer(reference).reference)
       const onWarning = ({ rule, text }: UpperWarning) => this.say(`${text} (${rule})`)
-      const elsewhere = { ...this.whichTree, registry: this.registry, onWarning, ...this.operation }
+      const elsewhere = { ...this.whichTree, ...needs, registry: this.registry, onWarning, ...this.operation }
       const tree = await openTree(reference, { ...(store && { store }), ...elsewhere })
       this.atEnd(() => tree.close())
       return tree
@@ -74,9 +80,10 @@ export abstract class StoreCommand extends WorldCommand {
   protected async place(
     text: string,
     path: string | undefined,
+    needs: TreeNeeds = {},
   ): Promise<{ readonly tree: Tree; readonly path: string }> {
     const inside = pathInContainer(text)
-    if (inside === undefined) return { tree: await this.tree(text), path: path ?? '/' }
+    if (inside === undefined) return { tree: await this.tree(text, needs), path: path ?? '/' }
     if (path !== undefined) {
       const { PlyError } = await this.library()
       const reason = `${text} is a path already; say it once: ${text}, or container:${inside.container} ${path}`
@@ -89,13 +96,14 @@ export abstract class StoreCommand extends WorldCommand {
   protected async placeIn(
     text: string,
     path: string | undefined,
+    needs: TreeNeeds = {},
   ): Promise<{ readonly tree: Tree; readonly path: string }> {
     if (path === undefined && pathInContainer(text) === undefined) {
       const { PlyError } = await this.library()
       const reason = `missing: PATH; write ply ${this.id} ${text} /path, or ply ${this.id} work:/path for a container`
       throw new PlyError('PLY_USAGE', { reason })
     }
-    return this.place(text, path)
+    return this.place(text, path, needs)
   }
 
   /** An image by its name in the store or by a reference. */
@@ -151,10 +159,21 @@ export abstract class StoreCommand extends WorldCommand {
     return namesOfId(await (await this.store()).images(), text, idsOf, PlyError)
   }
 
-  /** The store, where a reference is about it: reading an archive leaves no store behind. */
-  async #storeFor(reference: string): Promise<Store | undefined> {
-    const { splitReference } = await this.library()
+  /**
+   * The store, where a reference is about it: looking into something else leaves no store behind. What a registry has may be in one
+   * that is there.
+   */
+  protected async storeFor(reference: string): Promise<Store | undefined> {
+    const { openStore, PlyError, splitReference } = await this.library()
     const { transport } = splitReference(reference)
-    return ['store', 'container', 'upper'].includes(transport) ? this.store() : this.#store
+    if (['store', 'container', 'upper'].includes(transport)) return this.store()
+    if (this.#store !== undefined || transport !== 'docker') return this.#store
+    try {
+      return this.closing(await openStore(this.shared.root, { ...this.storeOptions, readOnly: true }))
+    } catch (error) {
+      // It only spares some transfers: what is wrong with it is told to whoever asks for it.
+      if (error instanceof PlyError || (error as { code?: unknown }).code !== undefined) return undefined
+      throw error
+    }
   }
 }

@@ -6,6 +6,8 @@ export interface Located {
   /** The directory that holds the name, and the name; the root holds itself under no name. */
   readonly directory: number
   readonly name: string
+  /** The path (a byte string without a leading slash) at which it really is, once symlinks are followed. */
+  readonly path: string
 }
 
 /** As many symlinks as Linux follows in one path. */
@@ -34,49 +36,44 @@ export function locateParent(
   path: string,
   { PlyError, displayText }: Library,
   options: { readonly stay?: boolean } = {},
-): { readonly ino: number | undefined; readonly directory: number; readonly name: string } {
+): Omit<Located, 'ino'> & { readonly ino: number | undefined } {
   const wrong = (code: 'ENOENT' | 'ENOTDIR' | 'ELOOP') => new PlyError(code, { path: displayText(path) })
   const todo = path.split('/').reverse()
   const mustBeDirectory = path.endsWith('/')
   let at = { ino: tree.root as number | undefined, directory: tree.root, name: '' }
+  const names: string[] = []
   let links = 0
   while (todo.length > 0) {
     const name = todo.pop()!
     if (name === '' || name === '.') continue
     if (at.ino === undefined) throw wrong('ENOENT')
-    if (tree.stat(at.ino).kind !== 'directory') throw wrong('ENOTDIR')
+    if (kindOf(tree, at.ino) !== 'directory') throw wrong('ENOTDIR')
     if (name === '..') {
       const parent = tree.parent(at.ino)
       at = { ino: parent, directory: tree.parent(parent), name: '' }
+      names.pop()
       continue
     }
     const ino = tree.lookup(at.ino, name)
     const last = todo.every((rest) => rest === '' || rest === '.')
-    if (ino !== undefined && tree.stat(ino).kind === 'symlink' && !(last && options.stay && !mustBeDirectory)) {
+    if (ino !== undefined && kindOf(tree, ino) === 'symlink' && !(last && options.stay && !mustBeDirectory)) {
       if (++links > mostLinks) throw wrong('ELOOP')
       const target = tree.readlink(ino)
       todo.push(...target.split('/').reverse())
-      if (target.startsWith('/')) at = { ino: tree.root, directory: tree.root, name: '' }
+      if (target.startsWith('/')) {
+        at = { ino: tree.root, directory: tree.root, name: '' }
+        names.length = 0
+      }
       continue
     }
     at = { ino, directory: at.ino, name }
+    names.push(name)
   }
-  if (mustBeDirectory && at.ino !== undefined && tree.stat(at.ino).kind !== 'directory') throw wrong('ENOTDIR')
-  return at
+  if (mustBeDirectory && at.ino !== undefined && kindOf(tree, at.ino) !== 'directory') throw wrong('ENOTDIR')
+  return { ...at, path: names.join('/') }
 }
 
-/** The path (a byte string without a leading slash) at which a place really is, once symlinks are followed. */
-export function pathIn(tree: Tree, place: Located): string {
-  const names: string[] = place.name === '' ? [] : [place.name]
-  let directory = place.name === '' ? place.ino : place.directory
-  while (directory !== tree.root) {
-    const parent = tree.parent(directory)
-    for (const { name, ino } of tree.list(parent)) {
-      if (ino !== directory) continue
-      names.push(name)
-      break
-    }
-    directory = parent
-  }
-  return names.reverse().join('/')
+/** Without what else `stat` finds out: for the links of a directory all of it is listed. */
+function kindOf(tree: Tree, ino: number) {
+  return tree.kind ? tree.kind(ino) : tree.stat(ino).kind
 }

@@ -103,6 +103,13 @@ export function rule(above: Verdict, side: number, below: Said, before: SaidBefo
   }
 }
 
+/** Whether `rule` answers the same for a verdict whatever stood at the name below. */
+export function hidesBelow(verdict: Verdict): boolean {
+  if (verdict.says === 'whiteout' || verdict.says === 'link') return true
+  if (verdict.says !== 'entry') return false
+  return !verdict.directory || verdict.redirect !== undefined || (verdict.opaque && !verdict.implied)
+}
+
 /** What a directory of a side leaves open of what was open in the one it is merged with. */
 function stillAwaited(above: Placed, lower: Awaits): Awaits | undefined {
   const attributes = above.implied && lower.attributes

@@ -1,4 +1,4 @@
-import type { ContentPlace, LayerView } from '../layer/view.ts'
+import { type ContentPlace, kindIn, type LayerView } from '../layer/view.ts'
 import { type ByteString, displayText } from '../model/bytes.ts'
 import type { Kind, Stat, Xattrs } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
@@ -7,12 +7,18 @@ import { type ContentDigests, type DigestMemory, placedDigests } from './content
 import { emptyView } from './empty-view.ts'
 import { numberOf, ownNumber, sideOf } from './inode-numbers.ts'
 import { mergedVerdicts, verdictsOf } from './merged-verdicts.ts'
-import { type Before, directoryAt, type Node, type Place, rule } from './rule.ts'
+import { type Awaits, type Before, directoryAt, hidesBelow, type Node, type Place, rule, untold } from './rule.ts'
 import type { Tree, TreeEntry } from './tree.ts'
+
+/** A question to a tree that only the layers could answer which are not there: see `stackedTree`. */
+export class BelowAbsent extends Error {
+  override readonly name = 'BelowAbsent'
+}
 
 interface Directory {
   readonly parts: readonly Place[]
   readonly parent: number
+  readonly awaits: Awaits | undefined
   /** 2 + subdirectories, once counted. */
   links?: number
 }
@@ -30,9 +36,17 @@ interface Directory {
  *
  * The tree takes its sides over: closing it closes them. A verdict that refers to what is not there (a hardlink to
  * nothing, H-06) throws PLY_BAD_LAYER when its name is looked up or listed.
+ *
+ * The lowest `absent` views may be of layers that nobody has yet: they are never asked, and a question whose answer depends on them
+ * throws `BelowAbsent`. Any other answer is the one that it would be over whatever they say.
  */
-export function stackedTree(views: readonly LayerView[], base?: Tree, memory?: DigestMemory): StackedTree {
-  return new StackedTree(views, base, memory)
+export function stackedTree(
+  views: readonly LayerView[],
+  base?: Tree,
+  memory?: DigestMemory,
+  absent?: number,
+): StackedTree {
+  return new StackedTree(views, base, memory, absent)
 }
 
 export class StackedTree implements Tree {
@@ -48,10 +62,12 @@ export class StackedTree implements Tree {
   /** Every directory that was handed out. */
   readonly #directories = new Map<number, Directory>()
   readonly #linksBelow: boolean
+  readonly #absent: number
   #names: ReadonlyMap<number, number> | undefined
 
-  constructor(views: readonly LayerView[], base: Tree | undefined, memory?: DigestMemory) {
+  constructor(views: readonly LayerView[], base: Tree | undefined, memory?: DigestMemory, absent = 0) {
     this.#base = base
+    this.#absent = absent
     this.#memory = memory
     this.digests = memory && placedDigests(this, memory)
     this.#views = base !== undefined ? [undefined, ...views] : views.length > 0 ? views : [emptyView]
@@ -59,21 +75,23 @@ export class StackedTree implements Tree {
     this.#before = this.#views.map((_, side) => (path: ByteString) => this.#find(side, path))
     for (let side = 0; side < this.#views.length; side++) {
       const view = this.#views[side]
-      if (view === undefined) this.#roots.push(directoryAt({ side, ino: base!.root }))
+      if (side < absent) this.#roots[side] = this.#roots[side + 1] = untold
+      else if (view === undefined) this.#roots.push(directoryAt({ side, ino: base!.root }))
       else this.#roots.push(rule(view.root, side, this.#roots[side], this.#before[side]!))
     }
-    const { place, parts } = this.#roots.at(-1)!
+    const { place, parts, awaits } = this.#roots.at(-1)!
     this.root = numberOf(place)
-    this.#directories.set(this.root, { parts: parts!, parent: this.root })
+    this.#directories.set(this.root, { parts: parts!, parent: this.root, awaits })
   }
 
   lookup(directory: number, name: ByteString): number | undefined {
-    const node = this.#resolve(this.#directory(directory).parts, name)
+    const node = known(this.#resolve(this.#directory(directory), name))
     return node && this.#handOut(node, directory)
   }
 
   *list(directory: number): Generator<TreeEntry, void, undefined> {
-    const { parts } = this.#directory(directory)
+    const { parts, awaits } = this.#directory(directory)
+    if (awaits?.children) throw absence()
     if (parts.length === 1 && this.#views[parts[0]!.side] === undefined) {
       for (const { name, ino, kind } of this.#base!.list(parts[0]!.ino)) {
         if (kind === 'directory') this.#handOut(directoryAt({ side: 0, ino }), directory)
@@ -92,9 +110,15 @@ export class StackedTree implements Tree {
   }
 
   stat(ino: number): Stat {
+    this.#checkAttributes(ino)
     const stat = this.ownStat(ino)
     const links = stat.kind === 'directory' ? this.#directoryLinks(ino, stat) : this.#fileLinks(ino, stat)
     return ino === stat.ino && links === stat.links ? stat : { ...stat, ino, links }
+  }
+
+  kind(ino: number): Kind {
+    if (this.#directories.has(ino)) return 'directory'
+    return kindIn(this.#side(sideOf(ino)), ownNumber(ino))
   }
 
   readlink(ino: number): ByteString {
@@ -102,6 +126,7 @@ export class StackedTree implements Tree {
   }
 
   xattrs(ino: number): Xattrs {
+    this.#checkAttributes(ino)
     return this.#side(sideOf(ino)).xattrs(ownNumber(ino))
   }
 
@@ -147,16 +172,16 @@ export class StackedTree implements Tree {
     return directory
   }
 
-  /** What stands at a name in a directory made of these parts. */
-  #resolve(parts: readonly Place[], name: ByteString): Node | undefined {
-    let node: Node | undefined
-    for (let i = parts.length - 1; i >= 0; i--) {
-      const { side, ino } = parts[i]!
-      const view = this.#views[side]
-      node =
-        view === undefined ? this.#baseNode(ino, name) : rule(view.lookup(ino, name), side, node, this.#before[side]!)
-    }
-    return node
+  /** What stands at a name in a directory, from one of its parts down: below what hides the rest nobody is asked. */
+  #resolve(directory: Pick<Directory, 'parts' | 'awaits'>, name: ByteString, from = 0): Node | undefined {
+    const { parts, awaits } = directory
+    if (from === parts.length) return awaits?.children ? untold : undefined
+    const { side, ino } = parts[from]!
+    const view = this.#views[side]
+    if (view === undefined) return this.#baseNode(ino, name)
+    const verdict = view.lookup(ino, name)
+    const below = hidesBelow(verdict) ? undefined : this.#resolve(directory, name, from + 1)
+    return rule(verdict, side, below, this.#before[side]!)
   }
 
   #baseNode(directory: number, name: ByteString): Node | undefined {
@@ -195,17 +220,17 @@ export class StackedTree implements Tree {
     for (const name of path.split('/')) {
       if (name === '' || name === '.') continue
       if (node?.parts === undefined) return undefined
-      node = this.#resolve(node.parts, name)
+      node = known(this.#resolve({ parts: node.parts, awaits: node.awaits }, name))
     }
     return node
   }
 
   /** The number of a node; a directory is remembered, so that the number is enough to go on from. */
-  #handOut({ place, parts }: Node, parent: number): number {
+  #handOut({ place, parts, awaits }: Node, parent: number): number {
     const ino = numberOf(place)
     if (parts === undefined) return ino
     const known = this.#directories.get(ino)
-    if (known === undefined) this.#directories.set(ino, { parts, parent })
+    if (known === undefined) this.#directories.set(ino, { parts, parent, awaits })
     else if (known.parent !== parent) {
       const entry = displayText(this.#pathOf(parent))
       throw new PlyError('PLY_BAD_LAYER', { entry, reason: 'a directory in it also stands elsewhere', rule: 'U-03' })
@@ -213,10 +238,15 @@ export class StackedTree implements Tree {
     return ino
   }
 
+  #checkAttributes(ino: number): void {
+    if (this.#absent > 0 && this.#directories.get(ino)?.awaits?.attributes) throw absence()
+  }
+
   #directoryLinks(ino: number, stat: Stat): number {
     const directory = this.#directory(ino)
     if (directory.links !== undefined) return directory.links
-    const { parts } = directory
+    const { parts, awaits } = directory
+    if (awaits?.children) throw absence()
     if (parts.length === 1 && this.#views[parts[0]!.side] === undefined) return stat.links
     let links = 2
     for (const { node } of this.#merged(parts)) if (node.parts !== undefined) links++
@@ -251,4 +281,14 @@ export class StackedTree implements Tree {
     }
     return names.join('/')
   }
+}
+
+/** What stands somewhere, unless that depends on what is absent. */
+function known(node: Node | undefined): Node | undefined {
+  if (node?.awaits?.existence) throw absence()
+  return node
+}
+
+function absence(): BelowAbsent {
+  return new BelowAbsent('a layer that is not here would have to be asked')
 }

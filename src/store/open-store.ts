@@ -20,17 +20,17 @@ import { fsck } from './fsck/fsck.ts'
 import { rewritesOf } from './images/rewrites.ts'
 import { summariesOf } from './images/summaries.ts'
 import { checkLayers, ImageIntake } from './intake/image-intake.ts'
+import { takeParcel } from './intake/take-parcel.ts'
 import type { LayerId } from './layers/layer-files.ts'
 import { mountGround } from './mounts/ground.ts'
 import { mountGroundOf } from './mounts/holding.ts'
 import { MountRecords } from './mounts/mount-records.ts'
 import { openParts } from './parts.ts'
-import { takeParcel } from './intake/take-parcel.ts'
 import { accountingOf } from './space/accounting.ts'
 import { dedupe } from './space/dedupe.ts'
 import { shownSizeOf } from './space/shown-size.ts'
 import { usageOf } from './space/usage.ts'
-import type { Store, StoreOptions } from './store.ts'
+import { layerLender, type Store, type StoreOptions } from './store.ts'
 import { openStack } from './trees/open-stack.ts'
 
 /** Where a store is when nobody says: `$PLY_ROOT`, else `$XDG_DATA_HOME/ply`, else `~/.local/share/ply`. */
@@ -105,6 +105,12 @@ export async function storeOn(place: Disk, path: string, options: StoreOptions =
     mounts,
     fileDigests,
     [mountGround]: ground,
+    [layerLender]({ diffId, descriptor }) {
+      // It may have come here under another digest: one is the tar itself.
+      const ids = [descriptor, { ...descriptor, digest: diffId }].map((one) => ({ diffId, descriptor: one }))
+      const known = ids.find((id) => layers.isReady(id))
+      return known && layers.view(known)
+    },
 
     async *list() {
       for (const { name, descriptor } of allNames.list()) yield { name, descriptor }

@@ -1,5 +1,6 @@
 import * as Args from '@oclif/core/args'
 import { placeArg } from '../arguments.ts'
+import type { Tree } from '../library.ts'
 import { LookCommand, treeFlags } from '../look-command.ts'
 import { locate } from '../tree-paths.ts'
 
@@ -25,7 +26,10 @@ export class Cat extends LookCommand {
     await this.claimStdout({ binary: false, instead: 'use ply cp to write to a file' })
     const library = await this.library()
     const [first, ...more] = args.paths ?? []
-    const { tree, path } = await this.placeIn(args.tree, first)
+    const question = (tree: Tree) => {
+      for (const one of args.paths ?? []) tree.open(locate(tree, library.encodeText(one), library).ino).close()
+    }
+    const { tree, path } = await this.placeIn(args.tree, first, { question })
     for (const one of [path, ...more]) {
       const { ino } = locate(tree, library.encodeText(one), library)
       await this.writeContent(tree, ino, one)

@@ -7,7 +7,7 @@ import { LostAttributes } from '../host-attributes.ts'
 import type { Container, Kind } from '../library.ts'
 import { placeOf } from '../places.ts'
 import { StoreCommand } from '../store-command.ts'
-import { locate, locateParent, pathIn } from '../tree-paths.ts'
+import { locate, locateParent } from '../tree-paths.ts'
 
 export class Cp extends StoreCommand {
   static override summary = 'Copy files between a container and this machine.'
@@ -90,7 +90,7 @@ export class Cp extends StoreCommand {
     const target = encodeText(there === undefined ? resolve(to) : await realpath(to))
     const inside = there?.isDirectory() === true && !contentsOnly(path) && place.name !== ''
     const goal = inside ? `${target}/${place.name}` : target
-    const base = pathIn(tree, place)
+    const base = place.path
     const lost = new LostAttributes(library)
     const skipped: string[] = []
     const onSkipped = (made: string, kind: Kind) => {

@@ -4,7 +4,7 @@ import { pathFields } from '../file-values.ts'
 import type { WasteGrouping } from '../library.ts'
 import { LookCommand, streamFlags, treeFlags } from '../look-command.ts'
 import { binarySize } from '../sizes.ts'
-import { locate, pathIn } from '../tree-paths.ts'
+import { locate } from '../tree-paths.ts'
 import { UsageError } from '../usage-error.ts'
 import { wasteLines, wasteValue } from '../waste-lines.ts'
 
@@ -54,12 +54,12 @@ export class Du extends LookCommand {
     const { args, flags } = await this.parse(Du)
     if (flags.waste) return this.#waste(args.tree, args.path, flags)
     const library = await this.library()
-    const { tree, path } = await this.place(args.tree, args.path)
+    const { tree, path } = await this.place(args.tree, args.path, { contents: [] })
     const place = locate(tree, library.encodeText(path), library, { stay: true })
     const unit = (size: number) =>
       flags.human ? binarySize(size) : String(flags.bytes ? size : Math.ceil(size / 1024))
     const usages = library.treeUsage(tree, {
-      from: pathIn(tree, place),
+      from: place.path,
       ino: place.ino,
       files: flags.all,
       maxDepth: flags.summarize ? 0 : flags['max-depth'],

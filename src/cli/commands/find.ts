@@ -2,6 +2,7 @@ import { pathArg, placeArg } from '../arguments.ts'
 import { fileValue, longCells } from '../file-values.ts'
 import type { Accounts, Library, Tree } from '../library.ts'
 import { LookCommand, streamFlags, treeFlags } from '../look-command.ts'
+import { accountFiles } from '../store-command.ts'
 
 /** Primaries whose next word is theirs, whatever it looks like. */
 const takesWord =
@@ -25,7 +26,7 @@ export class Find extends LookCommand {
     const { args } = await this.parse(Find, own)
     const library = await this.library()
     const plan = library.parseFind(expression)
-    const { tree, path } = await this.place(args.tree, args.path)
+    const { tree, path } = await this.place(args.tree, args.path, { contents: accountFiles })
     const exact = new ExactLines((chunk) => this.output.write(chunk))
     let accounts: Accounts | undefined
     for (const { ino, path: at, shown, action } of library.find(tree, plan, { from: library.encodeText(path) })) {

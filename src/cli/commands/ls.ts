@@ -3,8 +3,9 @@ import { pathArg, placeArg } from '../arguments.ts'
 import { fileValue, longCells } from '../file-values.ts'
 import type { Tree } from '../library.ts'
 import { LookCommand, streamFlags, treeFlags } from '../look-command.ts'
+import { accountFiles } from '../store-command.ts'
 import { aligned } from '../table.ts'
-import { locate, pathIn } from '../tree-paths.ts'
+import { locate } from '../tree-paths.ts'
 
 export class Ls extends LookCommand {
   static override summary = 'List a directory of a tree.'
@@ -38,12 +39,13 @@ export class Ls extends LookCommand {
   async run() {
     const { args, flags } = await this.parse(Ls)
     const library = await this.library()
-    const { tree, path } = await this.place(args.tree, args.path)
-    const asked = library.encodeText(path)
     const { numeric = false, human, inode, recursive = false, all = false } = flags
     const long = flags.long || numeric
+    const named = long && !numeric && !this.jsonEnabled()
+    const { tree, path } = await this.place(args.tree, args.path, { contents: named ? accountFiles : [] })
+    const asked = library.encodeText(path)
     const start = locate(tree, asked, library, { stay: flags.directory ?? long })
-    const base = pathIn(tree, start)
+    const base = start.path
     const alone = flags.directory || tree.stat(start.ino).kind !== 'directory'
     const order = {
       by: flags['by-size'] ? 'size' : flags['by-time'] ? 'time' : 'name',
@@ -52,17 +54,17 @@ export class Ls extends LookCommand {
     const rows = alone
       ? [{ ino: start.ino, path: base, shown: asked }]
       : listing(tree, start.ino, base, { recursive, all, order })
-    const accounts = long && !numeric && !this.jsonEnabled() ? library.accountsOf(tree) : undefined
+    const accounts = named ? library.accountsOf(tree) : undefined
 
     let held: string[][] = []
     const before = inode ? 1 : 0
     const release = async () => {
       const right = (column: number) =>
-        column < before || (column > before && column < before + 5 && !named(column - before))
+        column < before || (column > before && column < before + 5 && !isName(column - before))
       await this.printAll(aligned(held, right, ' '))
       held = []
     }
-    const named = (column: number) => accounts !== undefined && (column === 2 || column === 3)
+    const isName = (column: number) => accounts !== undefined && (column === 2 || column === 3)
     for (const { ino, path: at, shown } of rows) {
       if (this.jsonEnabled()) await this.tell(fileValue(tree, ino, at, library))
       else {

@@ -4,7 +4,7 @@ import { fileValue, modeText } from '../file-values.ts'
 import type { Tree } from '../library.ts'
 import { LookCommand, treeFlags } from '../look-command.ts'
 import { aligned } from '../table.ts'
-import { locate, pathIn } from '../tree-paths.ts'
+import { locate } from '../tree-paths.ts'
 
 export class Stat extends LookCommand {
   static override summary = 'Show everything about one path of a tree.'
@@ -20,11 +20,18 @@ export class Stat extends LookCommand {
   async run() {
     const { args } = await this.parse(Stat)
     const library = await this.library()
-    const { tree, path: asked } = await this.placeIn(args.tree, args.path)
+    const { tree, path: asked } = await this.placeIn(args.tree, args.path, {
+      question(tree) {
+        const { ino } = locate(tree, library.encodeText(args.path ?? ''), library, { stay: true })
+        const { kind } = tree.stat(ino)
+        tree.xattrs(ino)
+        if (kind === 'file') tree.open(ino).close()
+      },
+    })
     const { displayText } = library
     const place = locate(tree, library.encodeText(asked), library, { stay: true })
     const { ino } = place
-    const path = pathIn(tree, place)
+    const path = place.path
     const stat = tree.stat(ino)
     const facts: string[][] = [
       ['path', `/${displayText(path)}`],

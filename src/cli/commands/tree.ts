@@ -3,7 +3,7 @@ import { pathArg, placeArg } from '../arguments.ts'
 import { pathFields } from '../file-values.ts'
 import type { Tree as FileTree, Library, TreeEntry } from '../library.ts'
 import { LookCommand, treeFlags } from '../look-command.ts'
-import { locate, pathIn } from '../tree-paths.ts'
+import { locate } from '../tree-paths.ts'
 
 /** A directory or file and what is under it, as `--json` shows it. */
 interface Branch {
@@ -27,9 +27,9 @@ export class Tree extends LookCommand {
   async run() {
     const { args, flags } = await this.parse(Tree)
     const library = await this.library()
-    const { tree, path: asked } = await this.place(args.tree, args.path)
+    const { tree, path: asked } = await this.place(args.tree, args.path, { contents: [] })
     const start = locate(tree, library.encodeText(asked), library)
-    const path = pathIn(tree, start)
+    const path = start.path
     const { depth = Number.POSITIVE_INFINITY, directories = false } = flags
     const shown = { tree, library, directories }
     if (this.jsonEnabled()) return branch(shown, start.ino, path, depth)

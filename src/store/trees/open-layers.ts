@@ -3,12 +3,12 @@ import type { Operation } from '../../model/operation.ts'
 import { splitReference } from '../../model/reference.ts'
 import type { LayerStack } from '../../trace/index.ts'
 import type { RegistryOptions } from '../../transport/registry/options.ts'
-import type { Store } from '../store.ts'
+import { layerLender, type Store } from '../store.ts'
+import { DistantImage } from './distant-image.ts'
 import { withoutLayers } from './open-tree.ts'
-import { passingStore } from './passing-store.ts'
 
 export interface OpenLayersOptions extends Operation {
-  /** Where names without a transport are looked up. */
+  /** Where names without a transport are looked up, and layers of images elsewhere that need not be fetched. */
   readonly store?: Store
   readonly platform?: string | undefined
   /** How registries are spoken with. */
@@ -16,8 +16,8 @@ export interface OpenLayersOptions extends Operation {
 }
 
 /**
- * The layers of an image by its reference: a name in the store, or an image of any transport, which is read into a store of its
- * own that goes when the stack is closed.
+ * The layers of an image by its reference: a name in the store, or an image of any transport, of which nothing
+ * is stored.
  *
  * @throws what the place it comes from throws; PLY_USAGE for a name without a store, and for what has no layers
  */
@@ -33,18 +33,14 @@ export async function openLayers(
     const image = await store.image(details, { ...operation, ...(platform !== undefined && { platform }) })
     return store.layers(image, operation)
   }
-  const { store: passing, image, forget } = await passingStore(reference, { platform, registry, ...operation })
+  const lend = store?.[layerLender]
+  const distant = await DistantImage.open(reference, { platform, registry, lend, ...operation })
   try {
-    const stack = await passing.layers(image, operation)
-    return {
-      ...stack,
-      close() {
-        stack.close()
-        forget()
-      },
-    }
+    const stack = await distant.stack(operation)
+    await distant.settle()
+    return stack
   } catch (error) {
-    forget()
+    await distant.close()
     throw error
   }
 }

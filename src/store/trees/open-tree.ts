@@ -2,6 +2,7 @@ import { directoryTree } from '../../extract/directory-tree.ts'
 import { type ForeignUpperOptions, upperTree } from '../../extract/foreign-upper.ts'
 import type { Image } from '../../image/image.ts'
 import { checkRange } from '../../image/replace-layers.ts'
+import type { ByteString } from '../../model/bytes.ts'
 import { PlyError } from '../../model/errors.ts'
 import type { Operation } from '../../model/operation.ts'
 import { splitReference, storeTransport } from '../../model/reference.ts'
@@ -9,11 +10,11 @@ import type { Tree } from '../../stack/tree.ts'
 import { layerAlone } from '../../trace/index.ts'
 import type { RegistryOptions } from '../../transport/registry/options.ts'
 import { upperDetails } from '../../transport/upper.ts'
-import type { Store } from '../store.ts'
-import { passingStore } from './passing-store.ts'
+import { layerLender, type Store } from '../store.ts'
+import { DistantImage } from './distant-image.ts'
 
 export interface OpenTreeOptions extends Operation {
-  /** Where names without a transport and containers are looked up. */
+  /** Where names without a transport and containers are looked up, and layers of images elsewhere that need not be fetched. */
   readonly store?: Store
   readonly platform?: string | undefined
   /** How registries are spoken with. */
@@ -22,19 +23,40 @@ export interface OpenTreeOptions extends Operation {
   readonly layer?: number | undefined
   /** Of that layer only what it has itself: see `layerAlone`. */
   readonly alone?: boolean | undefined
+  /**
+   * The paths (byte strings) whose contents are going to be read, where it is not any path: what is elsewhere is then only indexed as
+   * it comes, and kept nowhere. Other contents may answer EIO.
+   */
+  readonly contents?: readonly ByteString[] | undefined
+  /**
+   * All that is going to be asked, by asking it: of an image elsewhere no more layers are fetched than it takes to answer, from the top
+   * down. It is called any number of times; what it throws is an answer as well. Not for `alone`.
+   */
+  readonly question?: ((tree: Tree) => void) | undefined
   /** Hears what is odd about an upper directory. */
   readonly onWarning?: ForeignUpperOptions['onWarning']
 }
 
 /**
  * A tree by its reference: `debian:12` in the store, `debian:12@3` as it is once layer 3 is stacked, `container:work`, `rootfs:DIR`,
- * `upper:DIR@TREE` (what a mount of an upper directory of overlayfs over a tree shows, whoever wrote it), or an image of any transport (`oci:…`, `docker-archive:…`), which is read into a store of its own that goes when the tree is closed.
+ * `upper:DIR@TREE` (what a mount of an upper directory of overlayfs over a tree shows, whoever wrote it), or an image of any transport (`oci:…`, `docker-archive:…`, `docker://…`). Of such a one only the layers are read that it takes, what `store`
+ * has of them is used from there, and nothing is stored.
  *
  * @throws what the place it comes from throws; PLY_USAGE for a name without a store, and for a layer that is not there
  */
 export async function openTree(text: string, options: OpenTreeOptions = {}): Promise<Tree> {
   const { reference, layer: named } = splitLayer(text)
-  const { store, platform, registry, layer = named, alone = false, onWarning, ...operation } = options
+  const {
+    store,
+    platform,
+    registry,
+    layer = named,
+    alone = false,
+    contents,
+    question,
+    onWarning,
+    ...operation
+  } = options
   const { transport, details } = splitReference(reference)
   switch (transport) {
     case 'store': {
@@ -63,11 +85,15 @@ export async function openTree(text: string, options: OpenTreeOptions = {}): Pro
       }
     }
     default: {
-      const { store: passing, image, forget } = await passingStore(reference, { platform, registry, ...operation })
+      const lend = store?.[layerLender]
+      const upTo = (image: Image) => (layer === undefined && !alone ? image : throughLayer(image, layer))
+      const distant = await DistantImage.open(reference, { platform, registry, lend, contents, ...operation }, upTo)
       try {
-        return closing(await treeOfImage(passing, image, { layer, alone, ...operation }), forget)
+        const tree = await treeOfDistant(distant, { alone, question, ...operation })
+        await distant.settle()
+        return closing(tree, () => void distant.close())
       } catch (error) {
-        forget()
+        await distant.close()
         throw error
       }
     }
@@ -98,18 +124,34 @@ async function treeOfImage(
   { layer, alone = false, ...operation }: Pick<OpenTreeOptions, 'layer' | 'alone'> & Operation,
 ): Promise<Tree> {
   if (layer === undefined && !alone) return store.tree(image, operation)
-  const top = layer ?? image.layers.length - 1
-  checkRange(image, { from: top, to: top })
-  const lower = { ...image, layers: image.layers.slice(0, top + 1) }
+  const lower = throughLayer(image, layer)
   if (!alone) return store.tree(lower, operation)
   const stack = await store.layers(lower, operation)
-  return closing(layerAlone(stack, top), () => stack.close())
+  return closing(layerAlone(stack, lower.layers.length - 1), () => stack.close())
+}
+
+async function treeOfDistant(
+  distant: DistantImage,
+  { alone, question, ...operation }: Pick<OpenTreeOptions, 'question'> & { readonly alone: boolean } & Operation,
+): Promise<Tree> {
+  if (alone) {
+    const top = distant.image.layers.length - 1
+    return layerAlone(await distant.stack(operation, top), top)
+  }
+  return question === undefined ? distant.tree(operation) : distant.treeFor(question, operation)
+}
+
+/** The image without what is above a layer; by default with all of it. @throws PLY_USAGE if there is no such layer */
+function throughLayer(image: Image, layer = image.layers.length - 1): Image {
+  checkRange(image, { from: layer, to: layer })
+  return { ...image, layers: image.layers.slice(0, layer + 1) }
 }
 
 /** A tree that takes something along when it is closed. */
 function closing(tree: Tree, after: () => void): Tree {
   return {
     root: tree.root,
+    ...(tree.kind && { kind: (ino) => tree.kind!(ino) }),
     lookup: (directory, name) => tree.lookup(directory, name),
     list: (directory) => tree.list(directory),
     parent: (directory) => tree.parent(directory),
