@@ -143,7 +143,11 @@ function rulesIn(text: string, path: string): Rule[] {
 function tables(value: TomlValue | undefined, name: string, path: string): TomlTable[] {
   if (value === undefined) return []
   const list = Array.isArray(value) ? value : [value]
-  return list.map((one) => (typeof one === 'object' && !Array.isArray(one) ? one : fail(path, `${name} is no table`)))
+  return list.map((one) => (isTable(one) ? one : fail(path, `${name} is no table`)))
+}
+
+function isTable(value: TomlValue): value is TomlTable {
+  return typeof value === 'object' && !Array.isArray(value) && !(value instanceof Date)
 }
 
 function textIn(table: TomlTable, name: string, path: string): string {

@@ -99,11 +99,11 @@ describe('registries.conf', () => {
   })
 
   test('TOML as it is written by hand', () => {
-    const text = `a = 1\r\n"b c" = 'x\\y'\n[t.u]\nlist = [\n "1", # one\n "2\\u0041",\n]\nnested = { x = true, y = { z = [] } }\n[[t.v]]\n[[t.v]]\nn = -1_000\n`
+    const text = `a = 1\r\n"b c" = 'x\\y'\n[t.u]\nlist = [\n "1", # one\n "2\\u0041",\n]\nnested = { x = true, y = { z = [] } }\n[[t.v]]\n[[t.v]]\nn = -1_000\nf = 1.5\nm = """\nx"""\n`
     expect(JSON.parse(JSON.stringify(parseToml(text, 'f')))).toEqual({
       a: 1,
       'b c': 'x\\y',
-      t: { u: { list: ['1', '2A'], nested: { x: true, y: { z: [] } } }, v: [{}, { n: -1000 }] },
+      t: { u: { list: ['1', '2A'], nested: { x: true, y: { z: [] } } }, v: [{}, { n: -1000, f: 1.5, m: 'x' }] },
     })
     for (const [bad, line] of [
       ['a', 1],
@@ -113,8 +113,8 @@ describe('registries.conf', () => {
       ['a = "x', 1],
       ['a = [1', 1],
       ['a = 1 b', 1],
-      ['a = 1.5', 1],
-      ['a = """x"""', 1],
+      ['a = "\\U99999999"', 1],
+      ['__proto__ = 1', 1],
       ['a = 1\n[a]', 2],
       [`a = ${'['.repeat(100)}`, 1],
     ] as const)
