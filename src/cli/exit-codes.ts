@@ -14,10 +14,16 @@ export const exitMeanings = {
   9: 'any other answer of a file system',
   10: 'the network, or a registry that cannot be reached, is not trusted, or answers what makes no sense',
   70: 'an error of ply itself; PLY_LOG=debug shows where',
+  125: 'with a command after `--`: it was not run, or not to its end, and the error is one of ply',
+  126: 'with a command after `--`: it cannot be started',
+  127: 'with a command after `--`: there is no such program',
   129: 'stopped by SIGHUP; nothing half done stays behind',
   130: 'stopped by SIGINT; nothing half done stays behind',
   143: 'stopped by SIGTERM; nothing half done stays behind',
 } as const
+
+/** What ply says of itself where every other code would be taken for that of the command it runs. */
+export const ownFailure = 125 satisfies ExitCode
 
 export type ExitCode = keyof typeof exitMeanings
 

@@ -1,6 +1,7 @@
 import type { Config } from '@oclif/core/config'
 import type { ErrorCode } from '../index.ts'
 import { commands } from './commands.ts'
+import { ownFailure } from './exit-codes.ts'
 import { failureOf, renderFailure } from './failure.ts'
 import { jsonText } from './json.ts'
 import { OutputClosed } from './output.ts'
@@ -17,6 +18,7 @@ export interface PackageFacts {
 /** Runs one command line and answers with its exit code. Whatever goes wrong is told on stderr. */
 export async function main(argv: readonly string[], world: World, facts: PackageFacts): Promise<number> {
   const [id, ...rest] = globalFlagsLast(argv)
+  let runsAnother = false
   try {
     if (id === undefined || wantsHelp(id) || (id === 'help' && rest[0] === undefined)) {
       await write(world, await (await import('./help.ts')).rootHelp())
@@ -31,6 +33,7 @@ export async function main(argv: readonly string[], world: World, facts: Package
     if (load === undefined) throw unknownCommand(named)
     const config = await loadConfig(facts)
     const Command = await load()
+    runsAnother = Command.runsAnother === true && rest.includes('--')
     // To `ls` and `du` -h means sizes that people can read.
     const taken = Object.values((Command.flags ?? {}) as Readonly<Record<string, { readonly char?: string }>>)
     const short = taken.some(({ char }) => char === 'h')
@@ -43,7 +46,8 @@ export async function main(argv: readonly string[], world: World, facts: Package
     command.id = named
     return await command.execute(world)
   } catch (error) {
-    return report(error, id, argv, world)
+    const exitCode = await report(error, id, argv, world)
+    return runsAnother && exitCode !== 0 && exitCode < 128 ? ownFailure : exitCode
   }
 }
 

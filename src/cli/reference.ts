@@ -78,7 +78,8 @@ function flagTable(flags: readonly (readonly [string, Flag])[]): string {
     const value = flag.type === 'option' ? ` ${flag.helpValue ?? flag.options?.join('\\|') ?? name.toUpperCase()}` : ''
     const short = flag.char === undefined ? '' : `\`-${flag.char}\`, `
     const environment = flag.env === undefined ? '' : ` (or \`${flag.env}\`)`
-    return `| ${short}\`--${name}${value}\` | ${flag.summary}${environment} |\n`
+    const negatable = flag.type === 'boolean' && flag.allowNo ? '[no-]' : ''
+    return `| ${short}\`--${negatable}${name}${value}\` | ${flag.summary}${environment} |\n`
   })
   return `| flag | |\n| --- | --- |\n${rows.join('')}`
 }

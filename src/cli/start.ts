@@ -1,18 +1,20 @@
+import { constants } from 'node:os'
 import { isatty } from 'node:tty'
 import { main, type PackageFacts } from './main.ts'
 
+const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
 /**
- * Runs the command line of this process. The first SIGINT or SIGTERM asks the running call to stop and clean up; the second
- * ends the process as it stands.
+ * Runs the command line of this process. The first of the signals that ask it to end (Ctrl-C, `kill`, a terminal that is closed) has the
+ * running call stop and clean up; the second ends the process as it stands.
  */
 export async function start(facts: PackageFacts): Promise<void> {
   const controller = new AbortController()
-  const stop = (signal: 'SIGINT' | 'SIGTERM') => {
-    if (controller.signal.aborted) process.exit(exitCodeOf(signal))
+  const stop = (signal: NodeJS.Signals) => {
+    if (controller.signal.aborted) process.exit(128 + constants.signals[signal])
     controller.abort(signal)
   }
-  process.on('SIGINT', stop)
-  process.on('SIGTERM', stop)
+  for (const signal of endings) process.on(signal, stop)
   process.stderr.on('error', () => {})
   const exitCode = await main(
     process.argv.slice(2),
@@ -27,8 +29,7 @@ export async function start(facts: PackageFacts): Promise<void> {
       environment: process.env,
       signal: controller.signal,
       releaseSignals() {
-        process.off('SIGINT', stop)
-        process.off('SIGTERM', stop)
+        for (const signal of endings) process.off(signal, stop)
       },
     },
     facts,
@@ -44,8 +45,4 @@ function written(stream: NodeJS.WriteStream): Promise<void> {
     if (stream.destroyed || stream.writableLength === 0) resolve()
     else stream.write('', () => resolve())
   })
-}
-
-function exitCodeOf(signal: 'SIGINT' | 'SIGTERM'): number {
-  return signal === 'SIGINT' ? 130 : 143
 }

@@ -19,6 +19,9 @@ export abstract class WorldCommand extends Command {
 
   static override baseFlags = sharedFlags
 
+  /** Whether it runs another program, given after `--`, whose exit code then is that of ply. */
+  static readonly runsAnother: boolean = false
+
   /** Set by a command whose answer is no: exit code 1. */
   protected negative = false
   /** Set by a command that found damage and has told it: exit code 4. */

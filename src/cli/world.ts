@@ -9,7 +9,7 @@ export interface World {
   /** Width of the terminal, where there is one. */
   readonly columns: number | undefined
   readonly environment: NodeJS.ProcessEnv
-  /** Aborted by SIGINT and SIGTERM, with the signal's name as the reason. */
+  /** Aborted by SIGINT, SIGTERM and SIGHUP, with the signal's name as the reason. */
   readonly signal: AbortSignal
   /** From here on signals are the command's own concern. */
   readonly releaseSignals?: () => void

@@ -10,10 +10,12 @@ import { mountByFuse } from './fuse-mount.ts'
 import type { Attached } from './mounted.ts'
 import { shiftOf } from './owner-ranges.ts'
 
-const endings = new Endings()
+// It has no terminal that could be closed.
+process.on('SIGHUP', () => {})
+const endings = new Endings(undefined, ['SIGINT', 'SIGTERM'])
 process.title = `ply mount ${process.argv[2] ?? ''}`
 // Whoever started it has died before the mount was recorded: nobody would know of it.
-const orphaned = (): void => endings.add('SIGHUP')
+const orphaned = (): void => endings.add('SIGTERM')
 process.on('disconnect', orphaned)
 
 const [asked] = (await once(process, 'message')) as [BackgroundOrder]

@@ -40,7 +40,7 @@ export interface BackgroundMount extends Attached {
 
 /**
  * As `mountByFuse`, by a process in the background: it has a session of its own, nothing of this process's descriptors, and `/` as its
- * working directory, so it outlives this process and its terminal. It unmounts and ends on SIGINT, SIGTERM and SIGHUP.
+ * working directory, so it outlives this process and its terminal. It unmounts and ends on SIGINT and SIGTERM.
  */
 export async function mountInBackground(
   standing: Standing,

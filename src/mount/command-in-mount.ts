@@ -9,7 +9,7 @@ import { failureData } from '../fuse/thread-messages.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
 import { openStore } from '../store/open-store.ts'
 import { commandOf, mountNamespaceOf, processes } from '../sys/processes.ts'
-import type { CommandAnswer, CommandData, CommandEnd, CommandOrder } from './command.ts'
+import { type CommandAnswer, type CommandData, type CommandEnd, type CommandOrder, passedOn } from './command.ts'
 import { Endings } from './ending.ts'
 import { type User, usersText } from './in-use.ts'
 import { mount } from './mount.ts'
@@ -28,9 +28,11 @@ process.on('disconnect', () => {
   running?.kill('SIGHUP')
   setTimeout(() => running?.kill('SIGKILL'), patience).unref()
 })
+// What a terminal sends to all of its foreground is not meant for who serves.
+for (const signal of passedOn) process.on(signal, () => {})
 process.on('message', (order: CommandOrder) => {
   if (order.order !== 'signal') return
-  endings.add(order.signal)
+  if (!(passedOn as readonly string[]).includes(order.signal)) endings.add(order.signal)
   running?.kill(order.signal)
 })
 

@@ -47,6 +47,9 @@ export type CommandAnswer =
   | { readonly says: 'finished'; readonly ended: CommandEnd }
   | { readonly says: 'failed'; readonly error: FailureData }
 
+/** Signals that mean something to a command alone: they are sent on to it. */
+export const passedOn = ['SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const satisfies readonly NodeJS.Signals[]
+
 /** How a command ended. */
 export type CommandEnd = { readonly status: number } | { readonly signal: NodeJS.Signals }
 
@@ -95,11 +98,20 @@ export async function runInMount(
   const gone = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>
   send(child, { order: 'run', what: { ...dataOf(what), alone: namespaces.length > 0 } })
   const exited = gone.then(() => undefined)
-  for (;;) {
-    const signal = await Promise.race([exited, endings.next()])
-    if (signal === undefined) break
-    // Everybody in the foreground of a terminal hears it.
-    if (signal !== 'SIGINT' || !inForeground()) send(child, { order: 'signal', signal })
+  const tell = (signal: NodeJS.Signals): void => {
+    // Everybody in the foreground of a terminal hears what is typed there.
+    if ((signal === 'SIGINT' || signal === 'SIGQUIT') && inForeground()) return
+    send(child, { order: 'signal', signal })
+  }
+  for (const signal of passedOn) process.on(signal, tell)
+  try {
+    for (;;) {
+      const signal = await Promise.race([exited, endings.next()])
+      if (signal === undefined) break
+      tell(signal)
+    }
+  } finally {
+    for (const signal of passedOn) process.off(signal, tell)
   }
   if (failure) throw failure
   if (end) return end

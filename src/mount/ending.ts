@@ -2,14 +2,17 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { codeOf } from '../model/errors.ts'
 import type { Attached } from './mounted.ts'
 
-/** The signals that ask a process to end. */
-const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+/** The signals that ask a process to end; the last one comes when its terminal is closed. */
+const asking: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
 
 /** Milliseconds that being cut off may take. */
 const patience = 3000
+/** Milliseconds between two looks at a mount. */
+const glance = 300
 
 /** What people do to end a process, one after the other. */
 export class Endings implements Disposable {
+  readonly #signals: readonly NodeJS.Signals[]
   readonly #controller = new AbortController()
   readonly #waiting: ((signal: NodeJS.Signals) => void)[] = []
   readonly #told: NodeJS.Signals[] = []
@@ -18,9 +21,10 @@ export class Endings implements Disposable {
   }
 
   /** @param heard a signal that has come before, if it is aborted */
-  constructor(heard?: AbortSignal) {
+  constructor(heard?: AbortSignal, signals = asking) {
+    this.#signals = signals
     if (heard?.aborted) this.add(heard.reason)
-    for (const signal of endings) process.on(signal, this.#hear)
+    for (const signal of signals) process.on(signal, this.#hear)
   }
 
   /** As if a signal had come. */
@@ -43,20 +47,42 @@ export class Endings implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const signal of endings) process.off(signal, this.#hear)
+    for (const signal of this.#signals) process.off(signal, this.#hear)
   }
+}
+
+export interface ServingOptions {
+  /** Told that somebody is in it, with the error that says who. */
+  readonly busy?: (error: Error) => void
+  /** Whether it is still mounted, for what the kernel alone mounts: asked now and then. */
+  readonly isThere?: () => boolean
 }
 
 /**
  * Serves a mount until it is mounted no more, or somebody ends it: the first time it is unmounted; if somebody is in it, its name goes, and
  * it is served on for those; the second time they are cut off. Answers with the first signal, `undefined` if none came.
- *
- * @param busy told that somebody is in it, with the error that says who
  */
 export async function servedUntilTold(
   mount: Pick<Attached, 'ended' | 'unmount'>,
   endings: Pick<Endings, 'next'>,
-  busy: (error: Error) => void = () => {},
+  { busy = () => {}, isThere = () => true }: ServingOptions = {},
+): Promise<NodeJS.Signals | undefined> {
+  // A mount that nobody has to serve keeps no process, and neither does waiting for a signal; and nobody is told of its end.
+  let staying: NodeJS.Timeout | undefined
+  const gone = new Promise<void>((resolve) => {
+    staying = setInterval(() => isThere() || resolve(), glance)
+  })
+  try {
+    return await toldOrEnded({ ...mount, ended: Promise.race([mount.ended, gone]) }, endings, busy)
+  } finally {
+    clearInterval(staying)
+  }
+}
+
+async function toldOrEnded(
+  mount: Pick<Attached, 'ended' | 'unmount'>,
+  endings: Pick<Endings, 'next'>,
+  busy: (error: Error) => void,
 ): Promise<NodeJS.Signals | undefined> {
   const ended = mount.ended.then(() => undefined)
   const first = await Promise.race([ended, endings.next()])

@@ -85,6 +85,7 @@ describe('a signal stops the command, which cleans up', () => {
   for (const [signal, code] of [
     ['SIGINT', 130],
     ['SIGTERM', 143],
+    ['SIGHUP', 129],
   ] as const) {
     test(`${signal} gives ${code}`, async () => {
       const temporary = join(directory, `tmp-${signal}`)

@@ -203,6 +203,12 @@ describe('the end of a mount', () => {
         started; echo x > mnt/etc/$signal; kill -$signal $pid; wait $pid && echo $signal; ls mnt
       done
       ply ls container:work /etc
+      for via in kernel extract; do
+        for end in 'kill -HUP $pid' 'ply umount mnt -q'; do
+          "$NODE" "$BIN" mount work mnt --via $via --foreground -q > out & pid=$!; eventually 'test -s out'
+          eval "$end" > out2; wait $pid && echo "$end"; ls mnt
+        done
+      done
       started; ${occupied}; kill -TERM $pid; eventually '! mounted $PWD/mnt'; ls /proc/$user/cwd/etc/issue; kill $user; wait $pid && echo left
       started; ${occupied}; kill -TERM $pid; eventually '! mounted $PWD/mnt'; kill -TERM $pid; wait $pid || true
       ls /proc/$user/cwd/etc/issue || echo cut off; kill $user; ply rm work`,
@@ -215,6 +221,10 @@ INT
 TERM
 issue
 other
+kill -HUP $pid
+ply umount mnt -q
+kill -HUP $pid
+ply umount mnt -q
 /cwd/etc/issue
 left
 ls: cannot access '/cwd/etc/issue': Transport endpoint is not connected
@@ -266,7 +276,7 @@ exit 2
         status=0; wait $pid || status=$?
         case $status in 0 | 129 | 143) ;; *) echo "$how: $status"; cat out ;; esac
         # It was done before the signal came.
-        [ "$how $status" != 'mnt 0' ] || kill -$signal $(servers)
+        [ "$how $status" != 'mnt 0' ] || { kill -HUP $(servers); mounted $PWD/mnt; kill -TERM $(servers); }
         eventually '! mounted $PWD/mnt && [ -z "$(servers)" ] && ! pgrep -f "[c]ommand-in-mount"'
         ply ls work:/ > /dev/null; echo x | ply cp - work:/etc/x
       done
@@ -285,6 +295,9 @@ describe('a mount for a command', () => {
         ply mount work mnt -- sh -c 'ls mnt; pwd'; ls mnt
         ply mount work -- nosuchprogram || echo $?; ply mount work -- /etc/passwd || echo $?; ply mount work -- sh -c 'kill -9 $$' || echo $?
         ply mount image:1 -- sh -c 'echo x > etc/new' || echo $?
+        ply mount nothing -- true || echo $?; ply mount image:1 --bad -- true || echo $?
+        ply mount work -- sh -c 'trap "echo usr1; exit 5" USR1; : > $WORK/ready; while :; do sleep 0.1; done' &
+        eventually 'test -e ready' && kill -USR1 $(pgrep -f "^$NODE $BIN"); wait $! || echo $?
         run() { "$NODE" "$BIN" mount work -- sleep $1 & pid=$!; eventually "pgrep -f '^sleep $1' > /dev/null"; }
         run 111; kill -TERM $pid; wait $pid || echo $?; run 112; kill -9 $pid; wait $pid || echo $?
         eventually '! pgrep -f "^sleep 112" > /dev/null && ! pgrep -f "[c]ommand-in-mount" > /dev/null'
@@ -306,10 +319,17 @@ ply: /etc/passwd: cannot be started
 137
 sh: 1: cannot create etc/new: Read-only file system
 2
+ply: no image named nothing:latest in ./store; list them with: ply images (PLY_IMAGE_NOT_FOUND)
+125
+ply: unknown flag: --bad (PLY_USAGE)
+     see: ply mount --help
+125
+usr1
+5
 143
 137
 ply: the process that serves the mount has ended (SIGKILL); what was synced is in the container: mount it again (PLY_SERVER_ENDED)
-9
+125
 ended what the command has left running: sleep (PID)
 A /etc/left
 A /etc/new
@@ -331,7 +351,7 @@ describe('a machine that does not play along', () => {
     ).toBe(`ply: --via fuse here: /dev/fuse is closed to this user; as root: chmod 0666 /dev/fuse (PLY_UNSUPPORTED)
 exit 5
 ply: --via fuse here: /dev/fuse is closed to this user; as root: chmod 0666 /dev/fuse (PLY_UNSUPPORTED)
-exit 5
+exit 125
 ./mnt
 an image
 ./mnt

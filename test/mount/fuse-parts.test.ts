@@ -116,7 +116,7 @@ describe('a served mount that is told to end', () => {
   test('goes on without its name for who is still in it', async () => {
     const { calls, mount, left } = busyMount()
     const said: string[] = []
-    const served = servedUntilTold(mount, told('SIGTERM'), (error) => said.push(error.message))
+    const served = servedUntilTold(mount, told('SIGTERM'), { busy: (error) => said.push(error.message) })
     await sleep(10)
     expect(calls).toEqual(['unmount', 'detach'])
     expect(said[0]).toMatch(/sh \(1\)/)
@@ -135,6 +135,13 @@ describe('a served mount that is told to end', () => {
     left()
     expect(await servedUntilTold(mount, told())).toBeUndefined()
     expect(calls).toEqual([])
+  })
+
+  test('ends when it is there no more, also where nobody serves it', async () => {
+    const { mount, calls } = busyMount()
+    let looked = 0
+    expect(await servedUntilTold(mount, told(), { isThere: () => ++looked < 2 })).toBeUndefined()
+    expect([looked, calls]).toEqual([2, []])
   })
 })
 

@@ -2,6 +2,7 @@ import * as Args from '@oclif/core/args'
 import * as Flags from '@oclif/core/flags'
 import { requiredArg } from '../arguments.ts'
 import type { CommandInMount, Mounted, MountOptions, Store } from '../library.ts'
+import { OutputClosed } from '../output.ts'
 import { ownerFlags, ownersFrom } from '../owner-flags.ts'
 import { StoreCommand } from '../store-command.ts'
 
@@ -12,7 +13,7 @@ export class Mount extends StoreCommand {
   static override description =
     `Of a container, what is written there is written in the container; images and snapshots are shown for reading. The way is the best that works here: the kernel itself (root), FUSE (root, a user namespace, or fusermount3), or a copy (--via extract). The command returns when everything can be read, and the mount stays until ply umount; by FUSE a process in the background serves it.
 
-With -- COMMAND the mount is there for that command alone, in a namespace of its own where that is allowed, and all of it is gone when the command ends, whose exit code is that of ply. DIR may be left out then: the command finds the mount in its working directory. Its place is in $PLY_MOUNT, too.
+With -- COMMAND the mount is there for that command alone, in a namespace of its own where that is allowed, and all of it is gone when the command ends, whose exit code is that of ply (128 and the number of a signal that has ended it; 127 if there is no such program, 126 if it cannot be started, 125 if ply itself has failed). DIR may be left out then: the command finds the mount in its working directory. Its place is in $PLY_MOUNT, too.
 
 Without root and without a namespace, files keep the owners of the image: --uidmap 0:$(id -u):1 --gidmap 0:$(id -g):1 makes what is root's yours.`
   static override examples = [
@@ -26,6 +27,7 @@ Without root and without a namespace, files keep the owners of the image: --uidm
     ),
     dir: Args.string({ ignoreStdin: true, description: 'The directory to mount on. It must be there.' }),
   }
+  static override readonly runsAnother = true
   static override usage = 'mount TREE [DIR] [FLAGS] [-- COMMAND [ARGUMENT...]]'
   static override flags = {
     via: Flags.option({ options: ways, summary: 'Mount in this way, or not at all.' })(),
@@ -98,10 +100,15 @@ Without root and without a namespace, files keep the owners of the image: --uidm
       signal: endings.signal,
     })
     const value = this.#told(mounted, options)
-    if (!this.jsonEnabled()) await this.output.room()
-    await servedUntilTold(mounted, endings, (error) =>
-      this.say(`${error.message}; serving on until they have left, stop it once more to cut them off`),
-    )
+    if (!this.jsonEnabled())
+      await this.output.room().catch((error: unknown) => {
+        // Nobody reads that any more; the mount is there all the same.
+        if (!(error instanceof OutputClosed)) throw error
+      })
+    await servedUntilTold(mounted, endings, {
+      busy: (error) => this.say(`${error.message}; serving on until they have left, stop it once more to cut them off`),
+      isThere: () => mounted.via === 'fuse' || store.mounts.list().some(({ id }) => id === mounted.id),
+    })
     return value
   }
 
