@@ -4,7 +4,10 @@
 // test/e2e/fuse-programs.test.ts runs the same in small.
 //
 //   node scripts/fuse-programs.mjs --image oci:DIRECTORY:TAG      an image of Debian, as bench/gen.mjs makes them
-//   --form overlay|portable (both), --case PATTERN, --on DIRECTORY where the store is made, --scale small, --patience SECONDS a case
+//   --as root|fusermount3|namespace|"namespace of many" (root): whose programs they are; an ordinary user's, through fusermount3, in a user
+//     namespace with no other users, or in one with those of /etc/subuid
+//   --form overlay|portable (both; an ordinary user writes the second only), --case PATTERN, --on DIRECTORY where the store is made,
+//   --scale small, --patience SECONDS a case
 //
 // Needs root and /dev/fuse; what else is not installed is said.
 import { runProgram } from './bundled-program.mjs'

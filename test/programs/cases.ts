@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -11,9 +11,12 @@ export interface ProgramCase {
   /** What has to be installed. */
   readonly needs: readonly string[]
   readonly only?: Scale
+  /** A directory of root's that it needs, and where in a home it lies. */
+  readonly cache?: { from(): string; readonly to: string }
   /**
    * A shell script, run with `-eu` in an empty directory of the mount, `$SCRATCH` being one outside, and `$ROOT` the root of the mount. It fails
-   * where something is not as it should be.
+   * where something is not as it should be. `$CHROOT` is what changes the root, and `$OWNERS` says whether there are others than who runs it:
+   * `many` or `one`.
    */
   script(scale: Scale): string
 }
@@ -79,6 +82,7 @@ export const programCases: readonly ProgramCase[] = [
     name: 'npm installs what a project depends on, and what it installed builds the project',
     needs: ['npm'],
     only: 'full',
+    cache: { from: () => execFileSync('npm', ['config', 'get', 'cache'], { encoding: 'utf8' }).trim(), to: '.npm' },
     script: () => `
       cp -r ${['package.json', 'package-lock.json', 'tsconfig.json', 'src', 'bin', 'scripts'].map((name) => `${project}${name}`).join(' ')} .
       npm ci --offline --no-audit --no-fund --loglevel=error
@@ -105,13 +109,19 @@ export const programCases: readonly ProgramCase[] = [
       mkdir $p/opt/ply-test/new
       echo new > $p/opt/ply-test/new/file
       make_package 2
-      in_root() { LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot $ROOT "$@"; }
+      in_root() { LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin $CHROOT $ROOT "$@"; }
       in_root dpkg -i /tmp/1.deb >/dev/null
       in_root dpkg -V ply-test
       test -f $ROOT/opt/ply-test/0/file-99.txt
       echo changed > $ROOT/etc/ply-test.conf
+      owned=/opt/ply-test/1/file-101.txt
+      if [ $OWNERS = many ]; then in_root dpkg-statoverride --update --add games mail 4750 $owned; fi
       in_root dpkg --force-confold -i /tmp/2.deb >/dev/null
       test ! -e $ROOT/opt/ply-test/0
+      if [ $OWNERS = many ]; then
+        test "$(stat -c %u:%g:%a $ROOT$owned)" = 5:8:4750
+        in_root dpkg-statoverride --remove $owned
+      fi
       test "$(cat $ROOT/etc/ply-test.conf)" = changed
       in_root dpkg -i --force-confnew /tmp/1.deb >/dev/null 2>&1
       in_root dpkg -V ply-test
@@ -136,7 +146,7 @@ export const programCases: readonly ProgramCase[] = [
       truncate -s 1M sparse
       chmod 4751 0/file-3.txt
       touch -d '1999-12-31 23:59:59.123456789' 0/file-4.txt
-      chown 12:34 0/file-5.txt
+      if [ $OWNERS = many ]; then chown 12:34 0/file-5.txt; fi
       mkdir -m 1777 empty
       pack() { tar --sort=name --format=posix --pax-option=delete=atime,delete=ctime -cf "$1" .; }
       pack $SCRATCH/first.tar

@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { UpperForm } from '../../src/store/containers/uppers.ts'
-import { openStore } from '../../src/store/open-store.ts'
 import { missingFor, programCases, type Scale } from './cases.ts'
-import { Ground } from './ground.ts'
+import { Ground, waysIn } from './ground.ts'
 
 const { values } = parseArgs({
   options: {
     image: { type: 'string' },
     form: { type: 'string', multiple: true },
+    as: { type: 'string', default: 'root' },
     case: { type: 'string' },
     on: { type: 'string', default: tmpdir() },
     scale: { type: 'string', default: 'full' },
@@ -19,6 +19,8 @@ const { values } = parseArgs({
   },
 })
 if (!values.image) throw new Error('say which image: --image oci:DIRECTORY:TAG, a Debian')
+const way = waysIn.find((one) => one === values.as)
+if (!way) throw new Error(`--as is one of ${waysIn.join(', ')}`)
 const pattern = new RegExp(values.case ?? '', 'i')
 let failed = 0
 
@@ -34,11 +36,13 @@ function judged(what: string, act: () => void): void {
   console.log(`${((performance.now() - from) / 1000).toFixed(1)} s  ${what}: ${verdict}`)
 }
 
-for (const form of (values.form ?? ['overlay', 'portable']) as UpperForm[]) {
-  console.log(`── an upper of the form ${form}`)
+// Only root writes the kernel's form.
+const forms = values.form ?? (way === 'root' ? ['overlay', 'portable'] : ['portable'])
+for (const form of forms as UpperForm[]) {
+  console.log(`── an upper of the form ${form}, as ${way}`)
   const work = mkdtempSync(join(values.on, 'ply-programs-'))
   try {
-    await using ground = await Ground.make(work, values.image, form)
+    await using ground = await Ground.make(work, values.image, form, way)
     await ground.mount()
     for (const one of programCases) {
       if (!pattern.test(one.name) || (one.only && one.only !== values.scale)) continue
@@ -54,8 +58,7 @@ for (const form of (values.form ?? ['overlay', 'portable']) as UpperForm[]) {
       if (after.some((listing, i) => listing !== before[i])) throw new Error('it is not')
     })
     await ground.unmount()
-    await using store = await openStore(ground.store)
-    const { findings } = await store.fsck()
+    const findings = await ground.findings('digests')
     judged('the store is sound', () => {
       if (findings.length > 0) throw new Error(JSON.stringify(findings, undefined, 2))
     })
