@@ -42,7 +42,7 @@ export { compareImages } from './image/compare.ts'
 export type { Configuration, Healthcheck, SetChange } from './image/configure.ts'
 export { configure } from './image/configure.ts'
 export type { CopyOptions } from './image/copy.ts'
-export { copy, copyWhole } from './image/copy.ts'
+export { copy, copyWhole, parcelFrom } from './image/copy.ts'
 export type { ImageDescription } from './image/describe.ts'
 export { describeImage } from './image/describe.ts'
 export type { HistoryStep } from './image/history.ts'
@@ -54,6 +54,8 @@ export type { ImportJudgement, LayerReport, WriteOptions } from './image/layer-r
 export type { IndexFields, IndexParcel, ManifestParcel, Parcel, ParcelBlob } from './image/parcel.ts'
 export { imageOfParcel, indexOver, manifestsIn, parcelOf } from './image/parcel.ts'
 export { validateImage } from './image/validate.ts'
+export type { Dropped, WithImagesOptions } from './image/with-images.ts'
+export { withImages } from './image/with-images.ts'
 export type { ImportReport, LayerLimits, LayerView, LayerWarning } from './layer/index.ts'
 export { defaultLimits } from './layer/index.ts'
 export type { ByteString } from './model/bytes.ts'
@@ -114,6 +116,24 @@ export type {
 } from './query/index.ts'
 // Questions to a tree
 export { accountsOf, find, packagesOf, parseFind, treeUsage, walkTree } from './query/index.ts'
+export type {
+  Attached,
+  Attachments,
+  CarriedSignatures,
+  Form as SignatureForm,
+  ImageSignature,
+  KeyKind,
+  PrivateKeyOptions,
+  Refused as RefusedSignature,
+  SignatureRequirement,
+  Signed,
+  SigningKey,
+  SourceAttachments,
+  VerifyingKey,
+  WritableAttachments,
+} from './signature/index.ts'
+// Signatures
+export { carrySignatures, privateKeyFrom, publicKeyFrom } from './signature/index.ts'
 export type { ContentDigests } from './stack/content-digests.ts'
 export { contentDigest } from './stack/content-digests.ts'
 export type { OwnerShift } from './stack/mapped-tree.ts'
@@ -195,8 +215,16 @@ export {
   waste,
   wasteGroupings,
 } from './trace/index.ts'
-export type { RecompressedImage, RecompressedLayer, RecompressOptions } from './transport/index.ts'
-export { detectReference, openSink, openSource, recompressed } from './transport/index.ts'
+export type {
+  RecompressedImage,
+  RecompressedLayer,
+  RecompressOptions,
+  SignedImage,
+  SignOptions,
+  VerifiedImage,
+  VerifyOptions,
+} from './transport/index.ts'
+export { detectReference, openSink, openSource, recompressed, signImage, verifySignatures } from './transport/index.ts'
 export type {
   Credentials as RegistryCredentials,
   Document,
