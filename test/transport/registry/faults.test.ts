@@ -13,7 +13,7 @@ import { hasTool, isRootFor } from '../../support/tools.ts'
 import { makeCertificates } from './certificates.ts'
 import { faultProxy } from './fault-proxy.ts'
 import { ownRegistry, serve } from './own-registry.ts'
-import { allOf, digestsOf, namesOf, noisyImage, pull, push, seed, settings } from './setting.ts'
+import { allOf, digestsOf, halfBlobs, namesOf, noisyImage, pull, push, seed, settings } from './setting.ts'
 
 const secret = 'never-shown-4711'
 const canMount =
@@ -215,7 +215,7 @@ describe('half a blob', () => {
     registry.seen.length = 0
     expect(digestsOf(await pull(reference, options))).toEqual(namesOf(image.layers))
     expect(registry.seen.flatMap(({ headers }) => headers.range ?? [])).toContain(`bytes=${left.size}-`)
-    expect(readdirSync(options.partialDirectory as string)).toEqual([])
+    expect(halfBlobs(options.partialDirectory as string)).toEqual([])
   })
 
   test('that is damaged, or too long, or of somebody else, is fetched anew', async () => {
@@ -247,7 +247,7 @@ describe('half a blob', () => {
     try {
       const options = settings({ partialDirectory: join(directory, 'partial') })
       expect(digestsOf(await pull(reference, options))).toEqual(namesOf(image.layers))
-      expect(readdirSync(join(directory, 'partial'))).toEqual([])
+      expect(halfBlobs(join(directory, 'partial'))).toEqual([])
     } finally {
       execFileSync('umount', [directory])
     }
