@@ -158,13 +158,16 @@ everywhere('a collection', (make) => {
     await store.write(image, 'a')
     const slow = layerFrom({ '/slow': 'x' })
     let go = () => {}
+    let begin = () => {}
     const waiting = new Promise<void>((resolve) => (go = resolve))
+    const begun = new Promise<void>((resolve) => (begin = resolve))
     async function* compressed() {
+      begin()
       await waiting
       yield* slow.compressed()
     }
     const writing = other.write(append(image, { ...slow, compressed }), 'b')
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    await begun
     await expect(store.collect()).rejects.toMatchObject({ code: 'PLY_STORE_BUSY' })
     go()
     await writing
