@@ -224,10 +224,11 @@ describe('what a registry asks for', () => {
       { scheme: 'bearer', parameters: { realm: 'z' } },
     ])
     for (const odd of [undefined, '', '=', '"', 'a=b', ',,,', '\u0000']) expect(challengesOf(odd)).toEqual([])
-    const start = performance.now()
+    const start = process.cpuUsage()
     challengesOf(`Bearer ${'a="b",'.repeat(100_000)}`)
     challengesOf(`Bearer a="${'\\'.repeat(100_000)}`)
-    expect(performance.now() - start).toBeLessThan(500)
+    const { user, system } = process.cpuUsage(start)
+    expect((user + system) / 1000).toBeLessThan(500)
   })
 
   test('tokens have the scopes that are needed and no more, one for each, whoever asks', async () => {

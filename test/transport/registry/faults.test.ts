@@ -8,6 +8,7 @@ import type { Image } from '../../../src/image/image.ts'
 import { digestOf } from '../../../src/model/digest.ts'
 import { openSource } from '../../../src/transport/open.ts'
 import { retryAfter } from '../../../src/transport/registry/patience.ts'
+import { prompt } from '../../support/prompt.ts'
 import { temporary } from '../../support/temporary.ts'
 import { hasTool, isRootFor } from '../../support/tools.ts'
 import { makeCertificates } from './certificates.ts'
@@ -19,6 +20,9 @@ const secret = 'never-shown-4711'
 const canMount =
   isRootFor('a disk without room for half blobs', 'mount a small one') && hasTool('unshare', '--mount', 'true')
 const me = { kind: 'password', username: 'me', password: secret } as const
+
+/** Milliseconds: longer than a busy machine keeps two parts of one process from talking to each other. */
+const silence = 500
 
 const isBlob = ({ method, url = '' }: IncomingMessage) => method === 'GET' && /\/blobs\/sha256:/.test(url)
 
@@ -101,7 +105,7 @@ describe('a bad network', () => {
         code,
         message: expect.stringContaining('slow down'),
       })
-      expect(performance.now() - start).toBeLessThan(3000)
+      expect(performance.now() - start).toBeLessThan(3 * prompt)
     })
   }
 
@@ -112,18 +116,18 @@ describe('a bad network', () => {
       request.socket.on('close', () => clearInterval(drip))
       return true
     })
-    const patience = { silence: 60, slowest: 100_000, attempts: 3 }
+    const patience = { silence, slowest: 100_000, attempts: 3 }
     const start = performance.now()
     await expect(pull(reference, settings({ patience }))).rejects.toMatchObject({
       code: 'PLY_UNREACHABLE',
       message: expect.stringContaining('bytes a second'),
     })
-    expect(performance.now() - start).toBeLessThan(3000)
+    expect(performance.now() - start).toBeLessThan(3 * silence + 3 * prompt)
   })
 
   test('silence is not waited for without end', async () => {
     const { reference } = await flaky(noisyImage(), () => true)
-    await expect(pull(reference, settings({ patience: { silence: 60, attempts: 2 } }))).rejects.toMatchObject({
+    await expect(pull(reference, settings({ patience: { silence, attempts: 2 } }))).rejects.toMatchObject({
       code: 'PLY_UNREACHABLE',
       message: expect.stringContaining('no answer'),
     })
@@ -132,8 +136,9 @@ describe('a bad network', () => {
   test('nobody listens: told at once', async () => {
     const start = performance.now()
     await expect(pull('docker://127.0.0.1:1/app:1', settings())).rejects.toMatchObject({ code: 'PLY_UNREACHABLE' })
+    expect(performance.now() - start).toBeLessThan(3 * prompt)
+    // How long it takes to learn that a name does not exist is up to who is asked.
     await expect(pull('docker://nowhere.invalid/app:1', settings())).rejects.toMatchObject({ code: 'PLY_UNREACHABLE' })
-    expect(performance.now() - start).toBeLessThan(4000)
   })
 
   test('how long to wait is read as seconds and as a date', () => {
@@ -228,7 +233,7 @@ describe('half a blob', () => {
       mkdirSync(directory)
       writeFileSync(partOf(directory, image), left)
       expect(digestsOf(await pull(reference, options))).toEqual(namesOf(image.layers))
-      expect(readdirSync(directory)).toEqual([])
+      expect(halfBlobs(directory)).toEqual([])
     }
   })
 
