@@ -80,7 +80,8 @@ export abstract class ImageCommand extends StoreCommand {
     const { lenient, limits } = judgement
     // What came from stdin cannot be asked again.
     const from = text === '-' ? undefined : reference
-    const opening = { input: this.world.stdin, lenient, limits, registry: this.registry, ...this.operation }
+    const signatures = await this.required()
+    const opening = { input: this.world.stdin, lenient, limits, registry: this.registry, signatures, ...this.operation }
     const source = this.closing(await openSource(reference, opening))
     const listed: Listed[] = []
     for await (const one of source.list()) listed.push(one)

@@ -3,6 +3,7 @@ import * as Flags from '@oclif/core/flags'
 import { jsonLine } from './json.ts'
 import type { LayerStack } from './library.ts'
 import { registryFlags } from './registry-flags.ts'
+import { requireFlags } from './signature-flags.ts'
 import { StoreCommand } from './store-command.ts'
 
 /** Which tree of an image a command looks at. */
@@ -17,6 +18,7 @@ export const treeFlags = {
   }),
   platform: Flags.string({ helpValue: 'OS/ARCH', summary: 'Which image of an index.' }),
   ...registryFlags,
+  ...requireFlags,
 }
 
 /** For answers that may be long. */
@@ -73,6 +75,7 @@ export abstract class LookCommand extends StoreCommand {
     const stack = await openLayers(reference, {
       platform,
       registry: this.registry,
+      signatures: await this.required(),
       ...(store && { store }),
       ...this.operation,
     })

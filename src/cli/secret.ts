@@ -1,3 +1,4 @@
+import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
 import { UsageError } from './usage-error.ts'
@@ -19,6 +20,25 @@ export async function secretFromStdin({ stdin }: World): Promise<string> {
     .replace(/\r?\n$/, '')
   if (secret === '') throw new UsageError('there is no password on stdin')
   return secret
+}
+
+/** A passphrase from a file, or stdin (`-`), without the line end. @throws UsageError; ENOENT, EACCES … with the path */
+export async function secretFromFile(path: string, world: World): Promise<string> {
+  if (path === '-') return secretFromStdin(world)
+  return (await smallFile(path)).toString('utf8').replace(/\r?\n$/, '')
+}
+
+/** A small file in whole, a pipe too: `/dev/fd/3`. @throws UsageError if it is too long; ENOENT, EACCES … with the path */
+export async function smallFile(path: string): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of createReadStream(path)) {
+    size += (chunk as Buffer).length
+    if (size > mostBytes)
+      throw new UsageError(`${path} is larger than ${mostBytes} bytes: it is no key, and no passphrase`)
+    chunks.push(chunk as Buffer)
+  }
+  return Buffer.concat(chunks)
 }
 
 /** Asks at the terminal; a `hidden` answer is not shown there. */

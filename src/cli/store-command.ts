@@ -4,6 +4,7 @@ import type {
   Image,
   OpenTreeOptions,
   RegistryOptions,
+  SignatureRequirement,
   Store,
   StoredImage,
   StoreOptions,
@@ -13,6 +14,7 @@ import type {
 } from './library.ts'
 import { pathInContainer, treeTransports } from './places.ts'
 import { type RegistryFlags, registryOptionsOf } from './registry-flags.ts'
+import { type RequireFlags, requirementOf, unsignedInStore } from './signature-flags.ts'
 import { WorldCommand } from './world-command.ts'
 
 /** What a command is going to do with a tree: of an image elsewhere no more is fetched. */
@@ -24,6 +26,7 @@ export const accountFiles = ['/etc/passwd', '/etc/group'] as const
 /** What all commands share that reach into a store: the store itself, and images and trees by the names that a command line has for them. */
 export abstract class StoreCommand extends WorldCommand {
   #store: Promise<Store> | undefined
+  #required: Promise<SignatureRequirement | undefined> | undefined
 
   /** The store of `--root`, opened once. */
   protected store(): Promise<Store> {
@@ -45,6 +48,12 @@ export abstract class StoreCommand extends WorldCommand {
     return registryOptionsOf(this.shared as RegistryFlags, this.world.environment)
   }
 
+  /** What the flags of a command that has them demand of images that come in. @throws UsageError, PLY_BAD_KEY */
+  protected async required(): Promise<SignatureRequirement | undefined> {
+    this.#required ??= this.library().then((library) => requirementOf(this.shared as RequireFlags, library))
+    return this.#required
+  }
+
   /** Which tree of an image is meant, where the flags of a command say so. */
   protected get whichTree(): Pick<OpenTreeOptions, 'layer' | 'alone' | 'platform'> {
     return {}
@@ -57,7 +66,8 @@ export abstract class StoreCommand extends WorldCommand {
       const reference = await this.named(text)
       const store = await this.storeFor(splitLayer(reference).reference)
       const onWarning = ({ rule, text }: UpperWarning) => this.say(`${text} (${rule})`)
-      const elsewhere = { ...this.whichTree, ...needs, registry: this.registry, onWarning, ...this.operation }
+      const from = { registry: this.registry, signatures: await this.required() }
+      const elsewhere = { ...this.whichTree, ...needs, ...from, onWarning, ...this.operation }
       const tree = await openTree(reference, { ...(store && { store }), ...elsewhere })
       this.atEnd(() => tree.close())
       return tree
@@ -112,8 +122,12 @@ export abstract class StoreCommand extends WorldCommand {
     const reference = await this.named(text)
     const options = { ...(platform !== undefined && { platform }), ...this.operation }
     const { transport, details } = splitReference(reference)
-    if (transport === 'store') return (await this.store()).image(details, options)
-    const opening = { input: this.world.stdin, lenient, limits, registry: this.registry, ...options }
+    const signatures = await this.required()
+    if (transport === 'store') {
+      if (signatures !== undefined) throw await unsignedInStore(details, this.library())
+      return (await this.store()).image(details, options)
+    }
+    const opening = { input: this.world.stdin, lenient, limits, registry: this.registry, signatures, ...options }
     const source = this.closing(await openSource(reference, opening))
     return source.image(undefined, options)
   }

@@ -4,6 +4,7 @@ import { compressFlags } from '../compress-flags.ts'
 import { ImageCommand } from '../image-command.ts'
 import { importFlags } from '../import-flags.ts'
 import { registryFlags } from '../registry-flags.ts'
+import { requireFlags } from '../signature-flags.ts'
 
 export class Copy extends ImageCommand {
   static override summary = 'Take an image from one place to another.'
@@ -30,6 +31,7 @@ export class Copy extends ImageCommand {
     ...compressFlags,
     ...importFlags,
     ...registryFlags,
+    ...requireFlags,
   }
 
   async run() {

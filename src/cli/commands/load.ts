@@ -4,6 +4,7 @@ import { ImageCommand } from '../image-command.ts'
 import { importFlags } from '../import-flags.ts'
 import type { LayerReport, Listed } from '../library.ts'
 import { registryFlags } from '../registry-flags.ts'
+import { requireFlags } from '../signature-flags.ts'
 
 interface Loaded extends Listed {
   readonly layers: readonly LayerReport[]
@@ -33,6 +34,7 @@ export class Load extends ImageCommand {
     platform: Flags.string({ helpValue: 'OS/ARCH', summary: 'Which image of an index.' }),
     ...importFlags,
     ...registryFlags,
+    ...requireFlags,
   }
 
   async run() {

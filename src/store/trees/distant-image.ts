@@ -3,6 +3,7 @@ import type { Image, ImageSource } from '../../image/image.ts'
 import type { ByteString } from '../../model/bytes.ts'
 import { codeOf } from '../../model/errors.ts'
 import type { Operation } from '../../model/operation.ts'
+import type { SignatureRequirement } from '../../signature/index.ts'
 import { BelowAbsent, type StackedTree, stackedTree } from '../../stack/index.ts'
 import type { Tree } from '../../stack/tree.ts'
 import type { LayerStack } from '../../trace/index.ts'
@@ -15,6 +16,7 @@ import { passingDigests } from './kept-contents.ts'
 export interface DistantImageOptions extends Operation {
   readonly platform: string | undefined
   readonly registry: RegistryOptions | undefined
+  readonly signatures?: SignatureRequirement | undefined
   readonly lend: LayerLender | undefined
   /** The paths (byte strings) whose contents are going to be read; absent: any. */
   readonly contents?: readonly ByteString[] | undefined
@@ -46,9 +48,9 @@ export class DistantImage {
     options: DistantImageOptions,
     upTo: (image: Image) => Image = (image) => image,
   ): Promise<DistantImage> {
-    const { platform, registry, signal, onProgress } = options
+    const { platform, registry, signatures, signal, onProgress } = options
     const operation = { signal, onProgress }
-    const source = await openSource(reference, { ...operation, ...(registry !== undefined && { registry }) })
+    const source = await openSource(reference, { ...operation, registry, signatures })
     try {
       const image = await source.image(undefined, { ...operation, ...(platform !== undefined && { platform }) })
       return new DistantImage(source, upTo(image), options)

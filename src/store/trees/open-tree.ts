@@ -6,6 +6,7 @@ import type { ByteString } from '../../model/bytes.ts'
 import { PlyError } from '../../model/errors.ts'
 import type { Operation } from '../../model/operation.ts'
 import { splitReference, storeTransport } from '../../model/reference.ts'
+import type { SignatureRequirement } from '../../signature/index.ts'
 import type { Tree } from '../../stack/tree.ts'
 import { layerAlone } from '../../trace/index.ts'
 import type { RegistryOptions } from '../../transport/registry/options.ts'
@@ -19,6 +20,8 @@ export interface OpenTreeOptions extends Operation {
   readonly platform?: string | undefined
   /** How registries are spoken with. */
   readonly registry?: RegistryOptions | undefined
+  /** Look only into what a signature vouches for. The store keeps none: what is in it is refused. */
+  readonly signatures?: SignatureRequirement | undefined
   /** The tree as it is once this layer is stacked: 0 is the base. Default: the top. Only images have layers. */
   readonly layer?: number | undefined
   /** Of that layer only what it has itself: see `layerAlone`. */
@@ -50,6 +53,7 @@ export async function openTree(text: string, options: OpenTreeOptions = {}): Pro
     store,
     platform,
     registry,
+    signatures,
     layer = named,
     alone = false,
     contents,
@@ -58,6 +62,8 @@ export async function openTree(text: string, options: OpenTreeOptions = {}): Pro
     ...operation
   } = options
   const { transport, details } = splitReference(reference)
+  if (signatures !== undefined && ['store', 'container', 'rootfs', 'upper'].includes(transport))
+    throw unsignedHere(reference)
   switch (transport) {
     case 'store': {
       const inside = storeOf(store, reference)
@@ -87,7 +93,11 @@ export async function openTree(text: string, options: OpenTreeOptions = {}): Pro
     default: {
       const lend = store?.[layerLender]
       const upTo = (image: Image) => (layer === undefined && !alone ? image : throughLayer(image, layer))
-      const distant = await DistantImage.open(reference, { platform, registry, lend, contents, ...operation }, upTo)
+      const distant = await DistantImage.open(
+        reference,
+        { platform, registry, signatures, lend, contents, ...operation },
+        upTo,
+      )
       try {
         const tree = await treeOfDistant(distant, { alone, question, ...operation })
         await distant.settle()
@@ -98,6 +108,12 @@ export async function openTree(text: string, options: OpenTreeOptions = {}): Pro
       }
     }
   }
+}
+
+/** What is here already came in without being asked who has signed it. */
+export function unsignedHere(reference: string): PlyError {
+  const reason = 'it is on this machine, where no signatures are kept: they are asked for on the way in'
+  return new PlyError('PLY_UNSIGNED', { what: reference, reason })
 }
 
 /** Takes `debian:12@3` apart, an image and one of its layers: only behind a name in the store does `@` with a number mean a layer. */
