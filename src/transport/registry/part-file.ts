@@ -165,7 +165,7 @@ async function openNamed(digest: Digest, limit: number, directory: string): Prom
 export async function forgetOldParts(directory: string, now = Date.now()): Promise<void> {
   let names: string[]
   try {
-    names = fs.readdirSync(directory).filter((name) => /^[0-9a-f]{64}\.part$/.test(name))
+    names = fs.readdirSync(directory).filter((name) => /^[0-9a-f]{64}\.(?:part|json)$/.test(name))
   } catch {
     return
   }

@@ -13,9 +13,11 @@ import { checkPlatform, choose } from '../layout-source.ts'
 import { decompressionOf, type SourceOptions, temporaryDirectoryOf } from '../options.ts'
 import { blobStream, foreignStream, isElsewhere } from './blob-stream.ts'
 import { Downloads } from './downloads.ts'
+import { isConfigType, keptDocument } from './kept-documents.ts'
 import { type Document, getManifest, placeOf } from './manifests.ts'
 import { pullEndpoints } from './mirrors.ts'
 import type { Request } from './options.ts'
+import { partialDirectoryOf } from './part-file.ts'
 import { referrersOf } from './referrers.ts'
 import { isLoopback, type RemoteName, remoteName } from './remote-name.ts'
 import { type Endpoint, Session } from './session.ts'
@@ -46,6 +48,7 @@ class RegistrySource implements ImageSource {
   readonly #sessions: readonly Session[]
   readonly #downloads: Downloads
   readonly #documents = new Map<string, Document>()
+  readonly #kept: string | undefined
   /** Who had the manifest is asked for the rest first. */
   #best = 0
 
@@ -55,6 +58,7 @@ class RegistrySource implements ImageSource {
     const registry = options.registry ?? {}
     const request = this.#request({})
     this.#sessions = pullEndpoints(name, registry).map((endpoint) => new Session(endpoint, request))
+    this.#kept = partialDirectoryOf(registry)
     this.#downloads = new Downloads({
       fetch: (descriptor, from, operation) => this.#blob(descriptor, from, operation),
       registry,
@@ -163,7 +167,9 @@ class RegistrySource implements ImageSource {
   readonly #read: BlobReader = (descriptor, reading) =>
     isManifestType(descriptor.mediaType) || isIndexType(descriptor.mediaType)
       ? this.#document(descriptor.digest, reading)
-      : this.#downloads.stream(descriptor, reading)
+      : isConfigType(descriptor.mediaType)
+        ? keptDocument(this.#kept, descriptor, () => this.#blob(descriptor, 0, reading ?? {}), reading ?? {})
+        : this.#downloads.stream(descriptor, reading)
 
   #remoteBlob(blob: ParcelBlob): ParcelBlob {
     const { registry, repository } = this.#primary

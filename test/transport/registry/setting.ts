@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { readdirSync } from 'node:fs'
 import { append, scratch } from '../../../src/image/append.ts'
 import { configure } from '../../../src/image/configure.ts'
 import type { Image, Layer } from '../../../src/image/image.ts'
@@ -66,6 +67,9 @@ export async function seed(registry: OwnRegistry, image: Image, repository: stri
   registry.blobs.set(image.manifest.config.digest, Buffer.from(image.rawConfig))
   for (const layer of image.layers) registry.blobs.set(layer.descriptor.digest, await bytesOf(layer.compressed()))
 }
+
+/** What waits in a directory for the next attempt. */
+export const halfBlobs = (directory: string) => readdirSync(directory).filter((name) => name.endsWith('.part'))
 
 /** Everything that an error says, with its causes. */
 export function allOf(error: unknown): string {
