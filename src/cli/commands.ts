@@ -16,6 +16,8 @@ export const commandGroups = {
     import: async () => (await import('./commands/import.ts')).Import,
     export: async () => (await import('./commands/export.ts')).Export,
     copy: async () => (await import('./commands/copy.ts')).Copy,
+    sign: async () => (await import('./commands/sign.ts')).Sign,
+    verify: async () => (await import('./commands/verify.ts')).Verify,
     login: async () => (await import('./commands/login.ts')).Login,
     logout: async () => (await import('./commands/logout.ts')).Logout,
   },
