@@ -399,4 +399,36 @@ A /etc/kept
     )
     expect(said).toMatch(/^\.\/mnt\nissue\nother\ncat: mnt\/bin\/tool: .*\nexit 1\nx\n\.\/mnt\n$/)
   })
+
+  for (const as of ['root', 'user'] as const)
+    able(`is read to its end whatever a collection takes, of an image and of a container (${as})`, () => {
+      const said = runs(
+        as,
+        `ply copy image:1 zipped --compress gzip -q > /dev/null 2>&1
+        ply mount zipped mnt --via fuse -q
+        ply mount work other --via fuse -q --uidmap 0:$(id -u):1 --gidmap 0:$(id -g):1
+        ply rmi zipped image:1 -q > /dev/null; ply gc --caches 0 -q > /dev/null 2>&1
+        cat mnt/etc/issue mnt/etc/other other/etc/issue; wc -c < mnt/bin/tool; wc -c < other/bin/tool
+        echo x >> other/etc/other; cat other/etc/other
+        ply umount mnt; ply umount other; ply rm work -q > /dev/null; ply gc -q > /dev/null 2>&1
+        ls store/cache/layers store/cache/trees store/blobs/sha256`,
+      )
+      expect(said).toBe(`./mnt
+./other
+an image
+more
+an image
+5000
+5000
+more
+x
+./mnt
+./other
+store/blobs/sha256:
+
+store/cache/layers:
+
+store/cache/trees:
+`)
+    })
 })
