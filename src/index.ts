@@ -216,6 +216,8 @@ export {
   wasteGroupings,
 } from './trace/index.ts'
 export type {
+  FilesLayerOptions,
+  Placement,
   RecompressedImage,
   RecompressedLayer,
   RecompressOptions,
@@ -224,7 +226,15 @@ export type {
   VerifiedImage,
   VerifyOptions,
 } from './transport/index.ts'
-export { detectReference, openSink, openSource, recompressed, signImage, verifySignatures } from './transport/index.ts'
+export {
+  detectReference,
+  filesLayer,
+  openSink,
+  openSource,
+  recompressed,
+  signImage,
+  verifySignatures,
+} from './transport/index.ts'
 export type {
   Credentials as RegistryCredentials,
   Document,

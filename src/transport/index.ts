@@ -1,5 +1,7 @@
 /** Where images come from and go to: archives, layouts, directories. One file a transport. */
 export { detectReference } from './detect.ts'
+export type { FilesLayerOptions, Placement } from './files-layer.ts'
+export { filesLayer } from './files-layer.ts'
 export { openSink, openSource } from './open.ts'
 export type { SinkOptions, SourceOptions, TransportOptions } from './options.ts'
 export type { RecompressedImage, RecompressedLayer, RecompressOptions } from './recompress.ts'

@@ -1,4 +1,5 @@
 import { imageOf, readDocuments } from '../image/assemble.ts'
+import { isForeign } from '../image/distributable.ts'
 import { retyped, toDocker, toOci } from '../image/families.ts'
 import type { Image, Layer } from '../image/image.ts'
 import { type DiffId, type Digest, digestOf } from '../model/digest.ts'
@@ -26,6 +27,8 @@ export interface RecompressOptions extends Operation, Pick<TransportOptions, 'te
   readonly compression: Compression
   /** gzip: 1 to 9; zstd: 1 to 22. Default: what is pinned (4 and 3). */
   readonly level?: number | undefined
+  /** The lowest layer that is compressed anew: 0, the default, is the base. */
+  readonly from?: number | undefined
 }
 
 /** A layer whose compressed digest is another one now (layer-semantics I-05). Its diffID is the same. */
@@ -73,7 +76,7 @@ export async function recompressed(image: Image, options: RecompressOptions): Pr
   try {
     for (const [at, layer] of image.layers.entries()) {
       const { descriptor, diffId } = layer
-      if (isElsewhere(descriptor)) {
+      if (at < (options.from ?? 0) || isForeign(descriptor)) {
         layers.push(layer)
         continue
       }
@@ -141,11 +144,6 @@ async function found(layer: Layer, { signal }: Operation): Promise<Compression> 
     if (first.length >= 4) break
   }
   return compressionOf(first)
-}
-
-/** Foreign and non-distributable layers (Q-06): their addresses lead to these very bytes. */
-function isElsewhere({ mediaType, urls = [] }: Descriptor): boolean {
-  return urls.length > 0 || /\.nondistributable\.|\.foreign\./.test(mediaType)
 }
 
 /** Annotations that speak of places inside the compressed bytes. */

@@ -16,10 +16,9 @@ export class Flatten extends RewriteCommand {
 
   async run() {
     const { args, flags } = await this.parse(Flatten)
-    const { describeImage } = await this.library()
-    const image = await this.stored(args.image)
-    const flat = await (await this.store()).flatten(image, { message: flags.message, ...this.writing(flags) })
-    this.print(flat.digest)
-    return describeImage(flat)
+    const { message } = flags
+    return this.rewritten(args.image, flags, async (image, as) =>
+      (await this.store()).flatten(image, { message, ...this.writing(flags, as) }),
+    )
   }
 }

@@ -35,10 +35,8 @@ export class Split extends RewriteCommand {
     const size = flags.size === undefined ? undefined : amountOf(flags.size)
     if (flags.size !== undefined && size === undefined)
       throw new UsageError(`--size ${flags.size}: not a size; write 500MB, 1Gi or a number of bytes`)
-    const { describeImage } = await this.library()
-    const image = await this.stored(args.image)
-    const cut = await (await this.store()).split(image, { layer, size, paths, ...this.writing(flags) })
-    this.print(cut.digest)
-    return describeImage(cut)
+    return this.rewritten(args.image, flags, async (image, as) =>
+      (await this.store()).split(image, { layer, size, paths, ...this.writing(flags, as) }),
+    )
   }
 }

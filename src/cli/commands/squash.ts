@@ -26,14 +26,12 @@ export class Squash extends RewriteCommand {
     const { from, to, last, message } = flags
     if (last !== undefined && (from !== undefined || to !== undefined))
       throw new UsageError('say the range once: with --last, or with --from and --to')
-    const { describeImage } = await this.library()
-    const image = await this.stored(args.image)
-    const { length } = image.layers
-    if (last !== undefined && last > length && length > 0)
-      throw new UsageError(`--last ${last}: the image has ${length} layer${length === 1 ? '' : 's'}`)
-    const first = last === undefined ? from : length - last
-    const squashed = await (await this.store()).squash(image, { from: first, to, message, ...this.writing(flags) })
-    this.print(squashed.digest)
-    return describeImage(squashed)
+    return this.rewritten(args.image, flags, async (image, as) => {
+      const { length } = image.layers
+      if (last !== undefined && last > length && length > 0)
+        throw new UsageError(`--last ${last}: the image has ${length} layer${length === 1 ? '' : 's'}`)
+      const first = last === undefined ? from : length - last
+      return (await this.store()).squash(image, { from: first, to, message, ...this.writing(flags, as) })
+    })
   }
 }

@@ -2,10 +2,10 @@ import type { Image } from '../../image/image.ts'
 import type { LayerReport, WriteOptions } from '../../image/layer-report.ts'
 import { rebase } from '../../image/rebase.ts'
 import { Findings, type IndexedView } from '../../layer/index.ts'
-import { Pace } from '../../model/pace.ts'
 import { StackedTree } from '../../stack/stacked-tree.ts'
 import type { Layers } from '../layers/layers.ts'
 import type { Rewriting, Rewritten } from './rewrite.ts'
+import { surprisesOf } from './shadows.ts'
 
 export interface RebaseOptions extends WriteOptions {
   /** The image that this one was built on, by name or as it is. */
@@ -18,8 +18,9 @@ export interface RebaseOptions extends WriteOptions {
 
 /**
  * Puts an image on another base (see `rebase` of `image/`). What its own layers find below them now is looked at: hardlinks
- * must find their targets, and a directory that now takes the place of a symlink, as it did not on the old base, is a
- * warning in the report of its layer (layer-semantics N-13, R-02). No content is read.
+ * must find their targets. What is a warning in the report of its layer: a directory that now takes the place of a symlink, as it
+ * did not on the old base, and what the layer hides or removes of the new base that is not what the old one had there
+ * (layer-semantics N-13, R-02, W-01). Contents are read only to be compared.
  *
  * @throws PLY_USAGE if the image was not built on the old base; PLY_BAD_LAYER for a hardlink whose target the new base lacks
  */
@@ -44,7 +45,6 @@ async function surprises(
   layers: Layers,
   { signal, strict }: WriteOptions,
 ): Promise<readonly (Findings | undefined)[]> {
-  const pace = new Pace(signal)
   const found: (Findings | undefined)[] = []
   const opened: IndexedView[] = []
   try {
@@ -59,13 +59,8 @@ async function surprises(
       const number = fresh.length - left
       const findings = new Findings(strict)
       const below = { before: stacked(old.slice(0, old.length - left)), after: stacked(fresh.slice(0, number)) }
-      for (const { path, implied } of replacedSymlinks(fresh[number]!, below)) {
-        if (pace.due()) await pace.rest()
-        if (path === undefined) continue
-        const kind = implied ? 'a directory that no entry describes' : 'a directory'
-        const text = `it is a symlink in the new base, as it was not in the old one: ${kind} takes its place`
-        findings.warn(path, implied ? 'N-13' : 'R-02', text)
-      }
+      for await (const { path, rule, text } of surprisesOf(fresh[number]!, below, signal))
+        findings.warn(path, rule, text)
       found[number] = findings
     }
     return found
@@ -77,36 +72,6 @@ async function surprises(
 /** Closing it is left to whoever closes the views. */
 function stacked(views: readonly IndexedView[]): StackedTree {
   return new StackedTree(views, undefined)
-}
-
-/** Directories of a layer that stand where there is a symlink after, and was none before; a step without `path` now and then. */
-function* replacedSymlinks(
-  view: IndexedView,
-  below: { readonly before: StackedTree; readonly after: StackedTree },
-): Generator<{ readonly path?: string; readonly implied?: boolean }> {
-  if (view.root.opaque) return
-  type Ino = number | undefined
-  const kindOf = (tree: StackedTree, ino: Ino) => (ino === undefined ? undefined : tree.ownStat(ino).kind)
-  const directoryIn = (tree: StackedTree, ino: Ino) => (kindOf(tree, ino) === 'directory' ? ino : undefined)
-  const childOf = (tree: StackedTree, directory: Ino, name: string) =>
-    directory === undefined ? undefined : tree.lookup(directory, name)
-  const { before, after } = below
-  const waiting: { ino: number; before: Ino; after: Ino; prefix: string }[] = [
-    { ino: view.root.ino, before: before.root, after: after.root, prefix: '' },
-  ]
-  for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
-    for (const { name, verdict } of view.list(at.ino)) {
-      if (verdict.says !== 'entry' || !verdict.directory) continue
-      const was = childOf(before, at.before, name)
-      const is = childOf(after, at.after, name)
-      const path = at.prefix + name
-      if (kindOf(after, is) === 'symlink' && kindOf(before, was) !== 'symlink') yield { path, implied: verdict.implied }
-      const inside = directoryIn(after, is)
-      if (inside === undefined || verdict.opaque) continue
-      waiting.push({ ino: verdict.ino, before: directoryIn(before, was), after: inside, prefix: `${path}/` })
-    }
-    yield {}
-  }
 }
 
 function withFindings(report: LayerReport, findings: Findings | undefined): LayerReport {
