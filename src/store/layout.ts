@@ -23,6 +23,8 @@ export interface Layout {
   readonly containers: string
   /** What is mounted. Made when it is first needed. */
   readonly mounts: string
+  /** What builds have made. Made when it is first needed. */
+  readonly builds: string
   /** Where the images came from. Made when it is first needed, as `accepted` and `quarantine` are. */
   readonly sources: string
   /** What is damaged and could not be healed, under the path that it had. */
@@ -58,6 +60,7 @@ export function layoutOf(root: string): Layout {
     uppers: join(root, 'uppers'),
     containers: join(root, 'containers'),
     mounts: join(root, 'mounts'),
+    builds: join(root, 'builds'),
     sources: join(root, 'sources'),
     quarantine: join(root, 'quarantine'),
     locks: join(root, 'locks'),

@@ -8,6 +8,8 @@ import { normalName } from '../model/reference.ts'
 import type { Disk } from '../sys/disk.ts'
 import { memoryDisk } from '../sys/memory-disk.ts'
 import { nodeDisk } from '../sys/node-disk.ts'
+import { BuildRecords } from './builds/build-records.ts'
+import { buildGround, buildGroundOf } from './builds/ground.ts'
 import { collect } from './collection/collect.ts'
 import { explain } from './collection/explain.ts'
 import { type MarkedImage, mark } from './collection/mark.ts'
@@ -105,6 +107,16 @@ export async function storeOn(place: Disk, path: string, options: StoreOptions =
     mounts,
     fileDigests,
     [mountGround]: ground,
+    [buildGround]: buildGroundOf({
+      layers,
+      blobs,
+      acceptances,
+      intake,
+      records: new BuildRecords(disk, layout),
+      lease,
+      writing,
+      byDigest: (manifest, operation) => images.byDigest(manifest, operation),
+    }),
     [layerLender]({ diffId, descriptor }) {
       // It may have come here under another digest: one is the tar itself.
       const ids = [descriptor, { ...descriptor, digest: diffId }].map((one) => ({ diffId, descriptor: one }))

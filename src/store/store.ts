@@ -8,6 +8,7 @@ import type { Descriptor } from '../model/documents.ts'
 import type { Operation } from '../model/operation.ts'
 import type { Tree } from '../stack/tree.ts'
 import type { LayerStack } from '../trace/index.ts'
+import type { BuildGround, buildGround } from './builds/ground.ts'
 import type { Collected, CollectOptions } from './collection/collect.ts'
 import type { Explanation } from './collection/explain.ts'
 import type { Container, Containers } from './containers/containers.ts'
@@ -87,6 +88,7 @@ export interface Store extends ImageSource, ImageSink {
   /** What of the store is mounted. */
   readonly mounts: Mounts
   readonly [mountGround]: MountGround
+  readonly [buildGround]: BuildGround
   /** A layer that is here with its index and its content; the caller closes it. */
   readonly [layerLender]: (layer: Pick<Layer, 'diffId' | 'descriptor'>) => IndexedView | undefined
   /** Digests of files outside the store that were read before: what a diff with a directory asks first. */

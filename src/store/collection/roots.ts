@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { type Digest, isDigest } from '../../model/digest.ts'
 import { codeOf } from '../../model/errors.ts'
 import type { Disk } from '../../sys/disk.ts'
+import { BuildRecords } from '../builds/build-records.ts'
 import type { ContainerRecord } from '../containers/containers.ts'
 import type { UpperRecord } from '../containers/uppers.ts'
 import type { NameSurvey, Names } from '../images/names.ts'
@@ -148,6 +149,8 @@ export function rootsOf({
     mounted.add(mount.manifest)
     images.push({ digest: mount.manifest, holder: `mount of ${subjectName(mount)}` })
   }
+  for (const { key, manifest, step } of new BuildRecords(disk, layout).list())
+    images.push({ digest: manifest, holder: `build ${key.slice(0, 12)} of ${step}` })
   for (const [directory, kind] of Object.entries(quarantined))
     for (const file of namesIn(disk, join(layout.quarantine, directory))) {
       const path = `quarantine/${directory}/${file}`
