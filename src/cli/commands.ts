@@ -18,6 +18,10 @@ export const commandGroups = {
     copy: async () => (await import('./commands/copy.ts')).Copy,
     sign: async () => (await import('./commands/sign.ts')).Sign,
     verify: async () => (await import('./commands/verify.ts')).Verify,
+    'index create': async () => (await import('./commands/index-create.ts')).IndexCreate,
+    'index add': async () => (await import('./commands/index-add.ts')).IndexAdd,
+    'index remove': async () => (await import('./commands/index-remove.ts')).IndexRemove,
+    'index annotate': async () => (await import('./commands/index-annotate.ts')).IndexAnnotate,
     login: async () => (await import('./commands/login.ts')).Login,
     logout: async () => (await import('./commands/logout.ts')).Logout,
   },
@@ -65,6 +69,7 @@ export const commandGroups = {
     gc: async () => (await import('./commands/gc.ts')).Gc,
     dedupe: async () => (await import('./commands/dedupe.ts')).Dedupe,
     fsck: async () => (await import('./commands/fsck.ts')).Fsck,
+    validate: async () => (await import('./commands/validate.ts')).Validate,
     doctor: async () => (await import('./commands/doctor.ts')).Doctor,
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, Loader>>>>

@@ -50,6 +50,7 @@ export type {
   TreeEntry,
   UpperWarning,
   Usage,
+  Validity,
   Waste,
   WasteCause,
   WasteGroup,

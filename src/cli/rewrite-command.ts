@@ -1,6 +1,6 @@
 import * as Flags from '@oclif/core/flags'
 import { ImageCommand } from './image-command.ts'
-import type { Image, ImageDescription, Parcel, WithImagesOptions } from './library.ts'
+import type { Image, ImageDescription, ImageSource, Parcel, WithImagesOptions } from './library.ts'
 import { registryFlags } from './registry-flags.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -61,12 +61,19 @@ export abstract class RewriteCommand extends ImageCommand {
 
   /** All that a name or reference leads to. */
   protected async parcel(text: string): Promise<Parcel> {
-    const { openSource, parcelFrom, splitReference } = await this.library()
+    const { parcelFrom } = await this.library()
+    const { place, name } = await this.from(text)
+    return parcelFrom(place, name, this.operation)
+  }
+
+  /** Where a name or reference leads, and what the image is called there, where the place does not know. */
+  protected async from(text: string): Promise<{ readonly place: ImageSource; readonly name: string | undefined }> {
+    const { openSource, splitReference } = await this.library()
     const reference = await this.named(text)
     const { transport, details } = splitReference(reference)
-    if (transport === 'store') return (await this.store()).parcel(details, this.operation)
+    if (transport === 'store') return { place: await this.store(), name: details }
     const opening = { input: this.world.stdin, registry: this.registry, ...this.operation }
-    return parcelFrom(this.closing(await openSource(reference, opening)), undefined, this.operation)
+    return { place: this.closing(await openSource(reference, opening)), name: undefined }
   }
 
   /** Makes an image in the store of one that is there, or with `--all` an index of all of an index; then takes it where the flags say. */

@@ -4,7 +4,7 @@ import type { Operation } from '../model/operation.ts'
 import type { SourceAttachments, WritableAttachments } from '../signature/index.ts'
 import type { ByteStream, Bytes } from '../stream/bytes.ts'
 import type { WriteOptions } from './layer-report.ts'
-import type { Parcel } from './parcel.ts'
+import type { Parcel, ParcelProblem } from './parcel.ts'
 
 /** One layer as OCI sees it. */
 export interface Layer {
@@ -81,7 +81,7 @@ export interface ImageSource extends AsyncDisposable {
   list(): AsyncIterable<Listed>
   image(name?: string, options?: { readonly platform?: string } & Operation): Promise<Image>
   /** What `image` would choose from, whole: an index with all its platforms, or a manifest that need not be an image's. Absent: only images. */
-  parcel?(name?: string, operation?: Operation): Promise<Parcel>
+  parcel?(name?: string, operation?: Operation & ParcelProblem): Promise<Parcel>
   /** Where signatures of its images are. Absent where there is no place for them. */
   readonly attachments?: SourceAttachments | undefined
 }

@@ -1,6 +1,6 @@
 import { digestOf } from '../model/digest.ts'
 import { type Descriptor, type ImageIndex, type Manifest, mediaTypes } from '../model/documents.ts'
-import { PlyError } from '../model/errors.ts'
+import { codeOf, PlyError } from '../model/errors.ts'
 import { canonicalJson } from '../model/json.ts'
 import type { Operation } from '../model/operation.ts'
 import { checkAborted } from '../model/operation.ts'
@@ -65,6 +65,11 @@ export interface ParcelSource extends LayerSource {
   readonly has?: ((descriptor: Descriptor) => boolean) | undefined
 }
 
+/** Hears of a member of an index that cannot be read, and is left out; without it that is an error. */
+export interface ParcelProblem {
+  readonly onProblem?: ((descriptor: Descriptor, error: unknown) => void) | undefined
+}
+
 /**
  * All that a descriptor leads to. Manifests and indexes are read and checked now, blobs when they are asked for.
  *
@@ -73,7 +78,7 @@ export interface ParcelSource extends LayerSource {
 export async function readParcel(
   descriptor: Descriptor,
   source: ParcelSource,
-  operation: Operation = {},
+  operation: Operation & ParcelProblem = {},
 ): Promise<Parcel> {
   const { read, blob = (one) => one, has = () => true, ...decompression } = source
   const known = new Map<string, Parcel>()
@@ -106,7 +111,14 @@ export async function readParcel(
     }
     const index = parseIndex(raw, what)
     const members: Parcel[] = []
-    for (const member of index.manifests) members.push(await at(member, depth + 1))
+    for (const member of index.manifests) {
+      try {
+        members.push(await at(member, depth + 1))
+      } catch (error) {
+        if (operation.onProblem === undefined || codeOf(error) === 'PLY_ABORTED') throw error
+        operation.onProblem(member, error)
+      }
+    }
     const made: Parcel = { is: 'index', descriptor: wanted, raw, index, members }
     known.set(wanted.digest, made)
     return made
