@@ -1,9 +1,10 @@
-import { closeSync, existsSync, openSync, readFileSync, statfsSync, statSync } from 'node:fs'
+import { closeSync, existsSync, openSync, statfsSync, statSync } from 'node:fs'
 import { release } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { codeOf } from '../model/errors.ts'
 import { mayMount } from '../sys/namespaces.ts'
 import { NewFileSystem } from '../sys/new-mount.ts'
+import { textOf } from '../sys/processes.ts'
 import { kernelReadsFiles } from './kernel-probe.ts'
 
 /** Whether something works here; if not, why not and how to get it. */
@@ -191,13 +192,4 @@ function atLeast(major: number, minor: number): boolean {
 /** The nearest directory above that is there. */
 function existing(path: string): string {
   return existsSync(path) ? path : existing(join(path, '..'))
-}
-
-function textOf(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'latin1')
-  } catch (error) {
-    if (codeOf(error) === undefined) throw error
-    return undefined
-  }
 }

@@ -1,13 +1,13 @@
 import type { Stats } from 'node:fs'
+import type { Marks } from '../layer/overlay-marks.ts'
+import { decodeOverride, type Override } from '../layer/override.ts'
 import type { ByteString } from '../model/bytes.ts'
 import { type Kind, kindOf } from '../model/entry.ts'
 import { firstNewInode } from '../union/upper.ts'
 import type { Asides } from './asides.ts'
 import type { FrozenBelow } from './frozen-below.ts'
-import type { Marks } from './marks.ts'
 import { decodeOrigin } from './origin.ts'
 import { firstForeignInode, foreignNumber, type OverlayNode } from './overlay-node.ts'
-import { decodeOverride, type Override } from './override.ts'
 import type { UpperDisk } from './upper-disk.ts'
 
 /** What stands on the disk at a path. */

@@ -1,8 +1,8 @@
+import type { Override } from '../layer/override.ts'
 import type { Placed } from '../layer/view.ts'
 import type { ByteString } from '../model/bytes.ts'
 import type { Kind } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
-import type { Override } from './override.ts'
 
 /** Inodes that another writer made are numbered from here, by their real inode number. */
 export const firstForeignInode = 2 ** 48

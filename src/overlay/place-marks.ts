@@ -1,7 +1,7 @@
+import { type Marks, yes } from '../layer/overlay-marks.ts'
 import { type ByteString, bytesOf } from '../model/bytes.ts'
 import { PlyError } from '../model/errors.ts'
 import type { Standing } from '../union/upper.ts'
-import { type Marks, yes } from './marks.ts'
 import type { OverlayNode } from './overlay-node.ts'
 import type { OverlayNodes } from './overlay-nodes.ts'
 import { ifPossible, type RealFacts } from './real-facts.ts'

@@ -1,11 +1,11 @@
+import type { Marks } from '../layer/overlay-marks.ts'
+import type { Override } from '../layer/override.ts'
 import type { ByteString } from '../model/bytes.ts'
 import { type Kind, noXattrs, type Stat, type Xattrs } from '../model/entry.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { ExactStat } from '../sys/exact-stat.ts'
 import type { AttributeChange, Creation } from '../union/upper.ts'
-import type { Marks } from './marks.ts'
 import type { OverlayNode } from './overlay-node.ts'
-import type { Override } from './override.ts'
 import { statOf } from './real-stat.ts'
 import type { Spot, UpperDisk } from './upper-disk.ts'
 

@@ -1,7 +1,7 @@
+import type { Marks } from '../layer/overlay-marks.ts'
 import { type ByteString, displayText } from '../model/bytes.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { Asides } from './asides.ts'
-import type { Marks } from './marks.ts'
 import { ifPossible, isRefusal } from './real-facts.ts'
 import type { UpperDisk } from './upper-disk.ts'
 

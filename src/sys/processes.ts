@@ -48,7 +48,8 @@ export function commandOf(pid: number): string | undefined {
   return textOf(`/proc/${pid}/comm`)?.trim()
 }
 
-function textOf(path: string): string | undefined {
+/** What a file of the system says; `undefined` where it is missing, or not ours to read. */
+export function textOf(path: string): string | undefined {
   try {
     return readFileSync(path, 'latin1')
   } catch (error) {

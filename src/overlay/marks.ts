@@ -1,1 +1,0 @@
-export { type MarkSpace, type Marks, marks, yes } from '../layer/overlay-marks.ts'

@@ -1,1 +1,0 @@
-export { decodeOverride, encodeOverride, type Override, overrideName } from '../layer/override.ts'
