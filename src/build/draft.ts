@@ -9,7 +9,7 @@ export interface Drafted {
   readonly stat: Stat
   readonly xattrs: Xattrs
   /** What a file holds and a symlink leads to; absent for a directory that is made on the way. Names of one inode become hardlinks. */
-  readonly source?: { readonly tree: Pick<Tree, 'open' | 'readlink'>; readonly ino: number }
+  readonly source?: { readonly tree: Tree; readonly ino: number }
 }
 
 /** A place in a draft: what the tree below has there, and what the layer puts there. */
@@ -97,15 +97,26 @@ export class Draft {
     set(node, drafted)
   }
 
+  /** What was put there, in the order of an archive. */
+  *placed(): Generator<{ readonly path: ByteString; readonly drafted: Drafted }, void, undefined> {
+    for (const { node, path } of this.#nodes()) if (node.drafted !== undefined) yield { path, drafted: node.drafted }
+  }
+
   /** What the layer says, in the order in which it says it (layer-semantics E-04): ancestors with the attributes that they have (E-05). */
   *items(): Generator<PackItem, void, undefined> {
     /** Where the first name of a file with several was put. */
     const firsts = new Map<unknown, Map<number, ByteString>>()
-    const todo: { readonly node: Node; readonly path: ByteString }[] = [{ node: this.#root, path: '' }]
+    for (const { node, path } of this.#nodes())
+      if (path !== '' || node.drafted !== undefined) yield this.#item(node, path, firsts)
+  }
+
+  /** All that leads to what was put somewhere: ancestors first, names in byte order. */
+  *#nodes(): Generator<{ readonly node: Node; readonly path: ByteString }, void, undefined> {
+    const todo = [{ node: this.#root, path: '' }]
     for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
       const { node, path } = next
       if (!node.leads) continue
-      if (path !== '' || node.drafted !== undefined) yield this.#item(node, path, firsts)
+      yield next
       const names = [...node.children.keys()].sort(compareBytes)
       for (const name of names.reverse())
         todo.push({ node: node.children.get(name)!, path: path === '' ? name : `${path}/${name}` })

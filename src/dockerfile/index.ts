@@ -4,6 +4,6 @@ export { contentOf, type Flag, type Heredoc, type Instruction } from './instruct
 export type { RunMount } from './mounts.ts'
 export type { Pair } from './pairs.ts'
 export type { Directives } from './read.ts'
-export { type Dockerfile, parseDockerfile, type Stage, stageNamed, targetOf } from './stages.ts'
+export { type Dockerfile, parseDockerfile, parseTrigger, type Stage, stageNamed, targetOf } from './stages.ts'
 export type { Command, Copying, HealthcheckMeaning, Meaning, Step } from './step.ts'
 export { expandWord, expandWords, type Variables, type WordOptions } from './words.ts'

@@ -102,10 +102,11 @@ class Parsing {
         return { is: 'shell', words }
       }
       case 'USER':
-      case 'WORKDIR':
       case 'STOPSIGNAL':
       case 'MAINTAINER':
         return { is: keyword.toLowerCase() as 'user', text: rest }
+      case 'WORKDIR':
+        return { is: 'workdir', text: rest }
       case 'EXPOSE':
         return { is: 'expose', words: rest.split(/\s+/) }
       case 'VOLUME': {

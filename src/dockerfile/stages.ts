@@ -76,3 +76,9 @@ export function targetOf({ stages, file }: Dockerfile, target?: string): Stage {
     `there is no stage ${target}${meant(target, names)}`,
   )
 }
+
+/** What ONBUILD has left in an image, as the step that it is now. @throws PLY_BAD_DOCKERFILE */
+export function parseTrigger(text: string, { file }: Pick<Dockerfile, 'file'>): Step {
+  const { stages } = parseDockerfile(`FROM scratch\n${text}`, `${file}: what ONBUILD says in the image below`)
+  return stages[0]!.steps[0]!
+}

@@ -42,7 +42,8 @@ export type Meaning =
   | { readonly is: 'env' | 'label'; readonly pairs: readonly Pair[]; readonly spaced: boolean }
   | { readonly is: 'cmd' | 'entrypoint'; readonly command: Command }
   | { readonly is: 'shell'; readonly words: readonly string[] }
-  | { readonly is: 'user' | 'workdir' | 'stopsignal' | 'maintainer'; readonly text: string }
+  | { readonly is: 'user' | 'stopsignal' | 'maintainer'; readonly text: string }
+  | { readonly is: 'workdir'; readonly text: string }
   | { readonly is: 'expose' | 'volume'; readonly words: readonly string[] }
   | { readonly is: 'healthcheck'; readonly check: HealthcheckMeaning }
   | { readonly is: 'onbuild'; readonly text: string; readonly step: Step }

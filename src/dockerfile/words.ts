@@ -8,6 +8,8 @@ export interface WordOptions {
   readonly escape?: string | undefined
   /** Quotes stay where they stand. */
   readonly rawQuotes?: boolean | undefined
+  /** Quotes are characters like others. */
+  readonly plainQuotes?: boolean | undefined
   /** Escapes stay where they stand. */
   readonly rawEscapes?: boolean | undefined
   /** A variable that is not set stays as it is written. */
@@ -101,8 +103,9 @@ class Words {
         this.#at++
         break
       }
-      if (character === "'") made.fixed(this.#single())
-      else if (character === '"') made.fixed(this.#double(rawEscapes))
+      const quotes = this.#options.plainQuotes !== true
+      if (quotes && character === "'") made.fixed(this.#single())
+      else if (quotes && character === '"') made.fixed(this.#double(rawEscapes))
       else if (character === '$') made.loose(this.#dollar())
       else if (character === this.#escape) {
         this.#at++

@@ -1,0 +1,54 @@
+import type { Image } from '../image/image.ts'
+import type { Operation } from '../model/operation.ts'
+import type { Tree } from '../stack/tree.ts'
+
+/** Something that happens in a build. */
+export type BuildEvent =
+  | {
+      readonly what: 'step'
+      /** The name of the stage, or its number. */
+      readonly stage: string
+      /** From 1. */
+      readonly step: number
+      readonly steps: number
+      /** The instruction as it is written, in one line. */
+      readonly text: string
+      readonly state: 'begun' | 'cached' | 'done' | 'set'
+      /** Milliseconds that it took; absent when it begins. */
+      readonly took?: number
+      /** Bytes of the layer that it made, where it made one. */
+      readonly size?: number
+      /** Why nothing could be taken from an earlier build, where that was asked for. */
+      readonly because?: string
+    }
+  | { readonly what: 'warning'; readonly text: string; readonly line?: number }
+  /** What a command of a build printed. */
+  | { readonly what: 'output'; readonly stage: string; readonly step: number; readonly chunk: Uint8Array }
+
+export interface BuildOptions extends Operation {
+  /** Text of the Dockerfile. */
+  readonly dockerfile: string
+  /** What messages call it. Default: `Dockerfile`. */
+  readonly file?: string | undefined
+  /** What COPY and ADD take from. Absent: nothing. Whoever opened it closes it. */
+  readonly context?: Tree | undefined
+  /** What `--from` and FROM know by name, before anything else does. */
+  readonly contexts?: Readonly<Record<string, Tree | Image>> | undefined
+  /** A stage, by name or by number; default: the last. */
+  readonly target?: string | undefined
+  readonly args?: Readonly<Record<string, string>> | undefined
+  readonly labels?: Readonly<Record<string, string>> | undefined
+  /** Of the manifest. */
+  readonly annotations?: Readonly<Record<string, string>> | undefined
+  /** `os/arch[/variant]`; default: that of this machine. */
+  readonly platform?: string | undefined
+  /** Seconds since the epoch that all times are lowered to; default: `SOURCE_DATE_EPOCH`, else when the image below was made, else 0. */
+  readonly epoch?: number | undefined
+  /** Take nothing from earlier builds; or not in these stages. */
+  readonly noCache?: boolean | readonly string[] | undefined
+  /** Where images come from that no context and no stage is. Default: the store. */
+  readonly resolve?: ((name: string, platform: string, operation: Operation) => Promise<Image>) | undefined
+  /** Say why what could be taken from no earlier build could not. */
+  readonly explainCache?: boolean | undefined
+  readonly onEvent?: ((event: BuildEvent) => void) | undefined
+}

@@ -1,0 +1,339 @@
+import { createHash } from 'node:crypto'
+import { posix } from 'node:path'
+import {
+  badDockerfile,
+  type Copying,
+  contentOf,
+  type Dockerfile,
+  type Meaning,
+  parseTrigger,
+  type Stage,
+  type Step,
+} from '../dockerfile/index.ts'
+import { append } from '../image/append.ts'
+import { configure } from '../image/configure.ts'
+import type { Image } from '../image/image.ts'
+import { type ByteString, encodeText } from '../model/bytes.ts'
+import { chainIds } from '../model/digest.ts'
+import type { ExecutionConfig, History } from '../model/documents.ts'
+import { codeOf, PlyError } from '../model/errors.ts'
+import type { Operation } from '../model/operation.ts'
+import type { Tree } from '../stack/tree.ts'
+import { type BuildGround, buildGround } from '../store/builds/ground.ts'
+import type { Store } from '../store/store.ts'
+import { memoryUpper } from '../union/memory-upper.ts'
+import { plainLayer } from '../union/plain-layer.ts'
+import { union } from '../union/union-tree.ts'
+import { type CopyRules, copyInto, copyParents } from './copy.ts'
+import { findSources, pathPatterns } from './copy-sources.ts'
+import { Draft } from './draft.ts'
+import { draftDigest } from './draft-digest.ts'
+import { modeChange } from './mode-change.ts'
+import type { BuildEvent } from './options.ts'
+import { ownerIn } from './owners.ts'
+import type { Scope } from './scope.ts'
+import { type StageMemory, setting } from './settings.ts'
+
+/** What a stage is built in. */
+export interface StageSurroundings {
+  readonly store: Store
+  readonly dockerfile: Dockerfile
+  readonly stage: Stage
+  readonly scope: Scope
+  /** What the stage begins with, which is in the store. */
+  readonly base: Image
+  /** Seconds since the epoch. */
+  readonly epoch: number
+  readonly cached: boolean
+  readonly explain: boolean
+  readonly context: Tree | undefined
+  /** What `--from` means. The caller closes nothing. @throws for what it does not know */
+  treeOf(name: string): Promise<Tree>
+  tell(event: BuildEvent): void
+  readonly operation: Operation
+}
+
+/** Builds one stage: step after step, each on what the one before has made. */
+export async function buildStage(around: StageSurroundings): Promise<Image> {
+  await using building = new StageBuilding(around)
+  return building.run()
+}
+
+type Copied = Extract<Meaning, { readonly is: 'copy' | 'add' }>
+
+class StageBuilding implements AsyncDisposable {
+  readonly #around: StageSurroundings
+  readonly #ground: BuildGround
+  readonly #memory: StageMemory = { commandSaid: false }
+  #image: Image
+  #tree: Tree | undefined
+
+  constructor(around: StageSurroundings) {
+    this.#around = around
+    this.#ground = around.store[buildGround]
+    this.#image = around.base
+  }
+
+  async run(): Promise<Image> {
+    const { stage, dockerfile } = this.#around
+    const steps = [...this.#triggers(), ...stage.steps]
+    for (const [at, step] of steps.entries()) {
+      const { line } = step.instruction
+      try {
+        await this.#step(step, at + 1, steps.length)
+      } catch (error) {
+        // What is plain words says what is wrong; everything else has a code that says it better.
+        if (error instanceof PlyError || codeOf(error) !== undefined || !(error instanceof Error))
+          throw this.#placed(error, step)
+        throw badDockerfile({ file: dockerfile.file, line }, `${step.instruction.keyword}: ${error.message}`, error)
+      }
+    }
+    return this.#image
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#tree?.close()
+  }
+
+  /** What the image below wants done first. */
+  #triggers(): Step[] {
+    const { base, dockerfile } = this.#around
+    const { OnBuild } = base.config.config ?? {}
+    if (!Array.isArray(OnBuild) || OnBuild.length === 0) return []
+    this.#image = configure(this.#image, { onBuild: null })
+    return OnBuild.map((text) => parseTrigger(String(text), dockerfile))
+  }
+
+  /** A failure of the file system, with what was to be done. */
+  #placed(error: unknown, { instruction }: Step): unknown {
+    const code = codeOf(error)
+    if (code === undefined || code.startsWith('PLY_')) return error
+    const { path = '' } = (error as { details?: { path?: string } }).details ?? {}
+    const missing = code === 'ENOENT' ? `${path} is not there to be copied` : `${path}: ${(error as Error).message}`
+    const { file } = this.#around.dockerfile
+    return badDockerfile({ file, line: instruction.line }, `${instruction.keyword}: ${missing}`, error)
+  }
+
+  async #step({ instruction, meaning }: Step, step: number, steps: number): Promise<void> {
+    const { stage, tell } = this.#around
+    const text = [
+      instruction.keyword,
+      ...instruction.flags.map(({ name, value }) => `--${name}${value === undefined ? '' : `=${value}`}`),
+      instruction.rest,
+    ].join(' ')
+    const about = { what: 'step', stage: stage.name ?? String(stage.number), step, steps, text } as const
+    const begun = performance.now()
+    const layers = this.#image.layers.length
+    tell({ ...about, state: 'begun' })
+    const { state, because } = await this.#do(meaning, text)
+    const made = this.#image.layers.length > layers ? this.#image.layers.at(-1) : undefined
+    tell({
+      ...about,
+      state,
+      took: performance.now() - begun,
+      ...(made !== undefined && { size: made.descriptor.size }),
+      ...(because !== undefined && { because }),
+    })
+  }
+
+  async #do(meaning: Meaning, text: string): Promise<Done> {
+    const { scope } = this.#around
+    switch (meaning.is) {
+      case 'arg':
+        for (const { name, value } of meaning.args) scope.declare(name, value)
+        return { state: 'set' }
+      case 'workdir':
+        return this.#workdir(scope.word(meaning.text), text)
+      case 'copy':
+      case 'add':
+        return this.#copy(meaning, text)
+      case 'run':
+        throw new PlyError('PLY_UNSUPPORTED', { what: 'RUN', reason: 'builds run nothing yet' })
+      case 'from':
+        throw new Error('FROM begins a stage')
+      default: {
+        const { configuration, said } = setting(meaning, this.#config, scope, this.#memory)
+        this.#image = configure(this.#image, { ...configuration, ...this.#made, history: this.#history(said) })
+        return { state: 'set' }
+      }
+    }
+  }
+
+  async #workdir(text: string, said: string): Promise<Done> {
+    if (text === '') throw new Error('it wants a path')
+    const path = posix.resolve(this.#workingDirectory, text)
+    const tree = await this.#below()
+    const draft = new Draft(tree)
+    const { User = '' } = this.#config
+    draft.directory(encodeText(path), { mode: 0o755, ...ownerIn(tree, User), mtime: this.#time })
+    this.#image = configure(this.#image, { workingDir: path })
+    return this.#layer(draft, `WORKDIR ${path}`, said)
+  }
+
+  async #copy(meaning: Copied, text: string): Promise<Done> {
+    const { scope } = this.#around
+    const below = await this.#below()
+    const from = meaning.is === 'copy' && meaning.from !== undefined ? meaning.from : undefined
+    const sources = meaning.sources.map((source) => encodeText(scope.word(source)))
+    const targetText = scope.word(meaning.target)
+    const isDirectory = /(?:^|\/)\.{0,2}$/.test(targetText)
+    if (sources.length + meaning.inline.length > 1 && !isDirectory)
+      throw new Error(`several files go into a directory: write ${targetText}/`)
+    const target = { path: encodeText(posix.resolve(this.#workingDirectory, targetText)), isDirectory }
+    const rules = this.#rules(meaning, below, from === undefined)
+    const draft = new Draft(below)
+    if (sources.length > 0) {
+      const tree = from === undefined ? this.#context() : await this.#around.treeOf(from)
+      if (meaning.is === 'add') refuseRemote(sources)
+      for (const source of sources) {
+        if (meaning.is === 'copy' && meaning.parents) await this.#parents(draft, tree, source, target, rules)
+        else await copyInto(draft, tree, findSources(tree, source), target, rules, this.#around.operation)
+      }
+    }
+    if (meaning.inline.length > 0) {
+      const tree = this.#inline(meaning)
+      const found = meaning.inline.map(({ name }) => ({
+        path: encodeText(name),
+        ino: tree.lookup(tree.root, encodeText(name))!,
+      }))
+      await copyInto(draft, tree, found, target, rules, this.#around.operation)
+    }
+    return this.#layer(draft, `${text}`, text)
+  }
+
+  async #parents(
+    draft: Draft,
+    tree: Tree,
+    source: ByteString,
+    target: { readonly path: ByteString; readonly isDirectory: boolean },
+    rules: CopyRules,
+  ): Promise<void> {
+    const pivot = source.indexOf('/./')
+    const root = pivot < 0 ? '' : source.slice(0, pivot)
+    const pattern = (pivot < 0 ? source : source.slice(pivot + 3)).replace(/^(?:\.?\/)+/, '')
+    const [from] = findSources(tree, root === '' ? '.' : root)
+    const wanted = pathPatterns([Buffer.from(pattern, 'latin1').toString()])
+    if (from === undefined || wanted === undefined) throw new Error(`${source} names nothing`)
+    await copyParents(draft, tree, from, target, wanted, rules, this.#around.operation)
+  }
+
+  #rules(meaning: Copying, below: Tree, fromContext: boolean): CopyRules {
+    const { scope } = this.#around
+    const chown = meaning.chown === undefined ? undefined : scope.word(meaning.chown)
+    const chmod = meaning.chmod === undefined ? undefined : scope.word(meaning.chmod)
+    return {
+      owner: chown !== undefined ? ownerIn(below, chown) : fromContext ? { uid: 0, gid: 0 } : undefined,
+      mode: chmod === undefined ? undefined : modeChange(chmod),
+      excluded: pathPatterns(meaning.excludes.map((pattern) => scope.word(pattern))),
+      // What a stage has made has its times already.
+      time: { at: this.#time, always: fromContext },
+    }
+  }
+
+  #inline(meaning: Copied): Tree {
+    const { scope } = this.#around
+    const files = meaning.inline.map((heredoc) => {
+      const content = contentOf(heredoc)
+      return [heredoc.name, { content: heredoc.expand ? scope.content(content) : content, mode: 0o644 }] as const
+    })
+    return union([plainLayer(Object.fromEntries(files))], memoryUpper())
+  }
+
+  /** Puts a draft on top, from an earlier build where one had the same. */
+  async #layer(draft: Draft, said: string, place: string): Promise<Done> {
+    if (draft.empty) {
+      this.#image = configure(this.#image, { ...this.#made, history: this.#history(said) })
+      return { state: 'done' }
+    }
+    const { operation, cached } = this.#around
+    const chain = chainIds(this.#image.layers.map(({ diffId }) => diffId)).at(-1) ?? ''
+    const inputs = { below: chain, files: await draftDigest(draft, operation) }
+    const key = keyOf('copy', inputs)
+    const known = cached ? await this.#ground.recall(key, operation) : undefined
+    const layer = known?.layers.at(-1)
+    if (known !== undefined && layer !== undefined) {
+      this.#image = configure(append(this.#image, layer, this.#history(said)), this.#made)
+      this.#renew()
+      return { state: 'cached' }
+    }
+    const because = this.#around.explain ? this.#why(place, inputs) : undefined
+    const image = await this.#ground.append(
+      this.#image,
+      draft.items(),
+      this.#history(said),
+      (made) => configure(made, this.#made),
+      operation,
+    )
+    this.#ground.remember({ key, manifest: image.digest, step: said, place: this.#place(place), inputs })
+    this.#image = image
+    this.#renew()
+    return { state: 'done', ...(because !== undefined && { because }) }
+  }
+
+  #why(place: string, inputs: Readonly<Record<string, string>>): string {
+    const [last] = this.#ground.at(this.#place(place))
+    if (last === undefined) return 'no earlier build has it'
+    const changed = Object.keys(inputs).filter((name) => last.inputs[name] !== inputs[name])
+    const words: Readonly<Record<string, string>> = { below: 'what it stands on', files: 'the files that it copies' }
+    return `changed: ${changed.map((name) => words[name] ?? name).join(', ')}`
+  }
+
+  #place(text: string): string {
+    const { dockerfile, stage } = this.#around
+    return keyOf('place', { file: dockerfile.file, stage: stage.name ?? String(stage.number), text })
+  }
+
+  async #below(): Promise<Tree> {
+    this.#tree ??= await this.#around.store.tree(this.#image, this.#around.operation)
+    return this.#tree
+  }
+
+  #renew(): void {
+    this.#tree?.close()
+    this.#tree = undefined
+  }
+
+  #context(): Tree {
+    const { context } = this.#around
+    if (context === undefined) throw new Error('this build has no context to copy from')
+    return context
+  }
+
+  #history(said: string): History {
+    return { created: this.#made.created, created_by: said }
+  }
+
+  get #made(): { readonly created: string } {
+    return { created: new Date(this.#around.epoch * 1000).toISOString().replace('.000Z', 'Z') }
+  }
+
+  get #time(): bigint {
+    return BigInt(this.#around.epoch) * 1_000_000_000n
+  }
+
+  get #config(): ExecutionConfig {
+    return this.#image.config.config ?? {}
+  }
+
+  get #workingDirectory(): string {
+    return posix.resolve('/', this.#config.WorkingDir ?? '/')
+  }
+}
+
+interface Done {
+  readonly state: 'cached' | 'done' | 'set'
+  readonly because?: string
+}
+
+function keyOf(what: string, inputs: Readonly<Record<string, string>>): string {
+  const parts = Object.entries(inputs).sort(([a], [b]) => (a < b ? -1 : 1))
+  return createHash('sha256')
+    .update(JSON.stringify(['1', what, ...parts]))
+    .digest('hex')
+}
+
+function refuseRemote(sources: readonly ByteString[]): void {
+  for (const source of sources)
+    if (/^(?:https?|git|ssh):\/\/|^git@/.test(source))
+      throw new PlyError('PLY_UNSUPPORTED', { what: `ADD ${source}`, reason: 'nothing is fetched yet' })
+}
