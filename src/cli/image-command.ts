@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises'
 import type { CompressFlags } from './compress-flags.ts'
 import { type ImportFlags, limitsOf } from './import-flags.ts'
 import { type ImageReport, warningLines, writeReport } from './import-reports.ts'
-import type { Image, ImageSink, ImageSource, LayerReport, Listed, WriteOptions } from './library.ts'
+import type { Image, ImageSink, ImageSource, LayerReport, Listed, Parcel, WriteOptions } from './library.ts'
 import { spool } from './spool.ts'
 import { StoreCommand } from './store-command.ts'
 
@@ -92,6 +92,18 @@ export abstract class ImageCommand extends StoreCommand {
       return
     }
     for (const { name } of listed) yield { image: await source.image(name, options), name, source: from }
+  }
+
+  /** All that a name or a reference leads to: an index with all its images, or a manifest that need not be one of an image. */
+  protected async whole(text: string, judgement: WriteOptions = {}): Promise<Parcel> {
+    const { openSource, parcelFrom, splitReference } = await this.library()
+    const reference = await this.named(text)
+    const { transport: kind, details } = splitReference(reference)
+    if (kind === 'store') return (await this.store()).parcel(details, this.operation)
+    const { lenient, limits } = judgement
+    const signatures = await this.required()
+    const opening = { input: this.world.stdin, lenient, limits, registry: this.registry, signatures, ...this.operation }
+    return parcelFrom(this.closing(await openSource(reference, opening)), undefined, this.operation)
   }
 
   /** The source of a root file system: a tar, a directory, or `-` for a tar on stdin. */

@@ -28,7 +28,7 @@ export async function main(argv: readonly string[], world: World, facts: Package
       await write(world, `${versionLine(facts)}\n`)
       return 0
     }
-    const named = id === 'help' ? rest[0]! : id
+    const named = id === 'help' ? firstWords(rest)[0]! : id
     const load = commands.get(named)
     if (load === undefined) throw unknownCommand(named)
     const config = await loadConfig(facts)
@@ -120,8 +120,14 @@ function globalFlagsLast(argv: readonly string[]): string[] {
     else if (/^(--root=|--progress=|--json$|--quiet$|-q$)/.test(argument)) moved.push(argument)
     else break
   }
-  const [id, ...rest] = argv.slice(at)
+  const [id, ...rest] = firstWords(argv.slice(at))
   return id === undefined ? moved.filter(wantsHelp) : [id, ...moved, ...rest]
+}
+
+/** The first two words as one, where they name a command: `index create`. */
+function firstWords(words: readonly string[]): readonly string[] {
+  const [first, second, ...rest] = words
+  return second !== undefined && commands.has(`${first} ${second}`) ? [`${first} ${second}`, ...rest] : words
 }
 
 function unknownCommand(id: string): UsageError {

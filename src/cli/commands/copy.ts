@@ -2,7 +2,7 @@ import * as Flags from '@oclif/core/flags'
 import { requiredArg } from '../arguments.ts'
 import { compressFlags } from '../compress-flags.ts'
 import { ImageCommand } from '../image-command.ts'
-import { importFlags } from '../import-flags.ts'
+import { type ImportFlags, importFlags } from '../import-flags.ts'
 import { registryFlags } from '../registry-flags.ts'
 import { requireFlags } from '../signature-flags.ts'
 
@@ -20,6 +20,10 @@ export class Copy extends ImageCommand {
       description: 'From one registry to another, past the store',
       command: 'ply copy docker://registry.example.com/team/app:1 docker://mirror.example.com/app:1',
     },
+    {
+      description: 'Every platform, from one registry to another',
+      command: 'ply copy --all docker://registry.example.com/team/app:1 docker://mirror.example.com/app:1',
+    },
     { description: 'A layout with zstd layers', command: 'ply copy debian:12 oci:./out:12 --compress zstd' },
   ]
   static override args = {
@@ -27,7 +31,11 @@ export class Copy extends ImageCommand {
     to: requiredArg('Where it goes.'),
   }
   static override flags = {
-    platform: Flags.string({ helpValue: 'OS/ARCH', summary: 'Which image of an index.' }),
+    platform: Flags.string({ helpValue: 'OS/ARCH', exclusive: ['all'], summary: 'Which image of an index.' }),
+    all: Flags.boolean({
+      summary:
+        'All that the reference leads to: an index with every image and attestation, or an artifact that is no image.',
+    }),
     ...compressFlags,
     ...importFlags,
     ...registryFlags,
@@ -46,6 +54,13 @@ export class Copy extends ImageCommand {
     if (flags.report === '-' && /^[^:]+:-(?::|$)/.test(args.to)) {
       throw new PlyError('PLY_USAGE', { reason: 'the image and the report cannot share stdout; use --report FILE' })
     }
+    if (flags.all) {
+      if (flags.compress !== undefined)
+        throw new PlyError('PLY_USAGE', {
+          reason: '--all keeps every byte: leave --compress out, or use ply recompress',
+        })
+      return this.reporting(flags, async () => this.#all(args, flags))
+    }
     return this.reporting(flags, async () => {
       const found = await this.image(args.from, flags.platform, await this.judgement(flags))
       const { image, recompressed } = await this.asCompressed(found, flags, args.to)
@@ -59,5 +74,18 @@ export class Copy extends ImageCommand {
       this.printResult(descriptor.digest)
       return { ...descriptor, layers, recompressed }
     })
+  }
+
+  async #all({ from, to }: { readonly from: string; readonly to: string }, flags: ImportFlags) {
+    const { copyWhole } = await this.library()
+    const parcel = await this.whole(from, await this.judgement(flags))
+    const { sink, name } = await this.sink(to)
+    this.closing(sink)
+    const { descriptor, layers } = await this.take({
+      name,
+      write: (options) => copyWhole(parcel, sink, { as: name, ...options, source: from }),
+    })
+    this.printResult(descriptor.digest)
+    return { ...descriptor, layers, recompressed: [] }
   }
 }
