@@ -33,7 +33,7 @@ export interface Refused {
   readonly why: string
 }
 
-/** More than anybody has. What comes behind is not looked at. */
+/** More than anybody has, of each form: who floods the one does not hide the other. What comes behind is not looked at. */
 const mostSignatures = 1000
 const mostListed = 10_000
 /** Base64 of the longest signature that a key here makes is below 3000 characters. */
@@ -58,16 +58,18 @@ export async function* candidatesFor(
   place: Attachments,
   operation: Operation,
 ): AsyncGenerator<Candidate | Refused> {
-  let left = mostSignatures
+  const left: Record<Form, number> = { tag: mostSignatures, referrers: mostSignatures }
   for await (const { form, entry } of manifestsFor(subject, place, operation)) {
     checkAborted(operation.signal)
     if ('why' in entry) yield entry
     else {
       for await (const one of signaturesIn(entry, { subject, form, place }, operation)) {
-        yield one
-        if (--left > 0) continue
-        yield { subject, manifest: entry.digest, why: `only the first ${mostSignatures} are looked at` }
-        return
+        if (--left[form] >= 0) yield one
+        else {
+          if (left[form] === -1)
+            yield { subject, manifest: entry.digest, why: `only the first ${mostSignatures} are looked at` }
+          break
+        }
       }
     }
   }

@@ -5,8 +5,9 @@ import type { Operation } from '../model/operation.ts'
 import { isIndexType, parseIndex } from '../model/parse-documents.ts'
 import type { Attachments } from './attachments.ts'
 
-/** More documents than any index leads to. */
+/** More documents than any index leads to, and deeper than any nests. */
 const mostDocuments = 10_000
+const deepest = 8
 
 /**
  * The indexes that lead from where a reference points to an image, the outermost first: who signs one of them vouches for all that it
@@ -33,8 +34,9 @@ export async function* documentsUnder(
   for (let next = left.pop(); next !== undefined; next = left.pop()) {
     if (seen.has(next.digest)) continue
     seen.add(next.digest)
-    if (seen.size > mostDocuments) {
-      const reason = `it leads to more than ${mostDocuments} documents`
+    if (seen.size > mostDocuments || next.above.length > deepest) {
+      const reason =
+        seen.size > mostDocuments ? `it leads to more than ${mostDocuments} documents` : 'it is nested too deeply'
       throw new PlyError('PLY_BAD_DOCUMENT', { what: 'the index', reason })
     }
     yield next

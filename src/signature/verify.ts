@@ -78,6 +78,9 @@ export function checkRequirement({ keys }: SignatureRequirement): void {
   if (keys.length === 0) throw new PlyError('PLY_USAGE', { reason: 'it takes a public key to check signatures with' })
 }
 
+/** As many refusals as anybody reads. */
+const mostTold = 100
+
 /** The answer where nothing vouches for an image. What was refused is said, shortened. */
 export function unsigned(what: string, refusals: readonly Refused[]): PlyError {
   const reasons = [...new Set(refusals.map(({ why }) => why))]
@@ -86,5 +89,5 @@ export function unsigned(what: string, refusals: readonly Refused[]): PlyError {
     refusals.length === 0
       ? 'it has none'
       : `${refusals.length === 1 ? 'there is one, but' : `there are ${refusals.length}, but`} ${reasons.slice(0, 3).join('; ')}${more}`
-  return new PlyError('PLY_UNSIGNED', { what, reason, refused: refusals })
+  return new PlyError('PLY_UNSIGNED', { what, reason, refused: refusals.slice(0, mostTold) })
 }
