@@ -65,7 +65,10 @@ interface Placed {
 
 function landed({ from, to }: Placement, below: Tree | undefined): Placed {
   const directory = statSync(from, { throwIfNoEntry: false })?.isDirectory() === true
-  const target = landing(below, encodeText(to), directory)
+  const followed = landing(below, encodeText(to), true)
+  // A file takes the place of a symlink, unless that leads to a directory.
+  const literally = !directory && !to.endsWith('/') && !followed.isDirectory
+  const target = literally ? landing(below, encodeText(to), false) : followed
   const inside = !directory && (to.endsWith('/') || target.isDirectory || target.path === '')
   const path = inside ? join(target.path, encodeText(basename(from))) : target.path
   if (!directory && path === '') throw unplaceable(to, 'a file cannot be the root')
