@@ -220,6 +220,8 @@ export {
   wasteGroupings,
 } from './trace/index.ts'
 export type {
+  AttachedFile,
+  AttachOptions,
   FilesLayerOptions,
   Placement,
   RecompressedImage,
@@ -227,16 +229,23 @@ export type {
   RecompressOptions,
   SignedImage,
   SignOptions,
+  SyncEntry,
+  SyncOptions,
+  SyncStep,
   VerifiedImage,
   VerifyOptions,
 } from './transport/index.ts'
 export {
+  attach,
   detectReference,
   filesLayer,
   openSink,
   openSource,
+  parseSyncList,
   recompressed,
+  referrers,
   signImage,
+  sync,
   verifySignatures,
 } from './transport/index.ts'
 export type {

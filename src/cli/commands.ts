@@ -18,6 +18,8 @@ export const commandGroups = {
     copy: async () => (await import('./commands/copy.ts')).Copy,
     sign: async () => (await import('./commands/sign.ts')).Sign,
     verify: async () => (await import('./commands/verify.ts')).Verify,
+    attach: async () => (await import('./commands/attach.ts')).Attach,
+    sync: async () => (await import('./commands/sync.ts')).Sync,
     'index create': async () => (await import('./commands/index-create.ts')).IndexCreate,
     'index add': async () => (await import('./commands/index-add.ts')).IndexAdd,
     'index remove': async () => (await import('./commands/index-remove.ts')).IndexRemove,
@@ -28,6 +30,8 @@ export const commandGroups = {
   'look at images and trees': {
     images: async () => (await import('./commands/images.ts')).Images,
     inspect: async () => (await import('./commands/inspect.ts')).Inspect,
+    tags: async () => (await import('./commands/tags.ts')).Tags,
+    referrers: async () => (await import('./commands/referrers.ts')).Referrers,
     history: async () => (await import('./commands/history.ts')).History,
     ls: async () => (await import('./commands/ls.ts')).Ls,
     cat: async () => (await import('./commands/cat.ts')).Cat,

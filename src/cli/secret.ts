@@ -29,13 +29,15 @@ export async function secretFromFile(path: string, world: World): Promise<string
 }
 
 /** A small file in whole, a pipe too: `/dev/fd/3`. @throws UsageError if it is too long; ENOENT, EACCES … with the path */
-export async function smallFile(path: string): Promise<Buffer> {
+export async function smallFile(path: string, most = mostBytes): Promise<Buffer> {
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of createReadStream(path)) {
     size += (chunk as Buffer).length
-    if (size > mostBytes)
-      throw new UsageError(`${path} is larger than ${mostBytes} bytes: it is no key, and no passphrase`)
+    if (size > most) {
+      const what = most === mostBytes ? ': it is no key, and no passphrase' : ''
+      throw new UsageError(`${path} is larger than ${most} bytes${what}`)
+    }
     chunks.push(chunk as Buffer)
   }
   return Buffer.concat(chunks)

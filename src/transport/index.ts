@@ -1,4 +1,5 @@
 /** Where images come from and go to: archives, layouts, directories. One file a transport. */
+export { type AttachedFile, type AttachOptions, attach, referrers } from './attach.ts'
 export { detectReference } from './detect.ts'
 export type { FilesLayerOptions, Placement } from './files-layer.ts'
 export { filesLayer } from './files-layer.ts'
@@ -8,3 +9,5 @@ export type { RecompressedImage, RecompressedLayer, RecompressOptions } from './
 export { recompressed } from './recompress.ts'
 export type { SignedImage, SignOptions, VerifiedImage, VerifyOptions } from './signing.ts'
 export { signImage, verifySignatures } from './signing.ts'
+export { type SyncOptions, type SyncStep, sync } from './sync.ts'
+export { parseSyncList, type SyncEntry } from './sync-list.ts'

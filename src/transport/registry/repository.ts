@@ -15,6 +15,7 @@ import { publish, type Referrer, referrersOf, withdraw } from './referrers.ts'
 import { remoteName } from './remote-name.ts'
 import { Session } from './session.ts'
 import { listTags } from './tags.ts'
+import { removeTag } from './untag.ts'
 import { hasBlob, pushBlob } from './upload.ts'
 
 /**
@@ -48,8 +49,8 @@ export interface Repository extends AsyncDisposable {
   /** What refers to a document: signatures and the like. */
   referrers(subject: Digest, options?: { readonly artifactType?: string } & Operation): AsyncIterable<Referrer>
   /**
-   * Takes away a tag, or a manifest with all its tags. Answers whether there was one. @throws PLY_UNSUPPORTED where the
-   * registry does not do it
+   * Takes away a tag and nothing else, or by digest a manifest with all its tags. Answers whether there was one. Where the registry
+   * deletes manifests only, a tag is moved to one of nothing first. @throws PLY_UNSUPPORTED where the registry deletes nothing
    */
   delete(reference: string, operation?: Operation): Promise<boolean>
   /** @throws PLY_UNSUPPORTED */
@@ -99,7 +100,9 @@ export function openRepository(reference: string, options: RegistryOptions = {})
       const request = asking(operation)
       // What refers to something is in a list there, unless the registry keeps it.
       const document = isDigest(wanted) ? await getManifest(session, wanted, request) : undefined
-      const removed = await deleteManifest(session, wanted, request)
+      const removed = isDigest(wanted)
+        ? await deleteManifest(session, wanted, request)
+        : await removeTag(session, wanted, request)
       if (document !== undefined) await withdraw(session, document, request)
       return removed
     },
