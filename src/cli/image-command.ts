@@ -3,6 +3,7 @@ import type { CompressFlags } from './compress-flags.ts'
 import { type ImportFlags, limitsOf } from './import-flags.ts'
 import { type ImageReport, warningLines, writeReport } from './import-reports.ts'
 import type { Image, ImageSink, ImageSource, LayerReport, Listed, Parcel, WriteOptions } from './library.ts'
+import { unsignedInStore } from './signature-flags.ts'
 import { spool } from './spool.ts'
 import { StoreCommand } from './store-command.ts'
 
@@ -96,14 +97,26 @@ export abstract class ImageCommand extends StoreCommand {
 
   /** All that a name or a reference leads to: an index with all its images, or a manifest that need not be one of an image. */
   protected async whole(text: string, judgement: WriteOptions = {}): Promise<Parcel> {
+    return (await this.wholeAt(text, judgement)).parcel
+  }
+
+  /** The same, with the place of its signatures, where there is one. */
+  protected async wholeAt(
+    text: string,
+    judgement: WriteOptions = {},
+  ): Promise<{ readonly parcel: Parcel; readonly attachments: ImageSource['attachments'] }> {
     const { openSource, parcelFrom, splitReference } = await this.library()
     const reference = await this.named(text)
     const { transport: kind, details } = splitReference(reference)
-    if (kind === 'store') return (await this.store()).parcel(details, this.operation)
-    const { lenient, limits } = judgement
     const signatures = await this.required()
+    if (kind === 'store') {
+      if (signatures !== undefined) throw await unsignedInStore(details, this.library())
+      return { parcel: await (await this.store()).parcel(details, this.operation), attachments: undefined }
+    }
+    const { lenient, limits } = judgement
     const opening = { input: this.world.stdin, lenient, limits, registry: this.registry, signatures, ...this.operation }
-    return parcelFrom(this.closing(await openSource(reference, opening)), undefined, this.operation)
+    const source = this.closing(await openSource(reference, opening))
+    return { parcel: await parcelFrom(source, undefined, this.operation), attachments: source.attachments }
   }
 
   /** The source of a root file system: a tar, a directory, or `-` for a tar on stdin. */

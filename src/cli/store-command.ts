@@ -2,6 +2,7 @@ import { contentOf } from './copy-out.ts'
 import { type IdsOf, mayBeId, namesOfId } from './image-ids.ts'
 import type {
   Image,
+  ImageSource,
   OpenTreeOptions,
   RegistryOptions,
   SignatureRequirement,
@@ -117,7 +118,16 @@ export abstract class StoreCommand extends WorldCommand {
   }
 
   /** An image by its name in the store or by a reference. */
-  protected async image(text: string, platform?: string, { lenient, limits }: WriteOptions = {}): Promise<Image> {
+  protected async image(text: string, platform?: string, judgement: WriteOptions = {}): Promise<Image> {
+    return (await this.imageAt(text, platform, judgement)).image
+  }
+
+  /** The same, with the place of its signatures, where there is one. */
+  protected async imageAt(
+    text: string,
+    platform?: string,
+    { lenient, limits }: WriteOptions = {},
+  ): Promise<{ readonly image: Image; readonly attachments: ImageSource['attachments'] }> {
     const { openSource, splitReference } = await this.library()
     const reference = await this.named(text)
     const options = { ...(platform !== undefined && { platform }), ...this.operation }
@@ -125,11 +135,11 @@ export abstract class StoreCommand extends WorldCommand {
     const signatures = await this.required()
     if (transport === 'store') {
       if (signatures !== undefined) throw await unsignedInStore(details, this.library())
-      return (await this.store()).image(details, options)
+      return { image: await (await this.store()).image(details, options), attachments: undefined }
     }
     const opening = { input: this.world.stdin, lenient, limits, registry: this.registry, signatures, ...options }
     const source = this.closing(await openSource(reference, opening))
-    return source.image(undefined, options)
+    return { image: await source.image(undefined, options), attachments: source.attachments }
   }
 
   /**

@@ -14,8 +14,11 @@ export interface CopyOptions extends WriteOptions {
   readonly platform?: string | undefined
   /** The name in the sink; default: the one its reference named. */
   readonly as?: string | undefined
-  /** Take the signatures of all that is copied along. @throws PLY_UNREPRESENTABLE where a side has no place for them */
-  readonly signatures?: boolean | undefined
+  /**
+   * Take the signatures of all that is copied along; where an image by itself is copied, from here. @throws PLY_UNREPRESENTABLE where a side
+   * has no place for them
+   */
+  readonly signatures?: boolean | SourceAttachments | undefined
 }
 
 /**
@@ -36,7 +39,7 @@ export async function copy(
     'rawManifest' in source
       ? source
       : await source.image(name, { signal, onProgress, ...(platform !== undefined && { platform }) })
-  const places = signatures ? placesOf(source, sink) : undefined
+  const places = signatures ? placesOf(source, sink, signatures) : undefined
   const written = await sink.write(image, as, writing)
   if (places !== undefined) await carryOver(places, [image.digest], written, { signal })
   return written
@@ -48,8 +51,12 @@ interface SignaturePlaces {
 }
 
 /** @throws PLY_UNREPRESENTABLE where one side has no place for signatures */
-function placesOf(source: Image | Parcel | ImageSource, sink: ImageSink): SignaturePlaces {
-  const from = 'attachments' in source ? source.attachments : undefined
+function placesOf(
+  source: Image | Parcel | ImageSource,
+  sink: ImageSink,
+  said: true | SourceAttachments,
+): SignaturePlaces {
+  const from = said !== true ? said : 'attachments' in source ? source.attachments : undefined
   const to = sink.attaching
   if (from !== undefined && to !== undefined) return { from, to }
   const where = from === undefined ? 'where the image comes from' : 'where the image goes to'
@@ -86,7 +93,7 @@ export async function copyWhole(
   const { signal, onProgress } = writing
   checkAborted(signal)
   const parcel = 'is' in source ? source : await parcelFrom(source, name, { signal, onProgress })
-  const places = signatures ? placesOf(source, sink) : undefined
+  const places = signatures ? placesOf(source, sink, signatures) : undefined
   const written =
     sink.writeParcel !== undefined
       ? await sink.writeParcel(parcel, as, writing)

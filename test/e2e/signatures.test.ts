@@ -340,6 +340,21 @@ describe('signatures, and the tools that are there', () => {
       expect(
         await command(['copy', reference, `oci:${path('out')}:1`, '--require-signature', path('pub')]),
       ).toMatchObject({ code: 0 })
+      const far = `docker://${registry.host}/far/app:1`
+      expect(await command(['copy', reference, far, '--signatures', '--require-signature', path('pub')])).toMatchObject(
+        { code: 0 },
+      )
+      const copied = ['verify', far, '--key', path('pub')]
+      expect(await command(copied)).toMatchObject({ code: 4 })
+      expect(await command([...copied, '--signed-as', `${registry.host}/team/app:1`])).toMatchObject({ code: 0 })
+      const layout = `oci:${path('whole')}:1`
+      expect(await command(['copy', '--all', reference, layout, '--signatures'])).toMatchObject({ code: 0 })
+      expect(await command(['copy', '--all', layout, `dir:${path('dir')}`, '--signatures'])).toMatchObject({ code: 5 })
+      expect(await command(['copy', layout, 'again:1', '--require-signature', path('pub')])).toMatchObject({ code: 0 })
+      for (const more of [[], ['--all']])
+        expect(await command(['copy', ...more, 'again:1', layout, '--require-signature', path('pub')])).toMatchObject({
+          code: 4,
+        })
       expect(all.join('')).not.toMatch(/hidden-word|wrong-word/)
     },
   )

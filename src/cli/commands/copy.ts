@@ -36,6 +36,10 @@ export class Copy extends ImageCommand {
       summary:
         'All that the reference leads to: an index with every image and attestation, or an artifact that is no image.',
     }),
+    signatures: Flags.boolean({
+      exclusive: ['compress'],
+      summary: 'Take the signatures along, from and to registries and layouts.',
+    }),
     ...compressFlags,
     ...importFlags,
     ...registryFlags,
@@ -59,31 +63,33 @@ export class Copy extends ImageCommand {
         throw new PlyError('PLY_USAGE', {
           reason: '--all keeps every byte: leave --compress out, or use ply recompress',
         })
-      return this.reporting(flags, async () => this.#all(args, flags))
+      return this.reporting(flags, async () => this.#all(args, flags, flags.signatures))
     }
     return this.reporting(flags, async () => {
-      const found = await this.image(args.from, flags.platform, await this.judgement(flags))
-      const { image, recompressed } = await this.asCompressed(found, flags, args.to)
+      const found = await this.imageAt(args.from, flags.platform, await this.judgement(flags))
+      const { image, recompressed } = await this.asCompressed(found.image, flags, args.to)
+      const signatures = flags.signatures && (found.attachments ?? true)
       const { sink, name } = await this.sink(args.to)
       this.closing(sink)
       const { descriptor, layers } = await this.take({
         name,
         recompressed,
-        write: (options) => copy(image, sink, { as: name, ...options, source: args.from }),
+        write: (options) => copy(image, sink, { as: name, signatures, ...options, source: args.from }),
       })
       this.printResult(descriptor.digest)
       return { ...descriptor, layers, recompressed }
     })
   }
 
-  async #all({ from, to }: { readonly from: string; readonly to: string }, flags: ImportFlags) {
+  async #all({ from, to }: { readonly from: string; readonly to: string }, flags: ImportFlags, carried: boolean) {
     const { copyWhole } = await this.library()
-    const parcel = await this.whole(from, await this.judgement(flags))
+    const { parcel, attachments } = await this.wholeAt(from, await this.judgement(flags))
+    const signatures = carried && (attachments ?? true)
     const { sink, name } = await this.sink(to)
     this.closing(sink)
     const { descriptor, layers } = await this.take({
       name,
-      write: (options) => copyWhole(parcel, sink, { as: name, ...options, source: from }),
+      write: (options) => copyWhole(parcel, sink, { as: name, signatures, ...options, source: from }),
     })
     this.printResult(descriptor.digest)
     return { ...descriptor, layers, recompressed: [] }
