@@ -1,9 +1,9 @@
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { copyWhole, indexOver, openSink, openSource, openStore, parcelFrom, parcelOf } from 'plyfs'
+import { copyWhole, openSink, openSource, openStore, parcelFrom } from 'plyfs'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { sampleImage, withPlatform } from '../support/images.ts'
+import { sampleIndex } from '../support/parcels.ts'
 import { dockerArchive, ply, tarOf, temporaryDirectory } from './run-ply.ts'
 
 const directory = temporaryDirectory()
@@ -26,44 +26,6 @@ const inspected = async (image: string, ...more: string[]) =>
   JSON.parse(await run('inspect', image, '--json', ...more))[0]
 const digestsOf = async (image: string) => (await inspected(image)).layers.map((one: { digest: string }) => one.digest)
 
-/** An attestation as BuildKit makes it: an image to look at, whose layers are none. */
-async function attestationOf(digest: string) {
-  const layer = Buffer.from(JSON.stringify({ predicateType: 'test', subject: [{ digest }] }))
-  const { digestOf } = await import('../../src/model/digest.ts')
-  const { canonicalJson } = await import('../../src/model/json.ts')
-  const { memoryBytes, streamOf } = await import('../../src/stream/bytes.ts')
-  const config = canonicalJson({
-    architecture: 'unknown',
-    os: 'unknown',
-    config: {},
-    rootfs: { type: 'layers', diff_ids: [digestOf(layer)] },
-  })
-  const described = (bytes: Uint8Array, mediaType: string) => ({
-    mediaType,
-    digest: digestOf(bytes),
-    size: bytes.length,
-  })
-  const manifest = {
-    schemaVersion: 2 as const,
-    mediaType: 'application/vnd.oci.image.manifest.v1+json',
-    config: described(config, 'application/vnd.oci.image.config.v1+json'),
-    layers: [described(layer, 'application/vnd.in-toto+json')],
-  }
-  const raw = canonicalJson(manifest)
-  const blobs = (
-    [
-      [manifest.layers[0]!, layer],
-      [manifest.config, config],
-    ] as const
-  ).map(([descriptor, bytes]) => ({ descriptor, compressed: () => streamOf(memoryBytes(bytes)) }))
-  const descriptor = {
-    ...described(raw, manifest.mediaType),
-    platform: { os: 'unknown', architecture: 'unknown' },
-    annotations: { 'vnd.docker.reference.type': 'attestation-manifest', 'vnd.docker.reference.digest': digest },
-  }
-  return { is: 'manifest' as const, descriptor, raw, manifest, blobs }
-}
-
 beforeAll(async () => {
   const layers = [
     { 'etc/': '', 'etc/motd': 'welcome\n', 'bin/': '', lib: { to: 'usr/lib' }, 'usr/lib/': '' },
@@ -72,19 +34,8 @@ beforeAll(async () => {
   ]
   await dockerArchive(join(directory, 'app.tar'), 'app:1', layers)
   await run('load', join(directory, 'app.tar'))
-  const image = await sampleImage()
-  const members = await Promise.all(
-    ['linux/amd64', 'linux/arm64'].map(async (platform) => {
-      const one = withPlatform(image, platform)
-      const [os = '', architecture = ''] = platform.split('/')
-      const parcel = parcelOf(one)
-      return { ...parcel, descriptor: { ...parcel.descriptor, platform: { os, architecture } } }
-    }),
-  )
-  const attestation = await attestationOf(members[0]!.descriptor.digest)
-  const whole = indexOver([...members, attestation], { annotations: { kept: 'yes' } })
   await using sink = await openSink(index)
-  await copyWhole(whole, sink)
+  await copyWhole(await sampleIndex(), sink)
 })
 
 describe('config', () => {
