@@ -1,5 +1,10 @@
 /** plyfs: layered container images as a library. Everything public is named here. */
 
+// Builds
+export { build } from './build/build.ts'
+export type { ContextOptions } from './build/context.ts'
+export { contextTree } from './build/context.ts'
+export type { BuildEvent, BuildOptions } from './build/options.ts'
 export type {
   Added,
   Aspect,

@@ -31,8 +31,10 @@ import { draftDigest } from './draft-digest.ts'
 import { modeChange } from './mode-change.ts'
 import type { BuildEvent } from './options.ts'
 import { ownerIn } from './owners.ts'
+import { type FetchOptions, fetchRemote, type Remote, remoteOf } from './remote.ts'
 import type { Scope } from './scope.ts'
 import { type StageMemory, setting } from './settings.ts'
+import { unpacked } from './unpack.ts'
 
 /** What a stage is built in. */
 export interface StageSurroundings {
@@ -182,13 +184,16 @@ class StageBuilding implements AsyncDisposable {
     const target = { path: encodeText(posix.resolve(this.#workingDirectory, targetText)), isDirectory }
     const rules = this.#rules(meaning, below, from === undefined)
     const draft = new Draft(below)
-    if (sources.length > 0) {
-      const tree = from === undefined ? this.#context() : await this.#around.treeOf(from)
-      if (meaning.is === 'add') refuseRemote(sources)
-      for (const source of sources) {
-        if (meaning.is === 'copy' && meaning.parents) await this.#parents(draft, tree, source, target, rules)
-        else await copyInto(draft, tree, findSources(tree, source), target, rules, this.#around.operation)
+    /** Trees that are made for it stay open as long as the draft is read. */
+    await using held = closers()
+    for (const source of sources) {
+      if (meaning.is === 'add') {
+        await this.#add(draft, meaning, source, target, rules, held)
+        continue
       }
+      const tree = from === undefined ? this.#context() : await this.#around.treeOf(from)
+      if (meaning.parents) await this.#parents(draft, tree, source, target, rules)
+      else await copyInto(draft, tree, findSources(tree, source), target, rules, this.#around.operation)
     }
     if (meaning.inline.length > 0) {
       const tree = this.#inline(meaning)
@@ -198,7 +203,52 @@ class StageBuilding implements AsyncDisposable {
       }))
       await copyInto(draft, tree, found, target, rules, this.#around.operation)
     }
-    return this.#layer(draft, `${text}`, text)
+    return await this.#layer(draft, text, text)
+  }
+
+  async #add(
+    draft: Draft,
+    meaning: Extract<Meaning, { readonly is: 'add' }>,
+    source: ByteString,
+    target: { readonly path: ByteString; readonly isDirectory: boolean },
+    rules: CopyRules,
+    held: Closers,
+  ): Promise<void> {
+    const { store, operation, scope } = this.#around
+    const remote = remoteOf(Buffer.from(source, 'latin1').toString())
+    const checksum = meaning.checksum === undefined ? undefined : scope.word(meaning.checksum)
+    if (remote === undefined && checksum !== undefined)
+      throw new Error('--checksum is of what is fetched, and this is a file of the context')
+    const { keepGitDirectory } = meaning
+    const tree =
+      remote === undefined
+        ? this.#context()
+        : await this.#fetched(remote, { checksum, keepGitDirectory, ...operation }, held)
+    const found =
+      remote === undefined
+        ? findSources(tree, source)
+        : remote.is === 'git'
+          ? [{ path: '', ino: tree.root }]
+          : [...tree.list(tree.root)].map(({ name, ino }) => ({ path: name, ino }))
+    for (const one of found) {
+      const isFile = tree.stat(one.ino).kind === 'file'
+      const archive =
+        isFile && (meaning.unpack ?? remote === undefined) ? await unpacked(tree, one.ino, store, operation) : undefined
+      if (archive === undefined) {
+        await copyInto(draft, tree, [one], target, rules, operation)
+        continue
+      }
+      held.add(() => archive.close())
+      const { owner, ...others } = rules
+      const kept = { ...others, ...(meaning.chown !== undefined && { owner }), time: { at: this.#time, always: false } }
+      await copyInto(draft, archive, [{ path: '', ino: archive.root }], target, kept, operation)
+    }
+  }
+
+  async #fetched(remote: Remote, options: FetchOptions, held: Closers): Promise<Tree> {
+    const fetched = await fetchRemote(remote, options)
+    held.add(() => fetched[Symbol.dispose]())
+    return fetched.tree
   }
 
   async #parents(
@@ -332,8 +382,17 @@ function keyOf(what: string, inputs: Readonly<Record<string, string>>): string {
     .digest('hex')
 }
 
-function refuseRemote(sources: readonly ByteString[]): void {
-  for (const source of sources)
-    if (/^(?:https?|git|ssh):\/\/|^git@/.test(source))
-      throw new PlyError('PLY_UNSUPPORTED', { what: `ADD ${source}`, reason: 'nothing is fetched yet' })
+/** What is closed at the end, the last first. */
+interface Closers extends AsyncDisposable {
+  add(close: () => unknown): void
+}
+
+function closers(): Closers {
+  const all: (() => unknown)[] = []
+  return {
+    add: (close) => void all.push(close),
+    async [Symbol.asyncDispose]() {
+      for (let close = all.pop(); close !== undefined; close = all.pop()) await close()
+    },
+  }
 }

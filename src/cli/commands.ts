@@ -43,6 +43,7 @@ export const commandGroups = {
     diff: async () => (await import('./commands/diff.ts')).Diff,
   },
   'make images': {
+    build: async () => (await import('./commands/build.ts')).Build,
     commit: async () => (await import('./commands/commit.ts')).Commit,
     append: async () => (await import('./commands/append.ts')).Append,
     config: async () => (await import('./commands/config.ts')).Config,

@@ -5,6 +5,7 @@ export type {
   Aspect,
   Blamed,
   BlameStep,
+  BuildEvent,
   Change,
   CommandInMount,
   Configuration,

@@ -1,0 +1,153 @@
+import { createHash } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { realTree } from '../extract/directory-tree.ts'
+import { PlyError } from '../model/errors.ts'
+import type { Operation } from '../model/operation.ts'
+import type { Tree } from '../stack/tree.ts'
+import { runProgram } from './programs.ts'
+
+/** A place on the network that ADD takes something from. */
+export type Remote =
+  | { readonly is: 'file'; readonly url: string; readonly name: string }
+  | { readonly is: 'git'; readonly url: string; readonly ref?: string; readonly directory?: string }
+
+/** What a source of ADD means on the network; `undefined` for a path of the context. */
+export function remoteOf(source: string): Remote | undefined {
+  const [, address = source, fragment] = /^([^#]*)(?:#(.*))?$/s.exec(source) ?? []
+  const web = /^https?:\/\//i.test(address)
+  const git = /^(?:git|ssh):\/\//.test(address) || /^[\w.-]+@[\w.-]+:(?!\/\/)/.test(address)
+  if (git || (web && new URL(address).pathname.endsWith('.git'))) {
+    const [ref = '', directory] = (fragment ?? '').split(':', 2)
+    return {
+      is: 'git',
+      url: address,
+      ...(ref !== '' && { ref }),
+      ...(directory !== undefined && directory !== '' && { directory }),
+    }
+  }
+  if (!web) return undefined
+  if (!URL.canParse(source)) throw new Error(`${source} is no address`)
+  return { is: 'file', url: source, name: decodeURIComponent(new URL(source).pathname.split('/').at(-1) ?? '') }
+}
+
+/** What came from the network, in a directory that goes when it is disposed of. */
+export interface Fetched extends Disposable {
+  readonly tree: Tree
+}
+
+export interface FetchOptions extends Operation {
+  /** `sha256:…` of a file, or the start of a commit's id. */
+  readonly checksum?: string | undefined
+  readonly keepGitDirectory?: boolean | undefined
+}
+
+/**
+ * Fetches what ADD names: a file under its own name with mode 600, or what is in a git repository at a commit, without its `.git` unless
+ * that is wanted.
+ *
+ * @throws Error that says what went wrong; PLY_DIGEST_MISMATCH; PLY_UNSUPPORTED without git; PLY_ABORTED
+ */
+export async function fetchRemote(remote: Remote, options: FetchOptions = {}): Promise<Fetched> {
+  const directory = mkdtempSync(join(tmpdir(), 'plyfs-fetch-'))
+  const remove = () => rmSync(directory, { recursive: true, force: true })
+  try {
+    const root =
+      remote.is === 'git' ? await clone(remote, directory, options) : await download(remote, directory, options)
+    const tree = realTree(root)
+    return {
+      tree,
+      [Symbol.dispose]() {
+        tree.close()
+        remove()
+      },
+    }
+  } catch (error) {
+    remove()
+    throw error
+  }
+}
+
+async function download(
+  { url, name }: Extract<Remote, { readonly is: 'file' }>,
+  directory: string,
+  { checksum, signal }: FetchOptions,
+): Promise<string> {
+  const [, wanted] = /^sha256:([0-9a-f]{64})$/.exec(checksum ?? '') ?? []
+  if (checksum !== undefined && wanted === undefined)
+    throw new Error(`--checksum is sha256: and 64 digits, not ${checksum}`)
+  let response: Response
+  try {
+    response = await fetch(url, { ...(signal && { signal }) })
+  } catch (error) {
+    if (signal?.aborted) throw new PlyError('PLY_ABORTED', {}, { cause: error })
+    const cause = (error as { cause?: Error }).cause ?? (error as Error)
+    throw new Error(`${new URL(url).host} cannot be reached: ${cause.message}`, { cause: error })
+  }
+  if (!response.ok || response.body === null)
+    throw new Error(`${new URL(url).host} answers ${response.status} ${response.statusText}`.trim())
+  const hash = createHash('sha256')
+  const file = await open(join(directory, safeName(name)), 'wx', 0o600)
+  try {
+    for await (const chunk of response.body) {
+      hash.update(chunk)
+      await file.write(chunk)
+    }
+  } finally {
+    await file.close()
+  }
+  const actual = hash.digest('hex')
+  if (wanted !== undefined && actual !== wanted)
+    throw new PlyError('PLY_DIGEST_MISMATCH', {
+      what: `what ${new URL(url).host} sends`,
+      expected: `sha256:${wanted}`,
+      actual: `sha256:${actual}`,
+    })
+  return directory
+}
+
+function safeName(name: string): string {
+  return name === '' || name === '.' || name === '..' || name.includes('/') || name.includes('\0') ? 'index.html' : name
+}
+
+async function clone(
+  { url, ref = 'HEAD', directory: inside }: Extract<Remote, { readonly is: 'git' }>,
+  directory: string,
+  { checksum, keepGitDirectory = false, signal }: FetchOptions,
+): Promise<string> {
+  if (ref.startsWith('-')) throw new Error(`${ref} is no name of a commit`)
+  // Nothing of this user's settings, and no question that nobody answers.
+  const environment = {
+    GIT_CONFIG_NOSYSTEM: '1',
+    GIT_CONFIG_GLOBAL: '/dev/null',
+    GIT_TERMINAL_PROMPT: '0',
+    GIT_LFS_SKIP_SMUDGE: '1',
+  }
+  const work = join(directory, 'work')
+  const git = (...args: string[]) =>
+    runProgram('git', ['-c', 'core.hooksPath=/dev/null', '-c', 'protocol.file.allow=never', '-C', work, ...args], {
+      signal,
+      environment,
+    })
+  await runProgram('git', ['init', '-q', work], { signal, environment })
+  await git('fetch', '-q', '--depth', '1', '--no-tags', '--', url, ref)
+  const commit = (await git('rev-parse', 'FETCH_HEAD^{commit}')).trim()
+  if (checksum !== undefined && !(/^[0-9a-f]{7,64}$/.test(checksum) && commit.startsWith(checksum)))
+    throw new PlyError('PLY_DIGEST_MISMATCH', {
+      what: `the commit ${ref} of the repository`,
+      expected: checksum,
+      actual: commit,
+    })
+  await git('checkout', '-q', '--detach', commit)
+  if (!keepGitDirectory) rmSync(join(work, '.git'), { recursive: true })
+  return inside === undefined ? work : join(work, within(inside))
+}
+
+/** A path that stays where it begins. */
+function within(path: string): string {
+  const names = path.split('/').filter((name) => name !== '' && name !== '.')
+  if (names.includes('..')) throw new Error(`${path} leads out of the repository`)
+  return names.join('/')
+}

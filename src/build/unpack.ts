@@ -1,0 +1,92 @@
+import { append, scratch } from '../image/append.ts'
+import { codeOf } from '../model/errors.ts'
+import type { Operation } from '../model/operation.ts'
+import type { Tree } from '../stack/tree.ts'
+import { buildGround } from '../store/builds/ground.ts'
+import type { Store } from '../store/store.ts'
+import { type ByteStream, type Bytes, streamOf } from '../stream/bytes.ts'
+import { decompressed } from '../stream/compression.ts'
+import { TarReader } from '../tar/index.ts'
+import { openSource } from '../transport/index.ts'
+import { throughProgram } from './programs.ts'
+
+/** Compressions that a program of the system takes away, by how they begin. */
+const others = [
+  { magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a], program: 'xz' },
+  { magic: [0x42, 0x5a, 0x68], program: 'bzip2' },
+] as const
+
+/**
+ * What is in a file that is a tar, plain or compressed (gzip, zstd; xz and bzip2 by their programs); `undefined` for any other file. It
+ * is read and checked as a layer is, and lies in the store until the next collection. The caller closes the tree.
+ *
+ * @throws PLY_BAD_ARCHIVE for one that is cut off; what a layer throws for what it holds
+ */
+export async function unpacked(
+  source: Pick<Tree, 'open' | 'stat'>,
+  ino: number,
+  store: Store,
+  operation: Operation = {},
+): Promise<Tree | undefined> {
+  if (source.stat(ino).size < 512 && !(await isCompressed(source, ino))) return undefined
+  const plain = () => plainStream(source, ino, operation)
+  if (!(await beginsAsTar(plain()))) return undefined
+  await using archive = await openSource('tar:-', { input: plain(), ...operation })
+  const { layers } = await archive.image(undefined, operation)
+  const image = await store[buildGround].keep(append(scratch, layers[0]!), operation)
+  return store.tree(image, operation)
+}
+
+async function* plainStream(source: Pick<Tree, 'open'>, ino: number, operation: Operation): ByteStream {
+  const content = source.open(ino)
+  try {
+    const first = beginning(content)
+    const other = others.find(({ magic }) => magic.every((byte, at) => first[at] === byte))
+    yield* other === undefined
+      ? streamOf(content)
+      : throughProgram(streamOf(content), other.program, ['-dc'], operation)
+  } finally {
+    content.close()
+  }
+}
+
+async function isCompressed(source: Pick<Tree, 'open'>, ino: number): Promise<boolean> {
+  const content = source.open(ino)
+  try {
+    const [a, b] = beginning(content)
+    return (
+      (a === 0x1f && b === 0x8b) ||
+      (a === 0x28 && b === 0xb5) ||
+      others.some(({ magic }) => magic[0] === a && magic[1] === b)
+    )
+  } finally {
+    content.close()
+  }
+}
+
+function beginning(content: Bytes): Uint8Array {
+  const bytes = new Uint8Array(8)
+  return bytes.subarray(0, content.read(bytes, 0))
+}
+
+/** Whether the first block of what a stream holds is one of a tar. */
+async function beginsAsTar(stream: ByteStream): Promise<boolean> {
+  let members = 0
+  const reader = new TarReader({ member: () => members++ })
+  try {
+    let read = 0
+    for await (const chunk of decompressed(stream).stream) {
+      reader.push(chunk)
+      read += chunk.length
+      // A long name may stand in front of the first member.
+      if (members > 0 || read > 1 << 20) break
+    }
+    return members > 0
+  } catch (error) {
+    if (
+      ['PLY_BAD_LAYER', 'PLY_BAD_COMPRESSION', 'PLY_UNSUPPORTED', 'PLY_NO_ZSTD_ENCODER'].includes(codeOf(error) ?? '')
+    )
+      return members > 0
+    throw error
+  }
+}

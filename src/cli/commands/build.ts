@@ -1,0 +1,182 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import * as Flags from '@oclif/core/flags'
+import { pathArg } from '../arguments.ts'
+import type { BuildEvent, Image, Tree } from '../library.ts'
+import { registryFlags } from '../registry-flags.ts'
+import { requireFlags } from '../signature-flags.ts'
+import { humanSize } from '../sizes.ts'
+import { StoreCommand } from '../store-command.ts'
+import { UsageError } from '../usage-error.ts'
+
+export class Build extends StoreCommand {
+  static override summary = 'Build an image from a Dockerfile.'
+  static override description =
+    'Instructions are those of BuildKit’s frontend. No time of the clock and no name of this machine goes into the image: all times are SOURCE_DATE_EPOCH, or when the image below was made. What was built before is taken from the store as long as it is the same; files are compared by what they hold. Nothing is run yet: RUN is refused. Everything else needs no privileges, and builds for any platform.'
+  static override examples = [
+    { description: 'The Dockerfile of this directory', command: 'ply build -t app:1 .' },
+    { description: 'Another file, up to one of its stages', command: 'ply build -f deploy/Dockerfile --target test .' },
+    { description: 'For another machine', command: 'ply build --platform linux/arm64 -t app:arm .' },
+    { description: 'Why a step was built again', command: 'ply build --explain-cache .' },
+  ]
+  static override args = { context: pathArg('The directory that COPY and ADD take from; default: this one.') }
+  static override flags = {
+    tag: Flags.string({
+      char: 't',
+      multiple: true,
+      multipleNonGreedy: true,
+      helpValue: 'NAME',
+      summary: 'The name of the image; may be said again.',
+    }),
+    file: Flags.string({
+      char: 'f',
+      helpValue: 'FILE',
+      summary: 'The Dockerfile; default: CONTEXT/Dockerfile. - is stdin.',
+    }),
+    target: Flags.string({ helpValue: 'STAGE', summary: 'The stage to build; default: the last.' }),
+    'build-arg': Flags.string({
+      multiple: true,
+      multipleNonGreedy: true,
+      helpValue: 'NAME[=VALUE]',
+      summary: 'What ARG is to have; without a value that of the environment.',
+    }),
+    'build-context': Flags.string({
+      multiple: true,
+      multipleNonGreedy: true,
+      helpValue: 'NAME=TREE',
+      summary: 'What --from=NAME and FROM NAME mean: a directory, or an image by any reference.',
+    }),
+    label: Flags.string({
+      multiple: true,
+      multipleNonGreedy: true,
+      helpValue: 'NAME=VALUE',
+      summary: 'One more label.',
+    }),
+    annotation: Flags.string({
+      multiple: true,
+      multipleNonGreedy: true,
+      helpValue: 'NAME=VALUE',
+      summary: 'One more annotation of the manifest.',
+    }),
+    platform: Flags.string({ helpValue: 'OS/ARCH', summary: 'What machine the image is for; this one by default.' }),
+    iidfile: Flags.string({ helpValue: 'FILE', summary: 'Write the id of the image to a file.' }),
+    'no-cache': Flags.boolean({ summary: 'Take nothing that was built before.' }),
+    'no-cache-filter': Flags.string({
+      multiple: true,
+      multipleNonGreedy: true,
+      helpValue: 'STAGE',
+      summary: 'Take nothing that was built before for this stage.',
+    }),
+    'explain-cache': Flags.boolean({
+      summary: 'Say of each step that is built why it could not be taken from before.',
+    }),
+    ...registryFlags,
+    ...requireFlags,
+  }
+
+  async run() {
+    const { args, flags } = await this.parse(Build)
+    const { build, contextTree, describeImage } = await this.library()
+    const directory = args.context ?? '.'
+    const path = flags.file === '-' ? undefined : (flags.file ?? join(directory, 'Dockerfile'))
+    const dockerfile = path === undefined ? await this.#stdin() : read(path)
+    const store = await this.store()
+    const context = contextTree(directory, { dockerfile: path, digests: store.fileDigests })
+    this.atEnd(() => context.close())
+    const image = await build(store, {
+      dockerfile,
+      file: path ?? 'stdin',
+      context,
+      contexts: await this.#contexts(flags['build-context'] ?? []),
+      target: flags.target,
+      args: this.#args(flags['build-arg'] ?? []),
+      labels: pairs('--label', flags.label ?? []),
+      annotations: pairs('--annotation', flags.annotation ?? []),
+      platform: flags.platform,
+      noCache: flags['no-cache-filter'] ?? flags['no-cache'],
+      explainCache: flags['explain-cache'],
+      resolve: (name, platform) => this.#base(name, platform),
+      onEvent: (event) => this.#show(event),
+      ...this.operation,
+    })
+    for (const name of flags.tag ?? []) await store.write(image, name, this.operation)
+    const { digest } = image.manifest.config
+    if (flags.iidfile !== undefined) writeFileSync(flags.iidfile, digest)
+    this.print(this.quiet ? digest : image.digest)
+    return describeImage(image)
+  }
+
+  /** An image of the store, by a reference, or of a registry. */
+  async #base(name: string, platform: string): Promise<Image> {
+    const { codeOf } = await this.library()
+    try {
+      return await this.image(name, platform)
+    } catch (error) {
+      if (codeOf(error) !== 'PLY_IMAGE_NOT_FOUND' || /^[a-z-]+:(?:\.|\/)/.test(name)) throw error
+      return await this.image(`docker://${name}`, platform)
+    }
+  }
+
+  async #contexts(said: readonly string[]): Promise<Record<string, Tree | Image>> {
+    const { contextTree, codeOf } = await this.library()
+    const store = await this.store()
+    const contexts: Record<string, Tree | Image> = {}
+    for (const [name, value] of Object.entries(pairs('--build-context', said))) {
+      try {
+        const tree = contextTree(value, { digests: store.fileDigests })
+        this.atEnd(() => tree.close())
+        contexts[name] = tree
+      } catch (error) {
+        if (codeOf(error) !== 'ENOENT') throw error
+        contexts[name] = await this.image(value.replace(/^docker-image:\/\//, ''))
+      }
+    }
+    return contexts
+  }
+
+  #args(said: readonly string[]): Record<string, string> {
+    const given: Record<string, string> = {}
+    for (const text of said) {
+      const [, name = '', value] = /^([^=]+)(?:=(.*))?$/s.exec(text) ?? []
+      if (name === '') throw new UsageError(`--build-arg ${text}: write NAME=VALUE`)
+      const meant = value ?? this.world.environment[name]
+      if (meant !== undefined) given[name] = meant
+    }
+    return given
+  }
+
+  #show(event: BuildEvent): void {
+    if (this.quiet) return
+    if (event.what === 'warning') this.say(event.line === undefined ? event.text : `line ${event.line}: ${event.text}`)
+    if (event.what !== 'step' || event.state === 'begun') return
+    const { stage, step, steps, text, state, size, took = 0, because } = event
+    const done = state === 'cached' ? 'cached' : state === 'set' ? '' : `${(took / 1000).toFixed(1)} s`
+    const more = [done, size === undefined ? '' : humanSize(size), because ?? ''].filter((one) => one !== '').join(', ')
+    this.say(`[${stage} ${step}/${steps}] ${text}${more === '' ? '' : ` (${more})`}`)
+  }
+
+  async #stdin(): Promise<string> {
+    const chunks: Uint8Array[] = []
+    for await (const chunk of this.world.stdin) chunks.push(chunk as Uint8Array)
+    return Buffer.concat(chunks).toString()
+  }
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'ENOENT') throw error
+    throw new UsageError(`there is no ${path}: name the Dockerfile with -f, or the directory that holds it`)
+  }
+}
+
+function pairs(flag: string, said: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    said.map((text) => {
+      const equals = text.indexOf('=')
+      if (equals < 1) throw new UsageError(`${flag} ${text}: write NAME=VALUE`)
+      return [text.slice(0, equals), text.slice(equals + 1)]
+    }),
+  )
+}

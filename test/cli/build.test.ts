@@ -1,0 +1,132 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { dockerArchive, ply, temporaryDirectory } from './run-ply.ts'
+
+const directory = temporaryDirectory()
+const root = join(directory, 'store')
+const context = join(directory, 'app')
+
+async function run(...argv: string[]): Promise<{ readonly out: string; readonly err: string }> {
+  const { code, out, err } = await ply([...argv, '--root', root])
+  expect(code, err).toBe(0)
+  return { out, err }
+}
+
+beforeAll(async () => {
+  const archive = join(directory, 'base.tar')
+  await dockerArchive(archive, 'base:1', [{ 'etc/': '', 'etc/passwd': 'app:x:7:8::/:\n' }])
+  await run('load', archive)
+  mkdirSync(join(context, 'lib'), { recursive: true })
+  writeFileSync(join(context, 'run.js'), 'run\n')
+  writeFileSync(join(context, 'lib/a.js'), 'a\n')
+  writeFileSync(join(context, 'notes.txt'), 'mine\n')
+  writeFileSync(join(context, '.dockerignore'), '*.txt\n.dockerignore\nDockerfile\n')
+  writeFileSync(
+    join(context, 'Dockerfile'),
+    'ARG BASE=base:1\nFROM $BASE AS app\nARG NODE_ENV\nENV NODE_ENV=$NODE_ENV\nWORKDIR /app\nCOPY --chown=app . .\nFROM app\nLABEL last=1\n',
+  )
+})
+
+describe('ply build', () => {
+  test('makes an image of a directory, and names it', async () => {
+    const { out, err } = await run(
+      'build',
+      '-t',
+      'app:1',
+      '-t',
+      'app:latest',
+      '--build-arg',
+      'NODE_ENV=test',
+      '--label',
+      'by=me',
+      context,
+    )
+    expect(out).toMatch(/^sha256:[0-9a-f]{64}\n$/)
+    expect(err.replace(/\d+\.\d s/g, 'N s')).toContain('[app 4/4] COPY --chown=app . . (N s, 4.1kB)\n')
+    expect(
+      (await run('find', 'app:latest', '/app', '-ls')).out
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.split(/\s+/).slice(-1)[0]),
+    ).toEqual(['/app', '/app/lib', '/app/lib/a.js', '/app/run.js'])
+    const { out: inspected } = await run('inspect', 'app:1', '--json')
+    expect(inspected).toContain('NODE_ENV=test')
+    expect(JSON.stringify(JSON.parse(inspected))).toContain('"by":"me"')
+  })
+
+  test('takes from before what is the same, and says why not where it is not', async () => {
+    expect((await run('build', '--build-arg', 'NODE_ENV=test', context)).err).toContain('COPY --chown=app . . (cached')
+    writeFileSync(join(context, 'lib/a.js'), 'b\n')
+    const { err } = await run('build', '--build-arg', 'NODE_ENV=test', '--explain-cache', context)
+    expect(err).toContain('WORKDIR /app (cached')
+    expect(err).toContain('changed: the files that it copies')
+  })
+
+  test('reads the Dockerfile from anywhere, stops at a stage, and writes ids where they are wanted', async () => {
+    const file = join(directory, 'Other')
+    const iidfile = join(directory, 'id')
+    writeFileSync(file, 'FROM scratch AS one\nCOPY run.js /\nFROM nowhere\n')
+    const { out, err } = await run(
+      'build',
+      '-q',
+      '-f',
+      file,
+      '--target',
+      'one',
+      '--platform',
+      'linux/s390x',
+      '--iidfile',
+      iidfile,
+      context,
+    )
+    expect(out.trim()).toBe(readFileSync(iidfile, 'utf8'))
+    expect(err).toBe('')
+  })
+
+  test('takes other directories and images by name', async () => {
+    const file = join(directory, 'Named')
+    const extra = join(directory, 'extra')
+    mkdirSync(extra, { recursive: true })
+    writeFileSync(join(extra, 'x'), 'x')
+    writeFileSync(file, 'FROM base\nCOPY --from=extra x /y\n')
+    await run(
+      'build',
+      '-f',
+      file,
+      '--build-context',
+      `extra=${extra}`,
+      '--build-context',
+      'base=base:1',
+      '-t',
+      'named:1',
+      context,
+    )
+    expect((await run('cat', 'named:1', '/y')).out).toBe('x')
+  })
+
+  for (const [what, dockerfile, said] of [
+    [
+      'an instruction that there is not',
+      'FROM scratch\nCPOY a b\n',
+      /Wrong:2: there is no instruction CPOY; did you mean COPY\?/,
+    ],
+    ['a file that is not there', 'FROM scratch\nCOPY nothing /\n', /Wrong:2: COPY: \/nothing is not there/],
+    ['what is ignored', 'FROM scratch\nCOPY notes.txt /\n', /Wrong:2: COPY: \/notes.txt is not there/],
+  ] as const) {
+    test(`says what is wrong with ${what}, and where, and makes nothing`, async () => {
+      const file = join(directory, 'Wrong')
+      writeFileSync(file, dockerfile)
+      const { code, out, err } = await ply(['build', '-f', file, context, '-t', 'wrong:1', '--root', root])
+      expect({ code, out }).toEqual({ code: 2, out: '' })
+      expect(err).toMatch(said)
+      expect((await ply(['history', 'wrong:1', '--root', root])).code).toBe(3)
+    })
+  }
+
+  test('says where it has looked for a Dockerfile', async () => {
+    const { code, err } = await ply(['build', join(context, 'lib'), '--root', root])
+    expect(code).toBe(2)
+    expect(err).toMatch(/there is no .*lib\/Dockerfile: name the Dockerfile with -f/)
+  })
+})
