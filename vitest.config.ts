@@ -16,6 +16,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
+          execArgv: ['--require', here('./test/support/own-mounts.cjs')],
           include: ['test/**/*.test.ts'],
           exclude: ['test/e2e/**', '**/node_modules/**'],
           // Against what hangs alone: how long something takes on a machine that does other things as well is nobody's promise.
