@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { loopbackRegistry } from './registry.mjs'
 
 const of = (results, name) => results.find((result) => result.name === name)
 const best = (results, names, key) =>
@@ -254,6 +255,102 @@ export const cases = [
         limit: 1,
       },
     ],
+  },
+  {
+    name: 'pull distro from a registry',
+    about: [
+      "Debian's docker-registry on loopback, without TLS. Ours ends when a fresh process has listed every path and read 100 files right.",
+      '',
+    ],
+    contenders({ images, scratch, sample }) {
+      const { host } = loopbackRegistry(join(scratch, 'registry'))
+      const seeded = `[ -e ${scratch}/registry/seeded ] || { sko copy -q --dest-tls-verify=false oci:${images}/distro/oci:latest docker://${host}/bench/distro:latest && touch ${scratch}/registry/seeded; }`
+      return [
+        {
+          name: 'ply',
+          setup: `${seeded}; rm -rf $T/store`,
+          command: load(`docker://${host}/bench/distro:latest`, sample('distro')),
+          cleanup: 'rm -rf $T/store',
+        },
+        {
+          name: 'podman pull',
+          setup: `${seeded}; wipe`,
+          command: `pod pull -q --tls-verify=false docker://${host}/bench/distro:latest`,
+          cleanup: 'wipe',
+        },
+        {
+          name: 'skopeo to containers-storage',
+          setup: `${seeded}; wipe`,
+          command: `sko copy -q --src-tls-verify=false docker://${host}/bench/distro:latest $(cs localhost/bench/distro:latest)`,
+          cleanup: 'wipe',
+        },
+      ]
+    },
+    ratios: (results) =>
+      ['podman pull', 'skopeo to containers-storage'].flatMap((peer) =>
+        ['wall', 'cpu'].map((key) => ({
+          what: `${key === 'cpu' ? 'CPU' : 'wall time'}, of ${peer}`,
+          value: of(results, 'ply')[key] / of(results, peer)[key],
+          limit: 0.5,
+        })),
+      ),
+  },
+  {
+    name: 'push of a new layer of 100 MB to a registry',
+    about: [
+      'It has the layers of distro below it already. The new one does not compress, and is another one each time.',
+      '',
+    ],
+    contenders({ images, scratch }) {
+      const { host } = loopbackRegistry(join(scratch, 'registry-push'), 5124)
+      const setup = `[ -e ${scratch}/registry-push/seeded ] || { sko copy -q --dest-tls-verify=false oci:${images}/distro/oci:latest docker://${host}/bench/distro:latest && touch ${scratch}/registry-push/seeded; }; node $BENCH/inside/new-layer.mjs ${images}/distro/oci:latest $T/new 100`
+      return [
+        {
+          name: 'ply',
+          setup,
+          command: `$PLY copy oci:$T/new:latest docker://${host}/bench/distro:new -q --root $T/store >/dev/null`,
+        },
+        {
+          name: 'skopeo',
+          setup,
+          command: `sko copy -q --dest-tls-verify=false oci:$T/new:latest docker://${host}/bench/distro:new`,
+        },
+      ]
+    },
+    ratios: (results) => [
+      { what: 'wall time, of skopeo', value: of(results, 'ply').wall / of(results, 'skopeo').wall, limit: 0.7 },
+      { what: 'CPU, of skopeo', value: of(results, 'ply').cpu / of(results, 'skopeo').cpu, limit: 1 },
+    ],
+  },
+  {
+    name: 'what comes from a registry',
+    about: ['Bytes that travel: distro, then the same with a small layer above it, and looking at that layer.', ''],
+    run({ images, scratch, inside, say, environment }) {
+      const { host, stop } = loopbackRegistry(join(scratch, 'registry-bytes'), 5125)
+      const copies = [
+        `sko copy -q --dest-tls-verify=false oci:${images}/distro/oci:latest docker://${host}/bench/distro:latest`,
+        `node $BENCH/inside/new-layer.mjs ${images}/distro/oci:latest $T/new 0.25`,
+        `sko copy -q --dest-tls-verify=false oci:$T/new:latest docker://${host}/bench/distro:more`,
+      ]
+      execFileSync('bash', ['-c', copies.join(' && ')], { env: { ...process.env, ...environment } })
+      const words = [host, 'bench/distro:latest', 'bench/distro:more', join(scratch, 'run')]
+      const bytes = inside('registry-bytes.mjs', words, { runs: 1, deep: true })
+      stop()
+      say('| | KB |')
+      say('| --- | --: |')
+      const row = (what, key) => say(`| ${what} | ${(bytes[key] / 1000).toFixed(1)} |`)
+      row('pull of distro', 'first')
+      row('pull of what has a layer of 256 KiB more', 'more')
+      row('the same again', 'again')
+      row('`ply ls` of the small layer, with nothing here', 'looking')
+      row('`ply inspect`', 'inspecting')
+      say()
+      return [
+        { what: 'the second pull', value: bytes.more / 1000, limit: 262 + 40, unit: ' KB' },
+        { what: '`ply ls` of the small layer', value: bytes.looking / 1000, limit: 1000, unit: ' KB' },
+        { what: '`ply inspect`', value: bytes.inspecting / 1000, limit: 60, unit: ' KB' },
+      ]
+    },
   },
   {
     name: 'tar codec',

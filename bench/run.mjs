@@ -5,7 +5,7 @@
 //   npm run bench -- --only import      what has this in its name
 //   --runs N (3)  --dir IMAGES  --scratch DIRECTORY
 //
-// Needs root (a disk of its own is mounted), 30 GB, and the Debian packages skopeo podman buildah umoci time jq fuse-overlayfs gcc.
+// Needs root (a disk of its own is mounted), 30 GB, and the Debian packages skopeo podman buildah umoci docker-registry time jq fuse-overlayfs gcc.
 // The table of a full run goes to bench/RESULTS.md.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
