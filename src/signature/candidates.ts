@@ -1,6 +1,6 @@
 import type { Digest } from '../model/digest.ts'
 import type { Descriptor } from '../model/documents.ts'
-import { codeOf } from '../model/errors.ts'
+import { codeOf, PlyError } from '../model/errors.ts'
 import { checkAborted, type Operation } from '../model/operation.ts'
 import { isIndexType, parseManifest } from '../model/parse-documents.ts'
 import { collect } from '../stream/collect.ts'
@@ -36,6 +36,10 @@ export interface Refused {
 /** More than anybody has, of each form: who floods the one does not hide the other. What comes behind is not looked at. */
 const mostSignatures = 1000
 const mostListed = 10_000
+/** Bytes of manifests and payloads that are read of one document's signatures, in each form. Real ones have about a kilobyte each. */
+const mostBytes = 16 << 20
+/** What one that was refused counts for. */
+const refusalBytes = 512 << 10
 /** Base64 of the longest signature that a key here makes is below 3000 characters. */
 const longestSignature = 8192
 
@@ -58,20 +62,25 @@ export async function* candidatesFor(
   place: Attachments,
   operation: Operation,
 ): AsyncGenerator<Candidate | Refused> {
-  const left: Record<Form, number> = { tag: mostSignatures, referrers: mostSignatures }
+  const spent = { tag: { signatures: 0, bytes: 0 }, referrers: { signatures: 0, bytes: 0 } }
   for await (const { form, entry } of manifestsFor(subject, place, operation)) {
     checkAborted(operation.signal)
-    if ('why' in entry) yield entry
-    else {
+    const so = spent[form]
+    if ('why' in entry) {
+      so.bytes += refusalBytes
+      yield entry
+    } else {
+      so.bytes += entry.raw.length
       for await (const one of signaturesIn(entry, { subject, form, place }, operation)) {
-        if (--left[form] >= 0) yield one
-        else {
-          if (left[form] === -1)
-            yield { subject, manifest: entry.digest, why: `only the first ${mostSignatures} are looked at` }
-          break
-        }
+        so.bytes += 'why' in one ? refusalBytes : one.message.length
+        if (++so.signatures > mostSignatures || so.bytes > mostBytes) break
+        yield one
       }
     }
+    if (so.signatures <= mostSignatures && so.bytes <= mostBytes) continue
+    const manifest = 'why' in entry ? entry.manifest : entry.digest
+    yield { subject, manifest, why: `only the first ${mostSignatures}, or ${mostBytes >> 20} MiB, are looked at` }
+    if (form === 'referrers') return
   }
 }
 
@@ -102,8 +111,14 @@ async function* attachedTo(subject: Digest, place: Attachments, operation: Opera
   try {
     yield* place.referrers(subject, operation)
   } catch (error) {
-    if (!contentCodes.includes(codeOf(error))) throw error
+    if (!contentCodes.includes(codeOf(error)) && !isNoList(error)) throw error
   }
+}
+
+/** Registries without such lists are to answer 404; some have other ways to say it. */
+function isNoList(error: unknown): boolean {
+  const status = error instanceof PlyError && error.code === 'PLY_REGISTRY' ? error.details.status : undefined
+  return typeof status === 'number' && status >= 400 && status < 500
 }
 
 async function manifestAt(

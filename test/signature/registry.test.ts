@@ -7,7 +7,7 @@ import { copy, copyWhole } from '../../src/image/copy.ts'
 import type { Image } from '../../src/image/image.ts'
 import { digestOf, hexOf } from '../../src/model/digest.ts'
 import { codeOf } from '../../src/model/errors.ts'
-import { privateKeyFrom, publicKeyFrom, type SigningKey } from '../../src/signature/index.ts'
+import { artifactType, privateKeyFrom, publicKeyFrom, type SigningKey } from '../../src/signature/index.ts'
 import { openStore } from '../../src/store/open-store.ts'
 import { openTree } from '../../src/store/trees/open-tree.ts'
 import { openSink, openSource, signImage, verifySignatures } from '../../src/transport/index.ts'
@@ -231,6 +231,50 @@ describe('signatures in a registry', () => {
       change({ layers: [{ annotations: {} }] }, at)
       await expect(verify(at)).rejects.toMatchObject(unsigned)
       await sign(at, mine, { form: 'referrers' })
+      expect((await verify(at)).signatures).toHaveLength(1)
+    }
+  })
+
+  test('a flood of referrers ends, and does not hide what lies under the tag', async () => {
+    const at = await place({ referrers: true })
+    await using repository = openRepository(at.reference, settings())
+    const { digest } = await repository.putBlob(Buffer.from('{}'))
+    const config = { mediaType: artifactType, digest, size: 2 }
+    for (let i = 0; i < 24; i++) {
+      const much = `${i}${'x'.repeat(1 << 20)}`
+      const { descriptor: subject } = at.image
+      const manifest = {
+        schemaVersion: 2,
+        mediaType: subject.mediaType,
+        artifactType,
+        config,
+        layers: [],
+        subject,
+        much,
+      }
+      const raw = Buffer.from(JSON.stringify(manifest))
+      at.registry.manifests.set(`team/app ${digestOf(raw)}`, { raw, type: subject.mediaType })
+    }
+    await expect(verify(at)).rejects.toMatchObject({ ...unsigned, message: expect.stringContaining('16 MiB') })
+    expect(at.registry.count('GET', /manifests\/sha256:/)).toBeLessThan(20)
+    await sign(at)
+    expect((await verify(at)).signatures).toHaveLength(1)
+  })
+
+  test('a registry that has no list of referrers, whatever it says, has signatures under the tag', async () => {
+    const image = await sampleImage()
+    for (const status of [400, 405, 406]) {
+      const registry = await ownRegistry({
+        before: (request, response) => {
+          if (!request.url?.includes('/referrers/')) return false
+          response.writeHead(status).end()
+          return true
+        },
+      })
+      await seed(registry, image, 'team/app', '1')
+      const at = { registry, image, reference: `docker://${registry.host}/team/app:1` }
+      await expect(verify(at)).rejects.toMatchObject(unsigned)
+      await sign(at)
       expect((await verify(at)).signatures).toHaveLength(1)
     }
   })
