@@ -79,6 +79,10 @@ everywhere('what is open while a collection takes caches', (make, kind) => {
     await store.untag('flat')
     await store.collect()
     expect(of(deep).length).toBeGreaterThan(depth)
+    for (const thing of [...of(deep), deep.layers[0]!.descriptor.digest]) {
+      const whys = (await store.explain(thing.replace(/\..*/, ''))).map(({ chains }) => chains[0]?.[0]?.holder)
+      expect(new Set(whys), thing).toEqual(new Set(['whoever has it open']))
+    }
     expect(treeEntries(tree)).toEqual(whole)
     expect(treeEntries(layerAlone(layers, 0)).map(({ path }) => path)).toEqual(['', 'a'])
     expect(treeEntries(layerAlone(layers, 1)).map(({ path }) => path)).toEqual(['', 'b'])

@@ -4,10 +4,14 @@ import type { Operation } from '../../model/operation.ts'
 import type { Collectable } from './collect.ts'
 import { type Because, mark } from './mark.ts'
 import { type Roots, rootsOf } from './roots.ts'
+import { Unheld } from './unheld.ts'
 
 /** One step of the reasons why something lives. */
 export interface Reason {
-  /** What holds the thing before it: `name debian:12`, `container work`, the digest of a manifest, `upper 0123…`, or `you`. */
+  /**
+   * What holds the thing before it: `name debian:12`, `container work`, the digest of a manifest, `upper 0123…`, `whoever has it open`, or
+   * `you`.
+   */
   readonly holder: string
   /** As what: `layer 2`, `config`, `image`, `upper`. */
   readonly as: string
@@ -116,7 +120,26 @@ export async function explain(
     throw new PlyError('PLY_USAGE', {
       reason: `nothing in ${layout.root} is called ${id}: name a digest or an upper's id (or six characters of it at least), an image, a container, a snapshot as CONTAINER@SNAPSHOT, or a file by its path in the store`,
     })
-  return things.sort().map((thing) => ({ thing, chains: reasons.chains(thing) }))
+  const held = opened({ disk, layout })
+  return things.sort().map((thing) => {
+    const chains = reasons.chains(thing)
+    return { thing, chains: chains.length > 0 ? chains : held(thing) }
+  })
+}
+
+/** Why something lives that only those need who have it open: no name leads to it any more. */
+function opened(place: Pick<Collectable, 'disk' | 'layout'>): (thing: string) => Reason[][] {
+  let unheld: Unheld | undefined
+  return (thing) => {
+    const [, kind, hex] = /^(sha256:|cache\/layers\/|cache\/trees\/)([0-9a-f]{64})/.exec(thing) ?? []
+    if (hex === undefined) return []
+    if (unheld === undefined) {
+      unheld = new Unheld(place, () => {})
+      unheld.sweepTrees(() => true)
+    }
+    const isOpen = kind === 'cache/trees/' ? unheld.isOpen(`${hex}.erofs`) : unheld.uses(hex)
+    return isOpen ? [[{ holder: 'whoever has it open', as: kind === 'cache/trees/' ? 'tree' : 'layer' }]] : []
+  }
 }
 
 /** What the user made under this name, and needs no other reason. */

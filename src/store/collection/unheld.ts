@@ -76,9 +76,13 @@ export class Unheld {
     return this.#needed.has(hex) || this.#layers.get(hex) === false
   }
 
+  /** Whether somebody has a file of `cache/trees/` open. */
+  isOpen(name: string): boolean {
+    return !this.#free(join(this.#layout.treeCache, name), () => {})
+  }
+
   #look(name: string): void {
-    const path = join(this.#layout.treeCache, name)
-    if (!this.#free(path, () => {})) this.#need(path)
+    if (this.isOpen(name)) this.#need(join(this.#layout.treeCache, name))
   }
 
   /** Does something with a file while nobody else has it open; answers `false` if somebody has. */
