@@ -14,13 +14,22 @@ export async function bundleProgram(program, outfile) {
   })
 }
 
-/** Runs a program of the tests, with the words and the exit code of this process. */
-export async function runProgram(program) {
+/**
+ * Runs a program of the tests, with the words and the exit code of this process; `alone`: in a mount namespace of its own, since whoever else
+ * makes one takes along what is mounted, which is served then until that one has gone.
+ */
+export async function runProgram(program, { alone = false } = {}) {
   // As deep as the sources: they look for the project from where they are.
   const file = `${project}.modules/${basename(dirname(program))}/${process.pid}.mjs`
   await bundleProgram(`${project}${program}`, file)
   try {
-    process.exitCode = spawnSync(process.execPath, [file, ...process.argv.slice(2)], { stdio: 'inherit' }).status ?? 1
+    const [command, ...words] = [
+      ...(alone ? ['unshare', '--mount'] : []),
+      process.execPath,
+      file,
+      ...process.argv.slice(2),
+    ]
+    process.exitCode = spawnSync(command, words, { stdio: 'inherit' }).status ?? 1
   } finally {
     rmSync(file, { force: true })
   }

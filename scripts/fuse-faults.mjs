@@ -9,4 +9,4 @@
 // Needs root and /dev/fuse.
 import { runProgram } from './bundled-program.mjs'
 
-await runProgram('test/faults/main.ts')
+await runProgram('test/faults/main.ts', { alone: true })

@@ -12,4 +12,4 @@
 // Needs root and /dev/fuse; what else is not installed is said.
 import { runProgram } from './bundled-program.mjs'
 
-await runProgram('test/programs/main.ts')
+await runProgram('test/programs/main.ts', { alone: true })

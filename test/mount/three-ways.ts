@@ -3,7 +3,7 @@
 //   node three-ways.js '{ "root": STORE, "at": FOLDER, "ways": ["kernel"], "images": [NAME], "write": NAME, "owners": "kept" }'
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { directoryTree } from '../../src/extract/directory-tree.ts'
 import { extractTree } from '../../src/extract/extract-tree.ts'
@@ -11,15 +11,19 @@ import { restoredTree } from '../../src/extract/restored-tree.ts'
 import type { Written } from '../../src/extract/written.ts'
 import { displayText } from '../../src/model/bytes.ts'
 import { codeOf } from '../../src/model/errors.ts'
+import { IdMapping } from '../../src/model/id-mapping.ts'
 import { mount } from '../../src/mount/mount.ts'
 import type { Via } from '../../src/mount/mounted.ts'
 import type { Tree } from '../../src/stack/tree.ts'
+import type { UpperForm } from '../../src/store/containers/uppers.ts'
 import { openStore } from '../../src/store/open-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { openSource } from '../../src/transport/index.ts'
 
 export interface ThreeWays {
   readonly root: string
+  /** The form of uppers in it, if it is made now. */
+  readonly upperForm?: UpperForm
   /** The reference of an image that is taken into the store first, as `image`. */
   readonly archive?: string
   /** A folder to mount in. */
@@ -31,8 +35,10 @@ export interface ThreeWays {
   readonly write: string | undefined
   /** What is done there, by bash. */
   readonly edits: string
-  /** Whether owners are shown as they are: a user namespace has hardly any. */
+  /** Whether owners are shown as they are: a user namespace may have hardly any. */
   readonly owners: 'kept' | 'all mine'
+  /** Whether what is root's in the image is whoever's this process is, while it is written. */
+  readonly rootIsMe?: boolean
 }
 
 export interface Found {
@@ -47,10 +53,15 @@ const asked = JSON.parse(process.argv[2] ?? '{}') as ThreeWays
 const found: Found[] = []
 /** Content that this user may not read. */
 const closed = 'closed'
+const isRoot =
+  process.geteuid!() === 0 && /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'latin1'))
 /** What nobody else may ask for. */
-const special = process.geteuid!() === 0 && asked.owners === 'kept' ? { suid: true, devices: true } : {}
+const special = isRoot ? { suid: true, devices: true } : {}
+const shift = asked.rootIsMe && {
+  owners: { uids: IdMapping.parse(`0:${process.geteuid!()}:1`), gids: IdMapping.parse(`0:${process.getegid!()}:1`) },
+}
 {
-  await using store = await openStore(asked.root)
+  await using store = await openStore(asked.root, asked.upperForm && { upperForm: asked.upperForm })
   if (asked.archive !== undefined) {
     await using source = await openSource(asked.archive)
     await store.write(await source.image(), 'image')
@@ -93,7 +104,7 @@ async function write(store: Store, image: string, via: Via) {
   const target = folder()
   const name = `work-${via}`
   await (await store.containers.create(name, image)).close()
-  const mounted = await mount({ store, container: name }, target, { via, background: true })
+  const mounted = await mount({ store, container: name }, target, { via, background: true, ...shift })
   try {
     execFileSync('bash', ['-euc', asked.edits], { cwd: target, stdio: ['ignore', 'ignore', 'inherit'] })
   } finally {
@@ -190,7 +201,6 @@ function timeText(time: bigint): string {
 
 /** Those that a file system shows whoever looks: the rest only root sees, and only where its kind may have them (X-08). */
 function xattrsOf(tree: Tree, ino: number, kind: string): string {
-  const isRoot = process.geteuid!() === 0 && asked.owners === 'kept'
   const shows = (name: string) =>
     name.startsWith('user.') ? kind === 'file' || kind === 'directory' : isRoot && !name.startsWith('user.overlay.')
   return [...tree.xattrs(ino)]

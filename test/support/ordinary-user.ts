@@ -31,6 +31,8 @@ export class OrdinaryUser implements AsyncDisposable {
     const script = `
       mount -t tmpfs none dev && mknod -m 0666 dev/fuse c 10 229 && mount --bind dev/fuse /dev/fuse && umount -l dev
       for file in /etc/subuid /etc/subgid; do touch $file; mount --bind ids $file; done
+      # What others have mounted meanwhile would stay as long as this namespace.
+      awk '/ - [^ ]+ ply/ { print $5 }' /proc/self/mountinfo | xargs -r -n 1 umount -l
       echo there; exec cat`
     // It lives as long as its input, and with it the namespace, but for what is left running in it.
     const holder = spawn('unshare', ['--mount', 'sh', '-euc', script], {
