@@ -34,6 +34,7 @@ export async function debianRegistry(
   const settings = `version: 0.1
 log: {level: error, accesslog: {disabled: true}}
 storage: {filesystem: {rootdirectory: ${join(directory, 'data')}}, delete: {enabled: true}}
+validation: {manifests: {urls: {allow: ['.*']}}}
 http: {addr: '${host}'${tls ?? ''}}
 ${secured ? `auth: {htpasswd: {realm: here, path: ${join(directory, 'htpasswd')}}}` : ''}
 `
