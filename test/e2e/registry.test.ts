@@ -3,8 +3,11 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { copy, openRepository, openSink, openSource, openStore, type RegistryOptions } from 'plyfs'
 import { describe, expect, test } from 'vitest'
+import { append } from '../../src/image/append.ts'
+import { layerFrom } from '../../src/image/layer-from.ts'
 import { ply } from '../cli/run-ply.ts'
 import { hasProgram, testIf } from '../support/ability.ts'
+import { valuesOf } from '../support/collect.ts'
 import { sampleImage, withPlatform } from '../support/images.ts'
 import { faultProxy } from '../transport/registry/fault-proxy.ts'
 import { noisyImage, settings } from '../transport/registry/setting.ts'
@@ -144,6 +147,99 @@ describe("Debian's registry", () => {
     },
   )
 
+  registryTest('tags, what is attached, and deletion of a tag alone, on the command line', async () => {
+    await using work = workspace()
+    await using registry = await debianRegistry(join(work.path, 'registry'))
+    const environment = { HOME: work.path, XDG_RUNTIME_DIR: work.path }
+    const command = async (...argv: string[]) => {
+      const answer = await ply([...argv, '--root', join(work.path, 'store')], { environment })
+      return answer.code === 0 ? answer.out : `${answer.code} ${answer.err}`
+    }
+    const image = await sampleImage()
+    const from = await layoutOf(join(work.path, 'in'), image)
+    const repository = `docker://${registry.host}/team/app`
+    for (const tag of ['1', '2']) await command('copy', from, `${repository}:${tag}`)
+    expect(await command('tags', repository)).toBe('1\n2\n')
+    expect(await command('tags', `docker://${registry.host}/team/none`)).toMatch(/^3 .*team\/none/)
+
+    const file = join(work.path, 'sbom.json')
+    writeFileSync(file, '{"bill": "of materials"}')
+    const attach = ['attach', `${repository}:1`, file, '--type', 'application/spdx+json', '-a', 'by=us']
+    const attached = (await command(...attach)).trim()
+    expect(await command(...attach)).toBe(`${attached}\n`)
+    const [referrer] = JSON.parse(await command('referrers', `${repository}:2`, '--json'))
+    expect(referrer).toMatchObject({
+      digest: attached,
+      artifactType: 'application/spdx+json',
+      annotations: { by: 'us' },
+    })
+    expect(await command('referrers', `${repository}:2`, '-q', '--type', 'application/x')).toBe('')
+    expect(await command('copy', '--all', `${repository}@${attached}`, `oci:${work.path}/sbom:it`)).toBe(
+      `${attached}\n`,
+    )
+
+    // It deletes manifests only, with all their tags.
+    expect(await command('rmi', `${repository}:1`)).toBe(`${repository}:1\n`)
+    expect(await command('inspect', `${repository}:1`)).toMatch(/^3 /)
+    expect(JSON.parse(await command('inspect', `${repository}:2`))[0].digest).toBe(image.digest)
+    expect((await command('tags', repository)).split('\n')).not.toContain('1')
+    expect(await command('rmi', `${repository}:1`)).toMatch(/^3 /)
+    expect(await command('rmi', repository)).toMatch(/^2 .*TAG/)
+    expect(await command('rmi', `${repository}@${image.digest}`)).toContain(image.digest)
+    expect(await command('inspect', `${repository}:2`)).toMatch(/^3 /)
+  })
+
+  registryTest('large blobs in pieces, and blobs of another repository without any', async () => {
+    await using work = workspace()
+    await using registry = await debianRegistry(join(work.path, 'registry'))
+    const image = noisyImage(3 << 20)
+    await using sink = await openSink(`docker://${registry.host}/one:1`, {
+      registry: settings({ uploadPiece: 400_000 }),
+    })
+    expect((await sink.write(image)).digest).toBe(image.digest)
+    await using other = openRepository(`docker://${registry.host}/two`, settings())
+    const layer = Buffer.concat(await valuesOf(image.layers[0]!.compressed()))
+    expect(await other.putBlob(layer, { mountFrom: ['none', 'one'] })).toMatchObject({ how: 'mounted' })
+    expect(await other.putBlob(layer)).toMatchObject({ how: 'there' })
+    expect(await other.putBlob(Buffer.from('new'), { mountFrom: ['one'] })).toMatchObject({ how: 'sent' })
+  })
+
+  registryTest('certificates of the one host are found where podman and docker keep them', async () => {
+    await using work = workspace()
+    await using registry = await debianRegistry(join(work.path, 'registry'), { secured: true })
+    const environment = { HOME: work.path, XDG_RUNTIME_DIR: work.path }
+    const from = await layoutOf(join(work.path, 'in'), await sampleImage())
+    const copyIt = ['copy', from, `docker://${registry.host}/app:1`, '--creds', `${username}:${password}`]
+    expect(await ply(copyIt, { environment })).toMatchObject({ code: 10 })
+    const directory = join(work.path, '.config/containers/certs.d', registry.host)
+    mkdirSync(directory, { recursive: true })
+    writeFileSync(join(directory, 'ca.crt'), registry.certificates!.ca)
+    expect(await ply(copyIt, { environment })).toMatchObject({ code: 0 })
+  })
+
+  registryTest('looking at one small layer of a large image transfers it alone', async () => {
+    await using work = workspace()
+    await using registry = await debianRegistry(join(work.path, 'registry'))
+    const proxy = await faultProxy(Number(registry.host.split(':')[1]), {})
+    const environment = { HOME: work.path, XDG_RUNTIME_DIR: work.path }
+    const base = noisyImage(8 << 20)
+    const image = append(base, layerFrom({ '/etc/top': 'small' }), { created_by: 'top' })
+    await using sink = await openSink(`docker://${registry.host}/app:1`, { registry: settings() })
+    await sink.write(image)
+    const reference = `docker://${proxy.host}/app:1`
+    for (const [argv, out] of [
+      [['inspect', '--raw', reference], Buffer.from(image.rawManifest).toString()],
+      [['history', reference, '-q'], undefined],
+      [['ls', reference, '/etc', '--alone'], 'top\n'],
+      [['cat', reference, '/etc/top'], 'small'],
+    ] as const) {
+      const before = proxy.down()
+      const answer = await ply(argv, { environment })
+      expect(answer, argv[0]).toMatchObject({ code: 0, ...(out !== undefined && { out }) })
+      expect(proxy.down() - before, argv[0]).toBeLessThan(1 << 20)
+    }
+  })
+
   // It keeps nothing of a request that broke off: on the way up only a network that recovers lets a blob through.
   registryTest('a connection that is cut every 64 KiB on the way down, and three times on the way up', async () => {
     await using work = workspace()
@@ -238,6 +334,80 @@ describe('beside skopeo, podman and buildah', () => {
       mediaType: 'application/vnd.docker.distribution.manifest.v2+json',
     })
     expect(execFileSync('skopeo', ['inspect', '--raw', ...access, `docker://${registry.host}/by/us:1`])).toEqual(docker)
+  })
+
+  toolsTest('indexes go from here to them and back whole, with the same digests', async () => {
+    await using work = workspace()
+    await using registry = await debianRegistry(join(work.path, 'registry'))
+    const environment = { HOME: work.path, XDG_RUNTIME_DIR: work.path }
+    const image = await sampleImage()
+    const layouts: string[] = []
+    for (const platform of ['linux/amd64', 'linux/arm64'])
+      layouts.push(await layoutOf(join(work.path, platform.slice(6)), withPlatform(image, platform)))
+    const name = `${registry.host}/team/multi:1`
+    const made = await ply(['index', 'create', `docker://${name}`, ...layouts, '--root', join(work.path, 'store')], {
+      environment,
+    })
+    const digest = made.out.trim()
+    const plain = ['--src-tls-verify=false', '--dest-tls-verify=false']
+    run(
+      'skopeo',
+      'copy',
+      '-q',
+      '--all',
+      '--preserve-digests',
+      ...plain,
+      `docker://${name}`,
+      `oci:${work.path}/theirs:1`,
+    )
+    const index = JSON.parse(readFileSync(join(work.path, 'theirs/index.json'), 'utf8'))
+    expect(index.manifests[0].digest).toBe(digest)
+    run(
+      'skopeo',
+      'copy',
+      '-q',
+      '--all',
+      '--preserve-digests',
+      ...plain,
+      `oci:${work.path}/theirs:1`,
+      `docker://${registry.host}/by/skopeo:1`,
+    )
+    const back = await ply(['copy', '--all', `docker://${registry.host}/by/skopeo:1`, `oci:${work.path}/back:1`], {
+      environment,
+    })
+    expect(back.out.trim()).toBe(digest)
+
+    const storage = join(work.path, 'podman')
+    mkdirSync(storage)
+    const inspected = JSON.parse(run('skopeo', 'inspect', '--raw', '--tls-verify=false', `docker://${name}`))
+    expect(inspected.manifests.map(({ platform }: { platform: object }) => platform)).toEqual([
+      { architecture: 'amd64', os: 'linux' },
+      { architecture: 'arm64', os: 'linux' },
+    ])
+    podman(storage, 'pull', '-q', '--tls-verify=false', '--platform', 'linux/arm64', name)
+    expect(podman(storage, 'image', 'inspect', '--format', '{{.Architecture}}', name).trim()).toBe('arm64')
+    podman(storage, 'manifest', 'create', 'theirs')
+    podman(storage, 'manifest', 'add', '--all', '--tls-verify=false', 'theirs', `docker://${name}`)
+    podman(
+      storage,
+      'manifest',
+      'push',
+      '--all',
+      '--tls-verify=false',
+      'theirs',
+      `docker://${registry.host}/by/podman:1`,
+    )
+    const theirs = execFileSync('skopeo', [
+      'inspect',
+      '--raw',
+      '--tls-verify=false',
+      `docker://${registry.host}/by/podman:1`,
+    ])
+    const fromPodman = await ply(
+      ['copy', '--all', `docker://${registry.host}/by/podman:1`, `oci:${work.path}/podman-back:1`],
+      { environment },
+    )
+    expect(fromPodman.out.trim()).toBe(sha256(theirs))
   })
 
   toolsTest('who logs in with podman is logged in here, and the other way round', async () => {

@@ -16,13 +16,13 @@ import { pushBlob } from './upload.ts'
  * @throws PLY_UNSUPPORTED where nothing can be deleted; the tag is then what it was
  */
 export async function removeTag(session: Session, tag: string, request: Request): Promise<boolean> {
-  const before = await getManifest(session, tag, request)
-  if (before === undefined) return false
   try {
-    return await deleteManifest(session, tag, request)
+    if (await deleteManifest(session, tag, request)) return true
   } catch (error) {
     if (!isRefusalOfTags(error)) throw error
   }
+  const before = await getManifest(session, tag, request)
+  if (before === undefined) return false
   const nothing = await putNothing(session, request)
   await deleteManifest(session, nothing.descriptor.digest, request)
   await putManifest(session, nothing, tag, request)

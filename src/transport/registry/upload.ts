@@ -61,8 +61,8 @@ async function begin(
   const { repository } = session.endpoint
   const push = scopeOf(repository, 'pull,push')
   const path = `${repository}/blobs/uploads/`
-  for (const from of new Set(mountFrom)) {
-    if (from === repository) continue
+  const near = [...new Set(mountFrom)].filter((from) => from !== repository)
+  for (const [at, from] of near.entries()) {
     const query = new URLSearchParams({ mount: digest, from })
     let answer: Answer
     try {
@@ -75,12 +75,25 @@ async function begin(
     }
     await answer.discard()
     if (answer.status === 201) return 'mounted'
-    if (answer.status === 202) return locationOf(answer, session)
+    if (answer.status !== 202) continue
+    // It has begun an upload instead: that is what is needed after the last one, and before it is in the way.
+    if (at === near.length - 1) return locationOf(answer, session)
+    await giveUp(locationOf(answer, session), session, request)
   }
   const answer = await session.call({ method: 'POST', path, scopes: [push] }, request)
   if (answer.status !== 202) throw await unexpected(answer, session.endpoint, `${repository} takes no uploads`)
   await answer.discard()
   return locationOf(answer, session)
+}
+
+/** Nothing is going to be sent. A registry that does not hear of it forgets the upload by itself. */
+async function giveUp(location: URL, session: Session, request: Request): Promise<void> {
+  const scopes = [scopeOf(session.endpoint.repository, 'pull,push')]
+  try {
+    await (await session.call({ method: 'DELETE', path: location, scopes }, request)).discard()
+  } catch (error) {
+    if (codeOf(error) === 'PLY_ABORTED') throw error
+  }
 }
 
 /** Where the upload goes on. A registry behind a proxy may not know that it is spoken to with TLS. */

@@ -11,8 +11,12 @@ export interface Faults {
 }
 
 /** Stands between a client and a registry on loopback, and does to connections what bad networks do. */
-export async function faultProxy(port: number, faults: Faults): Promise<{ readonly host: string; cuts(): number }> {
+export async function faultProxy(
+  port: number,
+  faults: Faults,
+): Promise<{ readonly host: string; cuts(): number; down(): number }> {
   let cuts = 0
+  let brought = 0
   const server = net.createServer((client) => {
     const upstream = net.connect(port, '127.0.0.1')
     const merciful = faults.mercyAfter !== undefined && cuts >= faults.mercyAfter
@@ -40,10 +44,13 @@ export async function faultProxy(port: number, faults: Faults): Promise<{ readon
       from.on('error', () => to.destroy())
       from.on('close', () => to.destroy())
     }
-    limited(upstream, client, faults.cutDownAfter, (n) => (down += n))
+    limited(upstream, client, faults.cutDownAfter, (n) => {
+      brought += n
+      return (down += n)
+    })
     limited(client, upstream, faults.cutUpAfter, (n) => (up += n))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => void server.close())
-  return { host: `127.0.0.1:${(server.address() as AddressInfo).port}`, cuts: () => cuts }
+  return { host: `127.0.0.1:${(server.address() as AddressInfo).port}`, cuts: () => cuts, down: () => brought }
 }

@@ -205,6 +205,10 @@ class Registry implements OwnRegistry {
     if (found === undefined) return refuse(response, 404, 'MANIFEST_UNKNOWN')
     if (request.method === 'DELETE') {
       this.manifests.delete(key)
+      // With a manifest go its tags.
+      if (reference.startsWith('sha256:'))
+        for (const [other, { raw }] of this.manifests)
+          if (other.startsWith(`${name} `) && sha256(raw) === reference) this.manifests.delete(other)
       return end(response, 202, '')
     }
     const { raw, type } = found
