@@ -2,7 +2,6 @@ import {
   closeSync,
   fsyncSync,
   lstatSync,
-  mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -13,6 +12,7 @@ import {
 import { rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { codeOf, PlyError } from '../model/errors.ts'
+import { makePrivate, type Private, sweepLeftBehind } from './left-behind.ts'
 
 /**
  * Where a directory is built before anybody may see it (layer-semantics D-01, D-06).
@@ -24,40 +24,50 @@ import { codeOf, PlyError } from '../model/errors.ts'
 export class Staging {
   /** The target, an absolute path without symlinks. */
   readonly target: string
-  readonly #private: string
+  readonly #private: Private
   readonly #beside: boolean
   #settled = false
 
-  /** @throws PLY_EXISTS if something is in the target; ENOTDIR; ENOENT if its parent is missing */
-  constructor(target: string) {
+  /**
+   * What others left behind there when they were killed is removed first.
+   * @throws PLY_EXISTS if something is in the target; ENOTDIR; ENOENT if its parent is missing
+   */
+  static async at(target: string): Promise<Staging> {
     const absolute = resolve(target)
     const exists = standsAt(absolute)
-    this.target = exists ? realpathSync(absolute) : join(realpathSync(dirname(absolute)), basename(absolute))
-    if (exists && readdirSync(this.target).length > 0) throw new PlyError('PLY_EXISTS', { path: this.target })
-    const beside = exists && isMountPoint(this.target) ? undefined : makeBeside(this.target, exists)
+    const place = exists ? realpathSync(absolute) : join(realpathSync(dirname(absolute)), basename(absolute))
+    for (const directory of [dirname(place), ...(exists ? [place] : [])]) await sweepLeftBehind(directory)
+    if (exists && readdirSync(place).length > 0) throw new PlyError('PLY_EXISTS', { path: place })
+    return new Staging(place, exists)
+  }
+
+  private constructor(target: string, exists: boolean) {
+    this.target = target
+    const beside = exists && isMountPoint(target) ? undefined : makeBeside(target, exists)
     this.#beside = beside !== undefined
-    this.#private = beside ?? mkdtempSync(join(this.target, '.ply-extract-'))
+    this.#private = beside ?? makePrivate(target)
   }
 
   /** Where the tree's root is now. */
   get path(): string {
-    return this.#settled ? this.target : this.#private
+    return this.#settled ? this.target : this.#private.path
   }
 
   /** All objects are there: from now on `path` stays what it is until `publish`. */
   settle(): void {
     if (this.#beside) return
-    for (const name of readdirSync(this.#private, { encoding: 'buffer' })) {
-      renameSync(below(this.#private, name), below(this.target, name))
-    }
-    rmdirSync(this.#private)
+    const { path } = this.#private
+    for (const name of readdirSync(path, { encoding: 'buffer' }))
+      renameSync(below(path, name), below(this.target, name))
+    rmdirSync(path)
     this.#settled = true
   }
 
   /** Gives the directory its name; returns when that is on the disk. */
   publish(): void {
+    this.#private.letGo()
     if (!this.#beside) return
-    renameSync(this.#private, this.target)
+    renameSync(this.#private.path, this.target)
     this.#settled = true
     const parent = openSync(dirname(this.target), 'r')
     try {
@@ -69,7 +79,8 @@ export class Staging {
 
   /** Takes away what was made; the target is as it was before. Directories in it must be open to their owner. */
   async discard(): Promise<void> {
-    if (this.#beside) return rm(this.path, { recursive: true, force: true })
+    using _ = { [Symbol.dispose]: () => this.#private.letGo() }
+    if (this.#beside) return await rm(this.path, { recursive: true, force: true })
     // It was empty before: whatever is in it is ours.
     for (const name of readdirSync(this.target, { encoding: 'buffer' })) {
       await rm(below(this.target, name), { recursive: true, force: true })
@@ -86,9 +97,9 @@ function below(directory: string, name: Buffer): Buffer {
 }
 
 /** A private directory beside the target; `undefined` if it has to be inside. */
-function makeBeside(target: string, exists: boolean): string | undefined {
+function makeBeside(target: string, exists: boolean): Private | undefined {
   try {
-    return mkdtempSync(join(dirname(target), '.ply-extract-'))
+    return makePrivate(dirname(target))
   } catch (error) {
     if (exists && ['EACCES', 'EPERM', 'EROFS'].includes(codeOf(error) ?? '')) return undefined
     throw error

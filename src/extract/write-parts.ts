@@ -47,7 +47,7 @@ export async function writeParts(
   options: ExtractOptions,
 ): Promise<ExtractReport[]> {
   const { signal } = options
-  const staging = new Staging(target)
+  const staging = await Staging.at(target)
   let planned: readonly PlannedPart[] = []
   const rootOf = ({ name }: Part) => encodeText(name === '' ? staging.path : join(staging.path, name))
   try {

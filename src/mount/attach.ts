@@ -1,14 +1,14 @@
 import { lstatSync } from 'node:fs'
-import { type ByteString, bytesOf } from '../model/bytes.ts'
+import { type ByteString, bytesOf, decodeText } from '../model/bytes.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { Held, MountGround } from '../store/mounts/ground.ts'
 import type { MountRecord } from '../store/mounts/mount-record.ts'
-import { mountAt } from '../sys/mount-table.ts'
+import { mountTable } from '../sys/mount-table.ts'
 import { bootId, mountNamespaceOf, startOf } from '../sys/processes.ts'
 import { mountInBackground } from './background.ts'
 import { mountByKernel } from './by-kernel.ts'
 import { mountByExtraction } from './extraction.ts'
-import { mountByFuse } from './fuse-mount.ts'
+import { mountByFuse, sourceOf } from './fuse-mount.ts'
 import type { Attached, MountOptions } from './mounted.ts'
 import type { MountPlan } from './plan.ts'
 
@@ -51,8 +51,8 @@ export async function attach(
         id: stands.id,
       })
       return recorded(ground, attached, () => {
-        const there = mountAt(target)
-        if (there === undefined) throw new PlyError('EINVAL', { syscall: 'mount' })
+        const there = mountTable().findLast((line) => line.source === sourceOf(stands.id))
+        if (there === undefined) throw unmountedAtOnce(target)
         const { id, source } = there
         const server = attached.server === undefined ? undefined : startOf(attached.server)
         return {
@@ -79,9 +79,14 @@ async function recorded(ground: MountGround, attached: Attached, make: () => Mou
     await attached.keep?.()
     return { record, attached }
   } catch (error) {
-    await attached.unmount({ force: true })
+    await (attached.abandon ?? (() => attached.unmount({ force: true })))()
     throw error
   }
+}
+
+function unmountedAtOnce(target: ByteString): PlyError {
+  const reason = 'somebody has unmounted it again before it was recorded'
+  return new PlyError('PLY_MOUNT_TARGET', { target: decodeText(target), reason })
 }
 
 /** Whether the kernel has said that it does not do this, rather than that something is wrong with it. */

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
-import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { existsSync, lstatSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { bringBack } from '../extract/bring-back.ts'
 import { type DirectoryTree, realTree } from '../extract/directory-tree.ts'
 import { extractTree } from '../extract/extract-tree.ts'
 import { Origins } from '../extract/origins.ts'
+import { emptyWhole } from '../extract/remove-whole.ts'
 import { restoredByInode } from '../extract/restored-tree.ts'
 import type { Written } from '../extract/written.ts'
 import { type ByteString, decodeText, displayText, encodeText } from '../model/bytes.ts'
@@ -18,7 +18,7 @@ import type { MountSubject } from '../store/mounts/standing.ts'
 import { openStore } from '../store/open-store.ts'
 import type { Store } from '../store/store.ts'
 import { ExtractionRecords } from './extraction-record.ts'
-import { busyMount, usersOf } from './in-use.ts'
+import { busyMount, mountsIn, usersOf } from './in-use.ts'
 import type { Attached, MountOptions, UnmountOptions } from './mounted.ts'
 import { rangesOf, shiftOf } from './owner-ranges.ts'
 import type { Standing } from './standing.ts'
@@ -79,6 +79,12 @@ export async function mountByExtraction(
       await unmountExtraction(store, extracted, how)
       end()
     },
+    // Nobody was told of it, so nobody has changed anything; and who mounts it holds the container.
+    async abandon() {
+      await emptyDirectory(decodeText(target))
+      if (extracted.upper !== null && !readOnly) recordsOf(store, extracted.upper).remove()
+      end()
+    },
   }
 }
 
@@ -99,6 +105,8 @@ export async function unmountExtraction(
   const records = upper === null || readOnly ? undefined : recordsOf(store, upper)
   const isOver = records !== undefined && !records.exists() && isEmpty(path)
   if (!isOver && lstatSync(path, { throwIfNoEntry: false }) !== undefined) {
+    // Never, whatever is asked for: what is mounted there would be emptied, too.
+    checkNothingOn(target)
     if (!detach && !force) checkUnused(target)
     if (records && subject.kind === 'container')
       await changesBack(store, records, subject.name, upper!, path, operation)
@@ -168,6 +176,10 @@ function recordsOf(store: Store, upper: string): ExtractionRecords {
   return new ExtractionRecords(join(layout.uppers, upper), layout.tmp)
 }
 
+function checkNothingOn(target: ByteString): void {
+  if (mountsIn(target).length > 0) throw busyMount(target, undefined)
+}
+
 function checkUnused(target: ByteString): void {
   if (usersOf(target).length > 0) throw busyMount(target, undefined)
 }
@@ -212,28 +224,11 @@ function isEmpty(path: string): boolean {
 
 /** Leaves a new directory that is empty. One that cannot be removed, as a mount point, only loses what is in it. */
 async function emptyDirectory(path: string): Promise<void> {
+  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return
   // Others may have been allowed to change what is in it: from here on they do not even get there.
-  chmodSync(path, 0o700)
-  try {
-    await rm(path, { recursive: true, force: true })
-  } catch (error) {
-    if (!['EACCES', 'EPERM', 'EBUSY', 'ENOTEMPTY'].includes(codeOf(error) ?? '')) throw error
-    openUp(path)
-    for (const name of readdirSync(path, { encoding: 'buffer' }))
-      await rm(Buffer.concat([Buffer.from(`${path}/`), name]), { recursive: true, force: true })
-    removeIfPossible(path)
-  }
+  await emptyWhole(path)
+  removeIfPossible(path)
   makeIfPossible(path)
-}
-
-/** Directories that are closed to their own owner. */
-function openUp(path: string): void {
-  const waiting: Buffer[] = [Buffer.from(path)]
-  for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
-    chmodSync(at, 0o700)
-    for (const entry of readdirSync(at, { encoding: 'buffer', withFileTypes: true }))
-      if (entry.isDirectory()) waiting.push(Buffer.concat([at, Buffer.from('/'), entry.name]))
-  }
 }
 
 function makeIfPossible(path: string): void {

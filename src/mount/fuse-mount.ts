@@ -45,7 +45,7 @@ export async function mountByFuse(
     suid,
     devices,
     allowOther: allowOther ?? mayMount(),
-    source: id === undefined ? 'ply' : `ply:${id}`,
+    source: sourceOf(id),
   }
   const shift = shownOwners(owners)
   const input: Served = { standing, owners: shift && rangesOf(shift) }
@@ -59,6 +59,11 @@ export async function mountByFuse(
     ended: mount.ended,
     unmount: ({ detach = false, force = false } = {}) => unlessBusy(target, () => mount.unmount({ detach, force })),
   }
+}
+
+/** What the table of mounts says that a mount comes from. */
+export function sourceOf(id: string | undefined): string {
+  return id === undefined ? 'ply' : `ply:${id}`
 }
 
 function doorFor(how: FusermountOptions, signal: AbortSignal | undefined): FuseDoor {

@@ -1,6 +1,7 @@
 import { readdirSync, readlinkSync } from 'node:fs'
 import { type ByteString, bytesOf, decodeText } from '../model/bytes.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
+import { mountTable } from '../sys/mount-table.ts'
 import { commandOf, processes } from '../sys/processes.ts'
 
 /** A process that keeps a mount busy. */
@@ -29,6 +30,13 @@ export function usersText(users: readonly User[]): string {
   if (users.length === 0) return 'somebody who cannot be seen from here'
   const shown = users.slice(0, 5).map(({ pid, command }) => `${command} (${pid})`)
   return users.length > 5 ? `${shown.join(', ')} and ${users.length - 5} more` : shown.join(', ')
+}
+
+/** The directories below one on which something is mounted. */
+export function mountsIn(target: ByteString): ByteString[] {
+  return mountTable()
+    .map((line) => line.target)
+    .filter((one) => one.startsWith(`${target}/`))
 }
 
 function* linkPaths(pid: number): Generator<string> {
@@ -80,6 +88,13 @@ export async function unlessBusy<Done>(target: ByteString, act: () => Promise<Do
 export function busyMount(target: ByteString, cause: unknown): PlyError {
   const users = usersOf(target)
   const text = decodeText(target)
-  const details = { target: text, who: usersText(users), users, advice: `ply umount --detach ${text}` }
-  return new PlyError('PLY_MOUNT_BUSY', details, { cause })
+  const on = mountsIn(target).map(decodeText)
+  const details =
+    on.length > 0
+      ? { who: `what is mounted in it`, advice: `unmount that first: umount ${on.toReversed().join(' ')}` }
+      : {
+          who: usersText(users),
+          advice: `unmount it once they have left, or take it away from under them: ply umount --detach ${text}`,
+        }
+  return new PlyError('PLY_MOUNT_BUSY', { target: text, users, ...details }, { cause })
 }

@@ -11,7 +11,7 @@ import { attach, isRefusal } from './attach.ts'
 import { heldAndPlanned } from './held-and-planned.ts'
 import type { Mounted, MountOptions, UnmountOptions } from './mounted.ts'
 import { mountedAs } from './mounted-as.ts'
-import { mountTarget } from './target.ts'
+import { mountTarget, targetClaimed } from './target.ts'
 
 /** What is to be mounted, by name: a container (or a snapshot, `work@before`) or an image of a store. */
 export type MountWanted = { readonly store: Store } & Wanted
@@ -27,9 +27,9 @@ export type MountWanted = { readonly store: Store } & Wanted
  * A container that is open for writing hands that over: until it is unmounted by what this returns, its `tree` and `fs` answer EBUSY, and
  * then they show what was written. If it is detached from under somebody who is still in it, they answer EBUSY for good.
  *
- * @param target a directory, as text; for a copy it is empty
+ * @param target a directory that is there, as text; for a copy it is empty
  * @throws PLY_UNSUPPORTED with what to do; PLY_CONTAINER_BUSY; PLY_IMAGE_NOT_FOUND, PLY_CONTAINER_NOT_FOUND, PLY_SNAPSHOT_NOT_FOUND;
- * PLY_USAGE, PLY_MOUNT_EXISTS, ENOENT, ENOTDIR, EACCES about the target; EBUSY while something in an open container is open; PLY_ABORTED
+ * PLY_USAGE, PLY_MOUNT_EXISTS, PLY_MOUNT_TARGET, PLY_EXISTS about the target; EBUSY while something in an open container is open; PLY_ABORTED
  */
 export async function mount(
   subject: Container | MountWanted,
@@ -76,6 +76,7 @@ async function mountWanted(
 ): Promise<Mounted> {
   const { root } = ground.layout
   const bytes = await mountTarget(target, [root, ...ground.below])
+  using _ = targetClaimed(bytes)
   const here = mountNamespaceOf('self')
   const there = ground.records
     .list()
@@ -85,7 +86,7 @@ async function mountWanted(
   for (;;) {
     checkAborted(options.signal)
     const { held, plan } = await heldAndPlanned(ground, wanted, options, known)
-    using _ = held
+    using __ = held
     try {
       const recorded = await attach(ground, held, plan, bytes, options)
       return mountedAs(ground, recorded, plan, decodeText(bytes), after)

@@ -57,4 +57,6 @@ export interface Attached {
   keep?(): Promise<void>
   /** As `Mounted.unmount`. */
   unmount(how?: UnmountOptions): Promise<void>
+  /** It could not be recorded: nothing of it stays. Default: it is unmounted by force. */
+  abandon?(): Promise<void>
 }

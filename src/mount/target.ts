@@ -1,8 +1,9 @@
-import { lstatSync, readlinkSync, realpathSync } from 'node:fs'
+import { closeSync, constants, lstatSync, openSync, readlinkSync, realpathSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type ByteString, decodeText, encodeText } from '../model/bytes.ts'
+import { type ByteString, bytesOf, decodeText, encodeText } from '../model/bytes.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
+import { tryFlock } from '../sys/flock.ts'
 import { isMountOfPly, mountAt, mountTable } from '../sys/mount-table.ts'
 import { unmountFuse } from './unmount-fuse.ts'
 
@@ -17,14 +18,14 @@ const mostLinks = 40
  *
  * @param path text, from the working directory
  * @param stores directories
- * @throws ENOENT, ENOTDIR; PLY_USAGE for a place that may not be; PLY_MOUNT_EXISTS where something of ours is mounted already
+ * @throws PLY_MOUNT_TARGET for what is no directory; PLY_USAGE for a place that may not be; PLY_MOUNT_EXISTS where something of ours is mounted already
  */
 export async function mountTarget(path: string, stores: readonly string[]): Promise<ByteString> {
-  const target = await resolved(resolve(path))
+  if (path === '') throw refused('the directory to mount on has no name; name one')
+  const target = await directoryAt(resolve(path))
   const bytes = encodeText(target)
   const there = mountAt(bytes)
   if (there && isMountOfPly(there)) throw new PlyError('PLY_MOUNT_EXISTS', { target })
-  if (!lstatSync(target).isDirectory()) throw new PlyError('ENOTDIR', { syscall: 'mount', path: target })
   if (target === '/') throw refused('/ is where everything lies; mount elsewhere')
   for (const store of stores.map((one) => realpathSync(one))) {
     if (isIn(target, store)) throw refused(`${target} lies in the store ${store}; mount elsewhere`)
@@ -35,6 +36,42 @@ export async function mountTarget(path: string, stores: readonly string[]): Prom
   if (isIn(program, target))
     throw refused(`${target} holds the program that serves the mount (${program}); mount elsewhere`)
   return bytes
+}
+
+/**
+ * Keeps others from mounting on a directory meanwhile: of two who come at the same time one would be hidden by the other. It is the directory
+ * itself that is locked, so that it is so across stores. Nothing happens where it cannot be.
+ *
+ * @throws PLY_MOUNT_TARGET while somebody else is mounting there; PLY_MOUNT_EXISTS if he has done so
+ */
+export function targetClaimed(target: ByteString): Disposable {
+  const text = decodeText(target)
+  let fd: number
+  try {
+    fd = openSync(bytesOf(target), constants.O_RDONLY | constants.O_DIRECTORY)
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error
+    return { [Symbol.dispose]() {} }
+  }
+  try {
+    if (isTaken(fd)) throw unfit(text, 'somebody else is mounting there just now; try again when that is done')
+    const there = mountAt(target)
+    if (there && isMountOfPly(there)) throw new PlyError('PLY_MOUNT_EXISTS', { target: text })
+  } catch (error) {
+    closeSync(fd)
+    throw error
+  }
+  return { [Symbol.dispose]: () => closeSync(fd) }
+}
+
+function isTaken(fd: number): boolean {
+  try {
+    return !tryFlock(fd, { shared: false })
+  } catch (error) {
+    // No locks on this file system.
+    if (codeOf(error) === undefined) throw error
+    return false
+  }
 }
 
 /**
@@ -57,6 +94,32 @@ export function namedTarget(path: string): ByteString {
     }
   }
   return encodeText(whole)
+}
+
+/** @throws PLY_MOUNT_TARGET */
+async function directoryAt(path: string): Promise<string> {
+  try {
+    const target = await resolved(path)
+    if (lstatSync(target).isDirectory()) return target
+  } catch (error) {
+    const code = codeOf(error)
+    if (code === 'ENOENT') throw unfit(path, missing(path), error)
+    if (code === 'ELOOP') throw unfit(path, 'its symlinks lead nowhere', error)
+    if (code === 'EACCES') throw unfit(path, 'this user may not get there; name a directory of your own', error)
+    if (code !== 'ENOTDIR') throw error
+  }
+  throw unfit(path, 'it is no directory; name one')
+}
+
+function missing(path: string): string {
+  const link = lstatSync(path, { throwIfNoEntry: false })
+  return link === undefined
+    ? `there is no such directory; make it first: mkdir -p ${path}`
+    : `it is a symlink to ${readlinkSync(path)}, which is not there; make that first, or name another directory`
+}
+
+function unfit(target: string, reason: string, cause?: unknown): PlyError {
+  return new PlyError('PLY_MOUNT_TARGET', { target, reason }, { cause })
 }
 
 async function resolved(path: string): Promise<string> {

@@ -1,6 +1,7 @@
+import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { packTree } from '../../src/diff/index.ts'
 import { append, scratch } from '../../src/image/append.ts'
 import type { Image } from '../../src/image/image.ts'
@@ -9,6 +10,7 @@ import { packLayer } from '../../src/layer/index.ts'
 import { encodeText } from '../../src/model/bytes.ts'
 import { digestOf } from '../../src/model/digest.ts'
 import { mediaTypes } from '../../src/model/documents.ts'
+import { PlyError } from '../../src/model/errors.ts'
 import { IdMapping } from '../../src/model/id-mapping.ts'
 import { type Extracted, mountByExtraction, unmountExtraction } from '../../src/mount/extraction.ts'
 import { mount } from '../../src/mount/mount.ts'
@@ -279,6 +281,65 @@ describe('a container in a directory', () => {
     expect(other.mounts.list()).toEqual([])
     await using work = await store.containers.open('work')
     expect(work.fs.readFileSync('/mine', 'utf8')).toBe('x')
+  })
+
+  test('its record cannot be written: the directory is as it was, and the container is free', async () => {
+    const { store, target } = await ground()
+    await (await store.containers.create('work', 'image')).close()
+    fs.mkdirSync(target)
+    const { records } = store[mountGround]
+    const failing = vi.spyOn(records, 'publish').mockImplementation(() => {
+      throw new PlyError('ENOSPC', { syscall: 'write' })
+    })
+    await expect(mount({ store, container: 'work' }, target, { via: 'extract' })).rejects.toMatchObject({
+      code: 'ENOSPC',
+    })
+    failing.mockRestore()
+    expect(fs.readdirSync(target)).toEqual([])
+    expect(
+      fs.readdirSync(join(store.root, 'uppers'), { recursive: true }).filter((one) => /extracted/.test(`${one}`)),
+    ).toEqual([])
+    await (await store.containers.open('work')).close()
+    await (await mount({ store, container: 'work' }, target, { via: 'extract' })).unmount()
+  })
+
+  testIf(root, 'only root mounts')(
+    'what is mounted in the directory is never emptied with it, whatever is asked for',
+    async () => {
+      const { store, target, base } = await ground()
+      await (await store.containers.create('work', 'image')).close()
+      fs.mkdirSync(target)
+      const precious = join(base, 'precious')
+      fs.mkdirSync(precious)
+      fs.writeFileSync(join(precious, 'file'), 'x')
+      await mount({ store, container: 'work' }, target, { via: 'extract' })
+      execFileSync('mount', ['--bind', precious, join(target, 'usr')])
+      try {
+        for (const how of [{}, { detach: true }, { force: true }])
+          await expect(unmount(store, 'work', how)).rejects.toMatchObject({
+            code: 'PLY_MOUNT_BUSY',
+            message: `${target} is in use by what is mounted in it; unmount that first: umount ${join(target, 'usr')}`,
+          })
+        expect(fs.readdirSync(precious)).toEqual(['file'])
+      } finally {
+        execFileSync('umount', [join(target, 'usr')])
+      }
+      await unmount(store, 'work')
+      expect(fs.readdirSync(target)).toEqual([])
+    },
+  )
+
+  test('a directory in which something is stays as it is, and what to do is told', async () => {
+    const { store, target } = await ground()
+    await (await store.containers.create('work', 'image')).close()
+    fs.mkdirSync(target)
+    fs.writeFileSync(join(target, 'mine'), 'x')
+    await expect(mount({ store, container: 'work' }, target, { via: 'extract' })).rejects.toMatchObject({
+      code: 'PLY_EXISTS',
+      message: expect.stringContaining('name another directory, or empty it first'),
+    })
+    expect(fs.readdirSync(target)).toEqual(['mine'])
+    await (await store.containers.open('work')).close()
   })
 
   test('an image and a snapshot are only shown', async () => {

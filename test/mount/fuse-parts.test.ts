@@ -25,14 +25,32 @@ describe('the directory of a mount', () => {
       ['store', 'PLY_USAGE'],
       ['store/in', 'PLY_USAGE'],
       ['deep', 'PLY_USAGE'],
-      ['missing', 'ENOENT'],
-      ['file', 'ENOTDIR'],
     ] as const)
       await expect(mountTarget(join(place, name), stores), name).rejects.toMatchObject({ code })
     await expect(mountTarget(import.meta.dirname.replace(/\/test\/mount$/, ''), [])).rejects.toThrow(
       /holds the program/,
     )
     await expect(mountTarget('/', [])).rejects.toMatchObject({ code: 'PLY_USAGE' })
+  })
+
+  test('is there already: what is none is told apart, with what to do', async () => {
+    const place = temporary()
+    writeFileSync(join(place, 'file'), '')
+    symlinkSync('nowhere', join(place, 'dangling'))
+    symlinkSync('round', join(place, 'round'))
+    for (const [name, reason] of [
+      ['missing', `there is no such directory; make it first: mkdir -p ${join(place, 'missing')}`],
+      ['missing/below', `there is no such directory; make it first: mkdir -p ${join(place, 'missing/below')}`],
+      ['file', 'it is no directory; name one'],
+      ['file/below', 'it is no directory; name one'],
+      ['dangling', 'it is a symlink to nowhere, which is not there; make that first, or name another directory'],
+      ['round', 'its symlinks lead nowhere'],
+    ] as const)
+      await expect(mountTarget(join(place, name), []), name).rejects.toMatchObject({
+        code: 'PLY_MOUNT_TARGET',
+        message: `nothing can be mounted on ${join(place, name)}: ${reason}`,
+      })
+    await expect(mountTarget('', [])).rejects.toMatchObject({ code: 'PLY_USAGE' })
   })
 
   test('is named without touching what is mounted there', () => {
@@ -49,7 +67,7 @@ test('the table of mounts knows what is mounted where, and what of it is ours', 
   const table = mountTable()
   expect(mountAt('/proc', table)).toMatchObject({ type: 'proc', target: '/proc' })
   expect(mountAt('/proc/self', table)).toBeUndefined()
-  const line = { id: 1, major: 0, minor: 1, target: '/mnt', type: 'overlay', source: 'ply:1234' }
+  const line = { id: 1, major: 0, minor: 1, target: '/mnt', type: 'overlay', source: 'ply:1234', options: 'ro' }
   expect([line, { ...line, source: 'plymouth' }, { ...line, type: 'fuse.ply', source: 'x' }].map(isMountOfPly)).toEqual(
     [true, false, true],
   )

@@ -4,7 +4,7 @@ import type { Switches } from '../switch.ts'
 export const disk: Switches = {
   'D-01': {
     file: 'src/extract/staging.ts',
-    find: 'if (exists && readdirSync(this.target).length > 0)',
+    find: 'if (exists && readdirSync(place).length > 0)',
     put: 'if (false)',
   },
   'D-02': {
