@@ -26,7 +26,7 @@ beforeAll(async () => {
   symlinkSync(join(repository, 'node_modules'), join(installed, 'node_modules'))
   await dockerArchive(join(directory, 'many.tar'), 'many:1', [many])
   execFileSync(process.execPath, [bin, 'load', '-q', join(directory, 'many.tar'), '--root', root])
-}, 120_000)
+})
 
 const ply = (...argv: string[]) => spawnSync(process.execPath, [bin, ...argv, '--root', root], { encoding: 'utf8' })
 

@@ -83,7 +83,7 @@ test('I-01, I-02, I-03, A-03: what is accepted comes out of a store bit for bit,
   await read(opened)
   const after = caches()
   for (const [name, bytes] of before) expect(after.get(name)?.equals(bytes), name).toBe(true)
-}, 120_000)
+})
 
 test('what is refused is refused by a store too, by the same rule, and leaves nothing in it', async () => {
   const place = await store()

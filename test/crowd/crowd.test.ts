@@ -12,4 +12,4 @@ test('processes that do everything to one store at once, and are killed, see no 
     .map(([what, count]) => `${count} ${what.split(' ')[0]}`)
   console.log(`a crowd: ${done.join(', ')}; ${killed} killed (seed ${seed})`)
   expect(wrong).toEqual([])
-}, 180_000)
+})

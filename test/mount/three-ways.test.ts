@@ -47,7 +47,7 @@ beforeAll(async () => {
     await store.write(imageOfTar(await tarOf(plainTree(writable(uid, uid)))), 'work')
   }
   if (root) spawnSync('chown', ['-R', `${user}:${user}`, join(folder, 'user')])
-}, 120_000)
+})
 
 afterAll(() => {
   rmSync(folder, { recursive: true, force: true })
@@ -157,7 +157,7 @@ function run(place: keyof typeof places, asked: Pick<ThreeWays, 'ways' | 'owners
   const namespaces = root ? ['unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'] : []
   const { stdout, stderr, status } = spawnSync(
     'timeout',
-    ['-s', 'KILL', '100', ...namespaces, 'bash', '-ec', command, 'bash', ...words],
+    ['-s', 'KILL', '200', ...namespaces, 'bash', '-ec', command, 'bash', ...words],
     { encoding: 'utf8', env: { PATH: process.env.PATH, HOME: at, LC_ALL: 'C.UTF-8', AT: at } },
   )
   if (status !== 0) throw new Error(`${place}: exit ${status}\n${stdout}${stderr}`)
