@@ -5,7 +5,7 @@ import { abortFuseConnection } from '../sys/fuse-connections.ts'
 import { closeFuseDevice, type FuseMountOptions, mountFuseDevice, openFuseDevice } from '../sys/fuse-device.ts'
 import { umount, unmountFlags } from '../sys/mount.ts'
 import { endedHere } from '../sys/mount-holders.ts'
-import { mountAt } from '../sys/mount-table.ts'
+import { mountAt, whereMounted } from '../sys/mount-table.ts'
 import type { Path } from '../sys/path.ts'
 import { widenReadAhead } from '../sys/read-ahead.ts'
 import type { FuseDoor, OpenDoor } from './door.ts'
@@ -125,9 +125,10 @@ export function deviceDoor({ flags = 0, allowOther = true, source = 'ply' }: Fus
         unmount({ detach, force }) {
           if (force && device !== undefined) abortFuseConnection(device)
           if (!isMounted) return
-          if (force) forget(target, unmountFlags.force)
+          const where = whereMounted((line) => line.minor === device && line.type.startsWith('fuse')) ?? target
+          if (force) forget(where, unmountFlags.force)
           try {
-            umount(target, detach || force ? unmountFlags.detach : 0)
+            umount(where, detach || force ? unmountFlags.detach : 0)
           } catch (error) {
             // Somebody else has unmounted it.
             if (codeOf(error) !== 'EINVAL') throw error

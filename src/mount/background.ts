@@ -5,8 +5,9 @@ import { type ByteString, decodeText } from '../model/bytes.ts'
 import { PlyError } from '../model/errors.ts'
 import { inheritNothing } from '../sys/inherited.ts'
 import { endedHere } from '../sys/mount-holders.ts'
+import { whereMounted } from '../sys/mount-table.ts'
 import { startOf } from '../sys/processes.ts'
-import type { FuseOptions } from './fuse-mount.ts'
+import { type FuseOptions, sourceOf } from './fuse-mount.ts'
 import { unlessBusy } from './in-use.ts'
 import type { Attached } from './mounted.ts'
 import { type OwnerRanges, rangesOf } from './owner-ranges.ts'
@@ -74,7 +75,8 @@ export async function mountInBackground(
       child.unref()
     },
     async unmount(how = {}) {
-      const device = await unlessBusy(target, () => unmountFuse(target, how))
+      const where = whereMounted(({ source }) => source === sourceOf(options.id)) ?? target
+      const device = await unlessBusy(where, () => unmountFuse(where, how))
       if (how.detach) return
       await endedHere(serverEnded(server), ({ type, minor }) => type.startsWith('fuse') && minor === device)
     },

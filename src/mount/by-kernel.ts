@@ -4,7 +4,7 @@ import type { Held, MountGround } from '../store/mounts/ground.ts'
 import type { MountRecord } from '../store/mounts/mount-record.ts'
 import { umount, unmountFlags } from '../sys/mount.ts'
 import { holdersLeft, mountedElsewhere } from '../sys/mount-holders.ts'
-import { type MountLine, mountAt, mountTable } from '../sys/mount-table.ts'
+import { type MountLine, mountAt, mountTable, whereMounted } from '../sys/mount-table.ts'
 import { mountNamespaceOf } from '../sys/processes.ts'
 import type { Recorded } from './attach.ts'
 import { unlessBusy } from './in-use.ts'
@@ -72,16 +72,17 @@ export async function unmountByKernel(
   record: MountRecord,
   { detach = false, force = false }: UnmountOptions = {},
 ): Promise<void> {
-  const { id, target, upper, mount } = record
+  const { id, upper, mount } = record
   const table = mountTable()
-  if (mount && table.some((line) => isThat(line, mount))) {
-    await unlessBusy(target, () => {
-      if (!isThat(mountAt(target, table), mount)) throw new PlyError('EBUSY', { syscall: 'umount' })
-      umount(target, unmountFlags.noFollow | (detach || force ? unmountFlags.detach : 0))
+  const where = mount ? whereMounted((line) => isThat(line, mount), table) : undefined
+  if (mount && where !== undefined) {
+    await unlessBusy(where, () => {
+      if (!isThat(mountAt(where, table), mount)) throw new PlyError('EBUSY', { syscall: 'umount' })
+      umount(where, unmountFlags.noFollow | (detach || force ? unmountFlags.detach : 0))
     })
   }
   // Who was in it may go on writing: until they have left it is nobody else's.
-  if (upper !== null && mount && stillHeld(mount, detach || force)) {
+  if (upper !== null && mount && stillHeld(mount, detach || force || where === undefined)) {
     using _ = await ground.records.lock({})
     ground.records.publish({ ...record, detached: true })
     return

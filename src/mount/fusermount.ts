@@ -6,7 +6,7 @@ import type { FuseDoor, OpenDoor } from '../fuse/door.ts'
 import { bytesOf, decodeText, encodeText } from '../model/bytes.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
 import { abortFuseConnection, usersMayAllowOther } from '../sys/fuse-connections.ts'
-import { mountAt } from '../sys/mount-table.ts'
+import { mountAt, whereMounted } from '../sys/mount-table.ts'
 import { type Path, shown } from '../sys/path.ts'
 import { movedAbove, receiveDescriptor, socketPair } from '../sys/unix-socket.ts'
 import { closedDevice, noWayIn } from './no-way-in.ts'
@@ -116,7 +116,8 @@ class FusermountMount implements OpenDoor {
 
   async unmount({ detach, force }: { readonly detach: boolean; readonly force: boolean }): Promise<void> {
     if (force && this.#device !== undefined) abortFuseConnection(this.#device)
-    await unmountByFusermount(this.#target, { detach: detach || force })
+    const where = whereMounted((line) => line.minor === this.#device && line.type.startsWith('fuse'))
+    await unmountByFusermount(where ?? this.#target, { detach: detach || force })
   }
 
   cutOff(): void {

@@ -19,6 +19,7 @@ import type { MountOptions } from './mounted.ts'
 import { ownerNamespace } from './owner-namespace.ts'
 import { Stage, takesUnseen } from './stage.ts'
 import type { Standing } from './standing.ts'
+import { upperInUse } from './upper-in-use.ts'
 
 const openPath = 0o10000000
 
@@ -49,7 +50,8 @@ export interface KernelMountRequest extends Pick<MountOptions, 'readOnly' | 'own
  * What stands on a store as a mount by the kernel: the folded index as EROFS with its tars as devices, and over it, where there are
  * uppers, overlayfs. Needs CAP_SYS_ADMIN on the host. Whatever fails, nothing is left behind.
  *
- * @throws EPERM, ENODEV; PLY_UNSUPPORTED, with the kernel's words, for what it cannot stack
+ * @throws EPERM, ENODEV; PLY_UNSUPPORTED, with the kernel's words, for what it cannot stack; PLY_CONTAINER_BUSY for an upper that the
+ * kernel has in another mount
  */
 export async function kernelMount(standing: Standing, request: KernelMountRequest): Promise<KernelMount> {
   const { readOnly = false, owners, suid = false, devices = false, id, target, staged = !takesUnseen() } = request
@@ -94,6 +96,7 @@ export async function kernelMount(standing: Standing, request: KernelMountReques
       image.backing,
     )
   } catch (error) {
+    if (upper && codeOf(error) === 'EBUSY') throw upperInUse(standing, upper, error)
     throw refused(error)
   }
 }

@@ -18,7 +18,7 @@ export function mountedAs(
     await unlessBusy(record.target, () => attached.unmount(how))
     // What is detached stays recorded until nobody is in it.
     using _ = await ground.records.lock({})
-    if (record.via === 'extract') ground.records.remove(record.id)
+    if (record.via === 'extract' || (record.via === 'fuse' && !how?.detach)) ground.records.remove(record.id)
     ground.records.forgetVoid()
   }
   const { id, via, readOnly } = record

@@ -8,7 +8,7 @@ import { type MountGround, mountGround } from '../store/mounts/ground.ts'
 import { type RecordedMount, subjectName } from '../store/mounts/mount-record.ts'
 import type { Store } from '../store/store.ts'
 import { mountedElsewhere } from '../sys/mount-holders.ts'
-import { mountAt } from '../sys/mount-table.ts'
+import { mountAt, mountTable, whereMounted } from '../sys/mount-table.ts'
 import { nodeDisk } from '../sys/node-disk.ts'
 import { mountNamespaceOf, startOf } from '../sys/processes.ts'
 import { unmountByKernel } from './by-kernel.ts'
@@ -60,15 +60,27 @@ async function unmountOne(
   how: UnmountOptions,
   operation: Operation,
 ): Promise<void> {
-  const { target, via } = mount
-  if (mount.mount && mount.mount.namespace !== mountNamespaceOf('self')) await endServer(mount, how)
-  else if (via === 'fuse') await unlessBusy(target, () => unmountFuse(target, how))
+  const { via } = mount
+  const isHere = mount.mount?.namespace === mountNamespaceOf('self')
+  if (mount.mount && !isHere) await endServer(mount, how)
+  else if (via === 'fuse') await unmountServed(mount, how)
   else if (via === 'kernel') await unmountByKernel(ground, mount, how)
   else await unmountExtraction(store, mount, { ...how, ...operation })
   if (via === 'fuse' && !how.detach) await isLetGo(store, ground, mount, operation)
   using _ = await ground.records.lock(operation)
-  if (via === 'extract') ground.records.remove(mount.id)
+  if (via === 'extract' || (via === 'fuse' && isHere && !how.detach)) ground.records.remove(mount.id)
   ground.records.forgetVoid()
+}
+
+/** Nothing else that may be at the directory by now is touched. */
+async function unmountServed({ mount }: RecordedMount, how: UnmountOptions): Promise<void> {
+  const table = mountTable()
+  const where = whereMounted(({ source }) => source === mount?.source, table)
+  if (where === undefined) return
+  await unlessBusy(where, async () => {
+    if (mountAt(where, table)?.source !== mount?.source) throw new PlyError('EBUSY', { syscall: 'umount' })
+    await unmountFuse(where, how)
+  })
 }
 
 /** What is mounted elsewhere only those can reach who are there: whoever serves it is told to end. */

@@ -40,7 +40,12 @@ export function mountedElsewhere(isThat: (line: MountLine) => boolean): number[]
 
 /** Who has a mount that is on no directory here any more: those who are still in it, and those whose namespaces have it. */
 export function holdersLeft({ id, source }: { readonly id: number; readonly source: ByteString }): number[] {
-  return [...mountHolders(id), ...mountedElsewhere((line) => line.source === source)]
+  const elsewhere = mountedElsewhere((line) => line.source === source)
+  // Numbers of mounts that are gone are given to others.
+  const isAnothers = (line: MountLine) => line.id === id && line.source !== source
+  return mountTable().some(isAnothers) || mountedElsewhere(isAnothers).length > 0
+    ? elsewhere
+    : [...mountHolders(id), ...elsewhere]
 }
 
 /** Waits for the end of what serves a mount that is unmounted here, but not for those who have it in namespaces of theirs. */

@@ -11,6 +11,8 @@ export interface MountLine {
   readonly target: ByteString
   readonly type: string
   readonly source: ByteString
+  /** What the file system itself says of its options, with commas between them. */
+  readonly options: ByteString
 }
 
 /**
@@ -27,6 +29,17 @@ export function mountAt(target: ByteString, table: readonly MountLine[] = mountT
   return table.findLast((line) => line.target === target)
 }
 
+/**
+ * On which directory something is now, in this namespace: directories above may have been renamed since it was mounted. `undefined` where
+ * it is on none.
+ */
+export function whereMounted(
+  isThat: (line: MountLine) => boolean,
+  table: readonly MountLine[] = mountTable(),
+): ByteString | undefined {
+  return table.findLast(isThat)?.target
+}
+
 /** Whether something is mounted by plyfs: by FUSE, or by the kernel under a name of ours. */
 export function isMountOfPly({ type, source }: MountLine): boolean {
   return type === 'fuse.ply' || /^ply(:|$)/.test(source)
@@ -35,9 +48,17 @@ export function isMountOfPly({ type, source }: MountLine): boolean {
 function parsed(line: string): MountLine {
   const dash = line.indexOf(' - ')
   const [id, , device = '', , target = ''] = line.slice(0, dash).split(' ')
-  const [type = '', source = ''] = line.slice(dash + 3).split(' ')
+  const [type = '', source = '', options = ''] = line.slice(dash + 3).split(' ')
   const [major, minor] = device.split(':').map(Number)
-  return { id: Number(id), major: major!, minor: minor!, target: unescaped(target), type, source: unescaped(source) }
+  return {
+    id: Number(id),
+    major: major!,
+    minor: minor!,
+    target: unescaped(target),
+    type,
+    source: unescaped(source),
+    options: unescaped(options),
+  }
 }
 
 /** Spaces, tabs, newlines and backslashes are written as three octal digits. */

@@ -76,9 +76,9 @@ D /etc/other
       said,
     ).toBe(`ply: no image named nothing:latest in ./deep/store; list them with: ply images (PLY_IMAGE_NOT_FOUND)
 exit 3
-ply: ENOENT: no such file or directory, lstat './missing'
+ply: nothing can be mounted on ./missing: there is no such directory; make it first: mkdir -p ./missing (PLY_MOUNT_TARGET)
 exit 3
-ply: ENOTDIR: not a directory, mount './file'
+ply: nothing can be mounted on ./file: it is no directory; name one (PLY_MOUNT_TARGET)
 exit 3
 ply: / is where everything lies; mount elsewhere (PLY_USAGE)
 exit 2
@@ -107,6 +107,8 @@ exit 6
       ply snapshot work first; echo two > mnt/etc/two; echo b >&3
       ply clone work twin; echo three > mnt/etc/three; echo c >&3
       ply changes work --since first; ply commit work image:2 > id; cat mnt/etc/open; exec 3>&-
+      "$NODE" -p 'const read = (path) => JSON.parse(require("fs").readFileSync("store/" + path)); const [file] = require("fs").readdirSync("store/mounts")
+        read("mounts/" + file).upper === read("containers/work/record.json").upper'
       ply rollback work first || echo "exit $?"
       for tree in container:work@first container:twin image:2; do echo $(ply ls $tree /etc); done
       ply umount work; ply rollback work first; ply ls container:work /etc; (ply fsck 2>&1) | sed 's/.*: //'`,
@@ -120,6 +122,7 @@ A /etc/two
 a
 b
 c
+true
 ply: container work is mounted at ./mnt; unmount it first: ply umount ./mnt (PLY_CONTAINER_BUSY)
      see who has it with: ply ps
 exit 6
@@ -153,6 +156,16 @@ able('an image shows the same by each way, with and without root', () => {
   expect(kernel!.split('\n').length).toBeGreaterThan(10)
   for (const other of others) expect(other).toBe(kernel)
 })
+
+for (const as of ['root', 'user'] as const)
+  able(`is unmounted by name where a directory above it was renamed (${as})`, () => {
+    const said = runs(
+      as,
+      `mkdir -p deep/mnt; ply mount work deep/mnt --via fuse -q --uidmap 0:$(id -u):1 --gidmap 0:$(id -g):1; echo x > deep/mnt/tmp/x; mv deep deeper
+      ${listed}; ply changes work; ply umount work; ls deeper/mnt; eventually '[ -z "$(servers)" ]'; ${listed}`,
+    )
+    expect(said).toBe('./deep/mnt\nwork ./deeper/mnt,fuse,live,rw\nA /tmp/x\n./deeper/mnt\nwork\n')
+  })
 
 describe('a server that is killed', () => {
   able('leaves a dead mount, which is known as such and goes with the next command, and what was synced', () => {

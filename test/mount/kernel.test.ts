@@ -10,6 +10,7 @@ import { diagnose } from '../../src/mount/diagnosis.ts'
 import { kernelMount } from '../../src/mount/kernel-mount.ts'
 import { mount } from '../../src/mount/mount.ts'
 import { planMount } from '../../src/mount/plan.ts'
+import { unmount } from '../../src/mount/unmount.ts'
 import type { Container } from '../../src/store/containers/containers.ts'
 import { mountGround } from '../../src/store/mounts/ground.ts'
 import { openStore } from '../../src/store/open-store.ts'
@@ -378,7 +379,7 @@ describe('a container that is open', () => {
   kernelTest('keeps writing if it cannot be mounted', async () => {
     const { store, target } = await storeWithImage()
     await using work = await store.containers.create('work', 'plain')
-    await expect(mount(work, join(target, 'missing'))).rejects.toMatchObject({ code: 'ENOENT' })
+    await expect(mount(work, join(target, 'missing'))).rejects.toMatchObject({ code: 'PLY_MOUNT_TARGET' })
     work.fs.writeFileSync('/new', 'x')
     await expect(store.containers.open('work')).rejects.toMatchObject({ code: 'PLY_CONTAINER_BUSY' })
   })
@@ -426,6 +427,67 @@ describe('what goes wrong with a mount', () => {
     await once(inside, 'exit')
     await using work = await store.containers.open('work')
     expect(work.fs.readFileSync('/late', 'utf8')).toBe('late\n')
+  })
+
+  kernelTest('somebody else has taken its name away: the container is free when the last one has left', async () => {
+    const { store, target } = await storeWithImage()
+    await (await store.containers.create('work', 'plain')).close()
+    await mount({ store, container: 'work' }, target)
+    const inside = spawn('sh', ['-c', 'exec 3> late; read -r _; echo late >&3'], { cwd: target })
+    while (!fs.existsSync(join(target, 'late'))) await new Promise((resolve) => setTimeout(resolve, 5))
+    execFileSync('umount', ['--lazy', target])
+    expect(store.mounts.list()).toMatchObject([{ state: 'live', detached: true }])
+    for (const busy of [store.containers.open('work'), mount({ store, container: 'work' }, target)])
+      await expect(busy).rejects.toMatchObject({
+        code: 'PLY_CONTAINER_BUSY',
+        message: expect.stringContaining(`sh (${inside.pid})`),
+      })
+    inside.stdin.end('\n')
+    await once(inside, 'exit')
+    await using work = await store.containers.open('work')
+    expect(work.fs.readFileSync('/late', 'utf8')).toBe('late\n')
+  })
+
+  kernelTest(
+    'a mount that nobody recorded has the upper: where it is, is told, and no other way is tried',
+    async () => {
+      const { store, target, root } = await storeWithImage()
+      await (await store.containers.create('work', 'plain')).close()
+      const mounted = await mount({ store, container: 'work' }, target)
+      fs.rmSync(join(root, 'mounts', `${mounted.id}.json`))
+      const other = join(target, '../other')
+      fs.mkdirSync(other)
+      await expect(mount({ store, container: 'work' }, other)).rejects.toMatchObject({
+        code: 'PLY_CONTAINER_BUSY',
+        message: expect.stringContaining(`unmount that: umount ${target}`),
+      })
+      const inside = spawn('sh', ['-c', 'echo there; read -r _'], { cwd: target })
+      await once(inside.stdout, 'data')
+      execFileSync('umount', ['--lazy', target])
+      await expect(mount({ store, container: 'work' }, other)).rejects.toMatchObject({
+        code: 'PLY_CONTAINER_BUSY',
+        message: expect.stringContaining('end whoever has files of it open'),
+      })
+      inside.stdin.end('\n')
+      await once(inside, 'exit')
+      await (await mount({ store, container: 'work' }, other)).unmount()
+    },
+  )
+
+  kernelTest('is found and unmounted where a directory above it was renamed', async () => {
+    const { store, target } = await storeWithImage()
+    await (await store.containers.create('work', 'plain')).close()
+    const [before, after] = [join(target, 'before'), join(target, 'after')]
+    fs.mkdirSync(join(before, 'mnt'), { recursive: true })
+    const mounted = await mount({ store, container: 'work' }, join(before, 'mnt'))
+    fs.renameSync(before, after)
+    expect(store.mounts.list()).toMatchObject([{ id: mounted.id, target: join(after, 'mnt') }])
+    await mounted.unmount()
+    expect(mountsIn(target)).toEqual([])
+    await mount({ store, container: 'work' }, join(after, 'mnt'))
+    fs.renameSync(after, before)
+    expect(await unmount(store, join(before, 'mnt'))).toEqual([join(before, 'mnt')])
+    expect(mountsIn(target)).toEqual([])
   })
 
   kernelTest('a container that another mount namespace has taken along is free when that one has ended', async () => {

@@ -39,7 +39,9 @@ export class Umount extends StoreCommand {
     const how = { detach: flags.detach ?? false, force: flags.force ?? false, signal: this.world.signal }
     const targets: string[] = []
     let failure: unknown
-    for (const name of flags.all ? [undefined] : names) {
+    // What is mounted on another one goes first.
+    const all = flags.all ? store.mounts.list().toReversed() : []
+    for (const name of flags.all ? all.map(({ id }) => id) : names) {
       try {
         for (const target of await unmount(store, name, how)) {
           targets.push(target)

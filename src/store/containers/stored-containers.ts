@@ -194,7 +194,10 @@ export function containersOf(ground: Ground): StoredContainers {
 
     async snapshot(name, wanted, operation = {}) {
       const asked = mounts.asked(name, { ask: 'snapshot', name: wanted })
-      if (asked) return asked.answer as Snapshot
+      if (asked) {
+        await mounts.follow(name, records.read(name).upper, operation)
+        return asked.answer as Snapshot
+      }
       using _ = await ground.lease(operation)
       const { held } = await lock(name)
       using __ = held
@@ -221,7 +224,10 @@ export function containersOf(ground: Ground): StoredContainers {
       const { container, snapshot } = splitSnapshot(from)
       freezing.checkFree(name)
       const asked = snapshot === undefined ? mounts.asked(container, { ask: 'clone', name }) : undefined
-      if (asked) return asked.answer as ContainerRecord
+      if (asked) {
+        await mounts.follow(container, records.read(container).upper, operation)
+        return asked.answer as ContainerRecord
+      }
       using _ = await ground.lease(operation)
       using __ = snapshot === undefined ? (await lock(container)).held : undefined
       using ___ = await records.lock(operation)

@@ -1,8 +1,8 @@
 import { lstatSync } from 'node:fs'
-import { bytesOf } from '../../model/bytes.ts'
+import { type ByteString, bytesOf } from '../../model/bytes.ts'
 import { codeOf } from '../../model/errors.ts'
 import { holdersLeft } from '../../sys/mount-holders.ts'
-import { type MountLine, mountTable } from '../../sys/mount-table.ts'
+import { type MountLine, mountTable, whereMounted } from '../../sys/mount-table.ts'
 import { bootId, mountNamespaceOf, processIn, startOf } from '../../sys/processes.ts'
 import type { MountRecord, MountState } from './mount-record.ts'
 
@@ -13,8 +13,8 @@ import type { MountRecord, MountState } from './mount-record.ts'
 export class Liveness {
   readonly #tables = new Map<string, readonly MountLine[] | 'unknown'>()
 
-  stateOf(record: MountRecord): MountState {
-    const { mount, server, detached = false } = record
+  stateOf(record: MountRecord): MountState | 'held' {
+    const { mount, server } = record
     if (mount === null) return isThere(record) ? 'live' : 'void'
     if (record.bootId !== bootId()) return 'void'
     const serves = server === undefined || startOf(server.pid) === server.started
@@ -23,8 +23,16 @@ export class Liveness {
     if (table === 'unknown') return serves ? 'live' : 'void'
     // A number of a mount is given again when it is gone: what is mounted under it has to come from the same source.
     if (!table.some(({ id, source }) => id === mount.id && source === mount.source))
-      return detached && holdersLeft(mount).length > 0 ? 'live' : 'void'
+      return holdersLeft(mount).length > 0 ? 'held' : 'void'
     return serves ? 'live' : 'dead'
+  }
+
+  /** The directory that a mount is on by now, where that can be told from here. */
+  targetOf({ mount, target }: MountRecord): ByteString {
+    if (mount?.namespace !== mountNamespaceOf('self')) return target
+    const table = this.#tableOf(mount.namespace)
+    const isThat = ({ id, source }: MountLine) => id === mount.id && source === mount.source
+    return (table !== 'unknown' && whereMounted(isThat, table)) || target
   }
 
   #tableOf(namespace: string): readonly MountLine[] | 'unknown' {

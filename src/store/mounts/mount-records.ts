@@ -7,6 +7,7 @@ import { codeOf, PlyError } from '../../model/errors.ts'
 import type { Operation } from '../../model/operation.ts'
 import type { Disk, Lock } from '../../sys/disk.ts'
 import { holdersLeft } from '../../sys/mount-holders.ts'
+import { mountAt } from '../../sys/mount-table.ts'
 import { commandOf, mountNamespaceOf } from '../../sys/processes.ts'
 import { syncFileSystem } from '../../sys/sync.ts'
 import { unsynced } from '../../sys/unsynced-disk.ts'
@@ -50,7 +51,9 @@ export class MountRecords implements Mounts {
     const found: RecordedMount[] = []
     for (const record of this.#readable(damaged)) {
       const state = liveness.stateOf(record)
-      if (state !== 'void') found.push({ ...record, state })
+      // Also who was not asked may have taken its name away.
+      if (state === 'held') found.push({ ...record, state: 'live', detached: true })
+      else if (state !== 'void') found.push({ ...record, state, target: liveness.targetOf(record) })
     }
     return found.toSorted((a, b) => (a.created < b.created ? -1 : a.created > b.created ? 1 : 0))
   }
@@ -89,7 +92,7 @@ export class MountRecords implements Mounts {
    */
   sync(container: string): void {
     const record = this.of(container)
-    if (record?.mount == null || record.readOnly || record.mount.namespace !== mountNamespaceOf('self')) return
+    if (record === undefined || record.readOnly || !shows(record)) return
     try {
       if (record.via === 'fuse') askMount(record.target, { ask: 'sync' } satisfies MountQuestion)
       else syncFileSystem(bytesOf(record.target))
@@ -105,8 +108,7 @@ export class MountRecords implements Mounts {
    */
   asked(container: string, question: MountQuestion): { readonly answer: unknown } | undefined {
     const record = this.of(container)
-    if (record?.via !== 'fuse' || record.readOnly || record.mount?.namespace !== mountNamespaceOf('self'))
-      return undefined
+    if (record?.via !== 'fuse' || record.readOnly || !shows(record)) return undefined
     return { answer: askMount(record.target, question) }
   }
 
@@ -118,9 +120,21 @@ export class MountRecords implements Mounts {
       this.#disk.syncDirectory(this.#layout.root)
     }
     this.forgetVoid()
+    this.#write(record)
+  }
+
+  #write({ state: _, ...record }: MountRecord & Partial<RecordedMount>): void {
     // Of what a loss of power ends anyway nothing has to be on the disk.
     const disk = record.mount === null ? this.#disk : unsynced(this.#disk)
     writeFileAtomically({ disk, tmp: this.#layout.tmp }, this.#pathOf(record.id), recordText(record))
+  }
+
+  /** A container that is mounted stands on another upper by now: that of the record follows. */
+  async follow(container: string, upper: string, operation: Operation): Promise<void> {
+    using _ = await this.lock(operation)
+    const found = this.of(container)
+    if (found === undefined || found.upper === upper) return
+    this.#write({ ...found, upper })
   }
 
   /** Removes the records of mounts that are gone. The caller holds `lock`. */
@@ -151,6 +165,11 @@ export class MountRecords implements Mounts {
   #pathOf(id: string): string {
     return join(this.#layout.mounts, `${id}.json`)
   }
+}
+
+/** Whether a mount is what this process finds at its directory. */
+function shows({ mount, target }: MountRecord): boolean {
+  return mount?.namespace === mountNamespaceOf('self') && mountAt(target)?.source === mount.source
 }
 
 /** Why a container that is mounted can be written nowhere else, and what to do. */
