@@ -15,18 +15,16 @@ export class Sign extends StoreCommand {
       command: 'ply sign docker://registry.example.com/team/app:1 --key app.key',
     },
     {
-      description: 'An index and every image in it, as podman wants them; the passphrase from another program',
-      command:
-        'ply sign docker://registry.example.com/team/app:1 --key app.key --recursive --passphrase-file <(pass app)',
+      description: 'An index and every image in it, as podman wants them',
+      command: 'ply sign docker://registry.example.com/team/app:1 --key app.key --recursive',
     },
     {
-      description: 'An image of a layout, with something said besides',
-      command: 'ply sign oci:./out:1 --key app.key --signed-as registry.example.com/team/app:1 -a commit=3f2a',
+      description: 'With the passphrase from another program, and something said besides',
+      command: 'pass app | ply sign docker://example.com/app --key app.key --passphrase-file - -a by=ci',
     },
     {
-      description: 'A key pair to sign with',
-      command:
-        'openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -aes256 -out app.key && openssl pkey -in app.key -pubout -out app.pub',
+      description: 'An image of a layout',
+      command: 'ply sign oci:./out:1 --key app.key --signed-as registry.example.com/app:1',
     },
   ]
   static override args = { image: requiredArg('docker://HOST/NAME[:TAG][@DIGEST] or oci:DIR[:TAG][@DIGEST].') }

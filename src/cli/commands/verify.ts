@@ -15,7 +15,7 @@ export class Verify extends StoreCommand {
     },
     {
       description: 'A copy that was signed under its old name',
-      command: 'ply verify docker://mirror.example.com/app:1 --key app.pub --signed-as registry.example.com/team/app:1',
+      command: 'ply verify docker://mirror.example.com/app --key app.pub --signed-as example.com/app',
     },
     {
       description: 'By either of two keys, and with something said besides',
