@@ -123,6 +123,10 @@ export type {
 } from './query/index.ts'
 // Questions to a tree
 export { accountsOf, find, packagesOf, parseFind, treeUsage, walkTree } from './query/index.ts'
+// Running
+export type { Running, RunOptions } from './run/run.ts'
+export { run } from './run/run.ts'
+export type { BindMount } from './run/spec.ts'
 export type {
   Attached,
   Attachments,

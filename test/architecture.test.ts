@@ -16,6 +16,7 @@ const tiers = [
   ['transport', 'trace'],
   ['store'],
   ['mount'],
+  ['run'],
   ['build'],
   ['index.ts'],
   ['cli'],

@@ -86,6 +86,7 @@ test('the public API is exactly this', async () => {
     'removeFromIndex',
     'resolvePath',
     'restoredTree',
+    'run',
     'runInMount',
     'scratch',
     'servedUntilTold',

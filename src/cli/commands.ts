@@ -58,6 +58,7 @@ export const commandGroups = {
     rmi: async () => (await import('./commands/rmi.ts')).Rmi,
   },
   'work in containers': {
+    run: async () => (await import('./commands/run.ts')).Run,
     create: async () => (await import('./commands/create.ts')).Create,
     ps: async () => (await import('./commands/ps.ts')).Ps,
     mount: async () => (await import('./commands/mount.ts')).Mount,

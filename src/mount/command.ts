@@ -76,7 +76,7 @@ export async function runInMount(
   },
 ): Promise<CommandEnd> {
   inheritNothing()
-  const namespaces = namespaceCommand()
+  const namespaces = namespaceOfCommand().enter
   const [program, ...given] = [...namespaces, process.execPath, programPath('command-in-mount')]
   const child = spawn(program!, given, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] })
   let end: CommandEnd | undefined
@@ -134,19 +134,27 @@ function dataOf({ store, target, options = {}, ...what }: CommandInMount): Omit<
   }
 }
 
-/** How a program is started in namespaces of its own; nothing where they are closed. */
-function namespaceCommand(): readonly string[] {
-  const tries = mayMount()
-    ? [['--mount']]
+/** Namespaces that a command is started in. */
+export interface CommandNamespace {
+  /** What enters them; nothing where they are closed to this user. */
+  readonly enter: readonly string[]
+  /** Whom it has: everybody that this process has, users of this user's own, or its root alone. */
+  readonly owners: 'all' | 'range' | 'root'
+}
+
+/** The namespaces in which `runInMount` runs its command. */
+export function namespaceOfCommand(): CommandNamespace {
+  const tries: readonly (readonly [CommandNamespace['owners'], ...string[]])[] = mayMount()
+    ? [['all', '--mount']]
     : [
-        ...(hasSubordinates() ? [['--user', '--map-root-user', '--map-auto', '--mount']] : []),
-        ['--user', '--map-root-user', '--mount'],
+        ...(hasSubordinates() ? [['range', '--user', '--map-root-user', '--map-auto', '--mount'] as const] : []),
+        ['root', '--user', '--map-root-user', '--mount'],
       ]
-  for (const flags of tries) {
+  for (const [owners, ...flags] of tries) {
     const { status } = spawnSync('unshare', [...flags, '--', 'true'], { stdio: 'ignore' })
-    if (status === 0) return ['unshare', ...flags, '--']
+    if (status === 0) return { enter: ['unshare', ...flags, '--'], owners }
   }
-  return []
+  return { enter: [], owners: 'all' }
 }
 
 /** Whether this user has users of his own to give to a namespace. */

@@ -1,4 +1,4 @@
-import { byteString } from '../model/bytes.ts'
+import { type ByteString, byteString } from '../model/bytes.ts'
 import { isErrnoName } from '../model/errors.ts'
 import type { Tree } from '../stack/tree.ts'
 import { resolvePath } from '../union/resolve.ts'
@@ -6,53 +6,59 @@ import { resolvePath } from '../union/resolve.ts'
 /** More of an account file than this is not read: nobody has so many users, and a layer may hold anything. */
 const most = 1 << 24
 
-/** Who owns things in a tree, by its own `/etc/passwd` and `/etc/group`: names are text, as they stand there. */
+/** Who owns things in a tree, by its own `/etc/passwd` and `/etc/group`: names are byte strings, as they stand there. */
 export interface Accounts {
-  readonly users: ReadonlyMap<number, string>
-  readonly groups: ReadonlyMap<number, string>
+  readonly users: ReadonlyMap<number, ByteString>
+  readonly groups: ReadonlyMap<number, ByteString>
   /** The number of a user by name. */
-  uid(name: string): number | undefined
-  gid(name: string): number | undefined
+  uid(name: ByteString): number | undefined
+  gid(name: ByteString): number | undefined
   /** The group that a user is in at first, by the user's name. */
-  gidOf(user: string): number | undefined
+  gidOf(user: ByteString): number | undefined
+  /** The groups that name a user among their members. */
+  groupsOf(user: ByteString): readonly number[]
+  homeOf(user: ByteString): ByteString | undefined
 }
 
 /** The accounts of a tree; none where it has no such files, or none that can be read. */
 export function accountsOf(tree: Tree): Accounts {
-  const users = namesIn(tree, '/etc/passwd')
-  const groups = namesIn(tree, '/etc/group')
-  const numberOf = (names: ReadonlyMap<string, number>) => (name: string) => names.get(name)
+  const users = linesOf(tree, '/etc/passwd')
+  const groups = linesOf(tree, '/etc/group')
+  const field = (user: ByteString, at: number) => users.byName.get(user)?.[at]
   return {
     users: users.byNumber,
     groups: groups.byNumber,
-    uid: numberOf(users.byName),
-    gid: numberOf(groups.byName),
-    gidOf: numberOf(users.groups),
+    uid: (name) => numberIn(users.byName.get(name)?.[2]),
+    gid: (name) => numberIn(groups.byName.get(name)?.[2]),
+    gidOf: (user) => numberIn(field(user, 3)),
+    groupsOf: (user) =>
+      [...groups.byName.values()].filter((line) => line[3]?.split(',').includes(user)).map((line) => Number(line[2])),
+    homeOf: (user) => field(user, 5),
   }
 }
 
-function namesIn(
-  tree: Tree,
-  path: string,
-): {
-  readonly byNumber: ReadonlyMap<number, string>
-  readonly byName: ReadonlyMap<string, number>
-  /** The first group of each user. */
-  readonly groups: ReadonlyMap<string, number>
-} {
-  const byNumber = new Map<number, string>()
-  const byName = new Map<string, number>()
-  const groups = new Map<string, number>()
+interface Lines {
+  readonly byNumber: ReadonlyMap<number, ByteString>
+  /** The fields of a line. */
+  readonly byName: ReadonlyMap<ByteString, readonly ByteString[]>
+}
+
+function linesOf(tree: Tree, path: string): Lines {
+  const byNumber = new Map<number, ByteString>()
+  const byName = new Map<ByteString, readonly ByteString[]>()
   for (const line of textOf(tree, path).split('\n')) {
-    const [name = '', , number = '', group = ''] = line.split(':')
-    if (name === '' || !/^\d{1,10}$/.test(number)) continue
+    const fields = line.split(':')
+    const [name = '', , number] = fields
+    if (name === '' || numberIn(number) === undefined) continue
     // Of several lines about one the first counts, as for everybody who reads these files.
     if (!byNumber.has(Number(number))) byNumber.set(Number(number), name)
-    if (byName.has(name)) continue
-    byName.set(name, Number(number))
-    if (/^\d{1,10}$/.test(group)) groups.set(name, Number(group))
+    if (!byName.has(name)) byName.set(name, fields)
   }
-  return { byNumber, byName, groups }
+  return { byNumber, byName }
+}
+
+function numberIn(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : undefined
 }
 
 function textOf(tree: Tree, path: string): string {

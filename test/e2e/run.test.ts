@@ -1,0 +1,116 @@
+import { spawnSync } from 'node:child_process'
+import { expect, vi } from 'vitest'
+import { testIf } from '../support/ability.ts'
+import { type As, Mounting, whyNoMounts } from './mounting.ts'
+
+vi.setConfig({ testTimeout: 180_000 })
+
+function whyNot(): string | undefined {
+  const reason = whyNoMounts()
+  if (reason !== undefined) return reason
+  return spawnSync('runc', ['--version']).error ? 'there is no runc' : undefined
+}
+
+const reason = whyNot()
+const able = testIf(reason === undefined, reason ?? '')
+const mounting = Mounting.forFile()
+
+/** An image of this machine's own shell and a few programs: built here and now. */
+const shell = `
+mkdir -p app/bin app/etc
+programs="sh cat id ls touch sleep env mkdir rm stat"
+for program in $programs; do
+  path=$(command -v $program); cp -L "$path" app/bin/$program
+  for library in $(ldd "$path" | grep -o '/[^ ]*'); do mkdir -p "app$(dirname $library)"; cp -L $library app$library; done
+done
+echo 'root:x:0:0::/root:/bin/sh
+web:x:33:33::/www:/bin/sh' > app/etc/passwd
+echo 'root:x:0:
+web:x:33:' > app/etc/group
+printf 'FROM scratch\\nCOPY . /\\nENV A=image\\nWORKDIR /work\\nENTRYPOINT ["/bin/sh", "-c"]\\nCMD ["echo by default"]\\n' > Dockerfile
+ply build -q -f Dockerfile -t shell app > /dev/null
+`
+const runs = (as: As, script: string) => mounting().run(as, shell + script)
+
+const ordinary = `
+run() { ply run --rm "$@" 2> said && status=0 || status=$?; grep -v 'of root is what\\|copy in a directory' said || true; [ $status = 0 ] || echo "exit $status"; }
+run shell
+run -e B=flag shell 'echo $A $B $HOME; pwd; id -u'
+run -w /etc shell 'ls'
+run --entrypoint /bin/cat shell /etc/group
+run shell 'exit 7'
+run shell nothing; run --entrypoint /nothing shell; run --entrypoint /etc/passwd shell
+echo from stdin | run --entrypoint /bin/cat shell
+echo host > file; run -v $PWD/file:/mnt/file:ro shell 'cat /mnt/file; touch /mnt/file || echo read-only'
+run --network none shell 'cat /proc/net/dev' | grep -c ':'
+run --read-only shell 'touch /x || echo read-only'
+run --tmpfs /scratch shell 'touch /scratch/x && ls /scratch'
+run -h name shell 'cat /proc/sys/kernel/hostname'
+ply ps -q
+`
+
+for (const as of ['root', 'user', 'closed'] as const) {
+  able(`a command runs in a container of an image, which is gone with it (${as})`, () => {
+    const said = runs(as, ordinary).replaceAll(/^runc run failed.*\n/gm, '')
+    expect(said).toBe(`by default
+image flag /root
+/work
+0
+group
+hosts
+passwd
+resolv.conf
+root:x:0:
+web:x:33:
+exit 7
+/bin/sh: 1: nothing: not found
+exit 127
+ply: /nothing: no such program in the container
+exit 127
+ply: /etc/passwd: cannot be started
+exit 126
+from stdin
+host
+read-only
+touch: cannot touch '/mnt/file': Read-only file system
+1
+read-only
+touch: cannot touch '/x': Read-only file system
+x
+name
+work
+`)
+  })
+
+  able(`what a command writes is in its container, and nothing of the runtime is (${as})`, () => {
+    const said = runs(
+      as,
+      `ply run --name box shell 'mkdir /new; echo 1 > /new/f; rm /etc/group; touch /etc/passwd' 2> /dev/null
+      ply changes box; ply run box 'cat /new/f'; ply commit box made -q > /dev/null; ply run --rm made 'ls /new'`,
+    )
+    expect(said).toBe('D /etc/group\nC /etc/passwd\nA /new\nA /new/f\n1\nf\n')
+  })
+}
+
+able('a command runs as whom it is told to, where there is such a user', () => {
+  expect(
+    runs('root', `ply run --rm -u web shell 'id -u; id -g; echo $HOME; touch /etc/x 2> /dev/null || echo no'`),
+  ).toBe('33\n33\n/www\nno\n')
+  expect(runs('root', 'ply run --rm -u nobody shell true || echo exit $?')).toContain(
+    'the container knows no user nobody',
+  )
+  expect(runs('closed', 'ply run --rm -u web shell true || echo exit $?')).toContain(
+    'this user has root alone in a namespace',
+  )
+})
+
+able('a signal reaches the command, and nothing stays behind', () => {
+  const said = runs(
+    'root',
+    `"$NODE" "$BIN" run --rm shell 'trap "echo asked; exit 3" TERM; echo ready; while :; do sleep 0.1; done' > out & pid=$!
+    eventually 'grep -q ready out'
+    kill -TERM $pid; wait $pid || echo exit $?
+    cat out; ply ps -q; mounted "$PWD" || echo nothing mounted`,
+  )
+  expect(said).toBe('exit 3\nready\nasked\nwork\nnothing mounted\n')
+})
