@@ -1,6 +1,8 @@
+import { once } from 'node:events'
 import nodeFs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Readable, Writable } from 'node:stream'
 import { inspect } from 'node:util'
 import { afterAll, describe, expect } from 'vitest'
 import { fsOf } from '../../src/fs/index.ts'
@@ -20,6 +22,9 @@ type How = 'r' | 'w' | 'a' | 'r+' | 'a+' | 'directory' | 'path' | 'closed' | 'no
 /** `O_PATH`, which Node has no name for. */
 const pathOnly = 0o10000000
 type Call = (fs: Fs, fd: number, path: string) => unknown
+
+/** Streams that are not used. */
+const destroyed: (Readable | Writable)[] = []
 
 const calls: { readonly how: How; readonly name: string; readonly call: Call }[] = []
 const add = (how: How, name: string, call: Call) => calls.push({ how, name, call })
@@ -88,11 +93,11 @@ for (const value of wrong) {
     const options = { [option]: value } as never
     if (option !== 'flush') {
       add('none', `createReadStream { ${option}: ${text} }`, (fs, _, path) => {
-        fs.createReadStream(path, options).destroy()
+        destroyed.push(fs.createReadStream(path, options).destroy())
       })
     }
     add('none', `createWriteStream { ${option}: ${text} }`, (fs, _, path) => {
-      fs.createWriteStream(path, { ...(options as object), flags: 'r+' }).destroy()
+      destroyed.push(fs.createWriteStream(path, { ...(options as object), flags: 'r+' }).destroy())
     })
   }
   add('none', `watchFile(${text})`, (fs, _, path) => {
@@ -191,8 +196,8 @@ describe.each([...new Set(calls.map(({ how }) => how))])('open %s', (how) => {
     for (const { name, call } of calls.filter((given) => given.how === how)) {
       const [nodes, own] = sides.map((side) => inspect(outcome(side, how, call), { depth: 5, breakLength: Infinity }))
       if (nodes !== own) differences.push(`${name}: ${own}, where Node: ${nodes}`)
-      // Streams that were made open and close their files meanwhile.
-      if (name.startsWith('create')) await new Promise((resolve) => setTimeout(resolve, 5))
+      // They open their files and close them all the same, and until then a number that is free may be theirs.
+      await Promise.all(destroyed.splice(0).map((stream) => stream.closed || once(stream, 'close')))
     }
     expect(differences.join('\n')).toBe('')
   })
