@@ -11,7 +11,7 @@ import type { Written } from '../extract/written.ts'
 import { type ByteString, decodeText, displayText, encodeText } from '../model/bytes.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { Operation } from '../model/operation.ts'
-import { mappedTree } from '../stack/mapped-tree.ts'
+import { mappedTree, type OwnerShift } from '../stack/mapped-tree.ts'
 import type { Tree } from '../stack/tree.ts'
 import { mountGround } from '../store/mounts/ground.ts'
 import type { MountSubject } from '../store/mounts/standing.ts'
@@ -37,7 +37,8 @@ export interface Extracted {
 /**
  * Writes a container, a snapshot or an image to a directory that is new or empty, as a mount that needs nothing of the machine. For a
  * container it is noted what every file was made of, so that unmounting brings back what was changed; then the directory is removed. Set-id
- * bits, capabilities and devices are written only if they are asked for, and come back as they were all the same.
+ * bits, capabilities and devices are written only if they are asked for, and come back as they were all the same; so do owners that nobody
+ * else than root could give.
  *
  * @param target the directory from the root, resolved: bytes; its parent exists
  * @throws PLY_EXISTS, PLY_UNREPRESENTABLE, PLY_ABORTED; what opening the container throws, and what the disk answers
@@ -48,7 +49,8 @@ export async function mountByExtraction(
   options: MountOptions = {},
 ): Promise<Attached> {
   const { subject, upper } = standing
-  const { readOnly = subject.kind !== 'container', owners, suid = false, devices = false, signal, onProgress } = options
+  const { readOnly = subject.kind !== 'container', suid = false, devices = false, signal, onProgress } = options
+  const owners = options.owners && feasible(options.owners)
   checkText(target)
   await using store = await openStore(standing.store.root, standing.store.options)
   const { tree, close } = await openSubject(store, standing, { signal, onProgress })
@@ -113,6 +115,12 @@ export async function unmountExtraction(
     await emptyDirectory(path)
   }
   records?.remove()
+}
+
+/** Who is not root gives nothing away: whatever has no owner there belongs to who extracts, and comes back as whose it was. */
+function feasible(owners: OwnerShift): OwnerShift {
+  const [uid, gid] = [process.geteuid!(), process.getegid!()]
+  return uid === 0 || owners.outside !== undefined ? owners : { ...owners, outside: { uid, gid } }
 }
 
 async function changesBack(

@@ -427,4 +427,32 @@ describe('a container in a directory', () => {
       }
     },
   )
+
+  testIf(root, 'it becomes an ordinary user')(
+    'O-02, O-04: an ordinary user’s directory is that user’s, whoever else has no number in the mapping; what comes back is whose it was',
+    async () => {
+      const base = temporary()
+      fs.chmodSync(base, 0o777)
+      becomeNobody()
+      try {
+        const store = await openStore(join(base, 'store'))
+        await store.write(await imageOf({ ...files, 'etc/other': { content: 'o', uid: 7, gid: 42 } }), 'image')
+        await (await store.containers.create('work', 'image')).close()
+        const target = join(base, 'target')
+        const [uid, gid] = [process.geteuid!(), process.getegid!()]
+        const owners = { uids: IdMapping.parse(`0:${uid}:1`), gids: IdMapping.parse(`0:${gid}:1`) }
+        const { attached } = await extracted(store, 'work', target, { owners })
+        expect(fs.lstatSync(join(target, 'etc/other'))).toMatchObject({ uid, gid })
+        fs.appendFileSync(join(target, 'etc/other'), 'more')
+        fs.writeFileSync(join(target, 'etc/new'), '')
+        await attached.unmount()
+        const { entries } = await outcome(store, 'work')
+        const owner = (path: string) => entries.find((one) => one.path === path)
+        expect(owner('etc/other')).toMatchObject({ uid: 7, gid: 42, size: 5 })
+        expect(owner('etc/new')).toMatchObject({ uid: 0, gid: 0 })
+      } finally {
+        becomeRoot()
+      }
+    },
+  )
 })

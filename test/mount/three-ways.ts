@@ -57,8 +57,10 @@ const isRoot =
   process.geteuid!() === 0 && /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'latin1'))
 /** What nobody else may ask for. */
 const special = isRoot ? { suid: true, devices: true } : {}
+const me = { uid: process.geteuid!(), gid: process.getegid!() }
+// A copy has no other owners than who makes it.
 const shift = asked.rootIsMe && {
-  owners: { uids: IdMapping.parse(`0:${process.geteuid!()}:1`), gids: IdMapping.parse(`0:${process.getegid!()}:1`) },
+  owners: { uids: IdMapping.parse(`0:${me.uid}:1`), gids: IdMapping.parse(`0:${me.gid}:1`), outside: me },
 }
 {
   await using store = await openStore(asked.root, asked.upperForm && { upperForm: asked.upperForm })
