@@ -34,6 +34,7 @@ export async function detectReference(path: string, options: TransportOptions = 
   // The newer `docker save` writes both; its tags are only in manifest.json.
   if (archive.names.has('manifest.json')) return `docker-archive:${path}`
   if (archive.names.has('index.json')) return `oci-archive:${path}`
+  if (archive.names.has('repositories')) return `docker-archive:${path}`
   throw new PlyError('PLY_BAD_ARCHIVE', {
     reason: `${path} has neither manifest.json nor index.json; for a tar of a file system write tar:${path}`,
   })

@@ -15,6 +15,7 @@ import { verified } from '../stream/verify.ts'
 import { blobAt } from './blob-place.ts'
 import { dockerDetails } from './details.ts'
 import { layoutManifest } from './docker-archive-layout.ts'
+import { legacyImage, parseRepositories } from './docker-archive-legacy.ts'
 import { synthesised } from './docker-archive-manifest.ts'
 import { pacedStream } from './file.ts'
 import { readMember } from './oci-archive.ts'
@@ -23,7 +24,7 @@ import { decompressionOf, type SourceOptions } from './options.ts'
 
 /**
  * Images of what `docker save` and `podman save` write, read in place: `docker-archive:FILE[:NAME[:TAG]][@INDEX]`; `-` is
- * standard input. The newer form that is an OCI layout as well answers the layout's own manifest; any other form a
+ * standard input. The form of Docker before 1.10, which has only `repositories`, is read too. The newer form that is an OCI layout as well answers the layout's own manifest; any other form a
  * manifest over the config's very bytes and the layers as they lie there. Dispose of the source when its images are no
  * longer read.
  *
@@ -34,14 +35,19 @@ export async function dockerArchiveSource(details: string, options: SourceOption
   const archive = await openArchive(wanted.path, options)
   try {
     const raw = await readMember(archive, 'manifest.json', configLimit)
-    if (raw === undefined) {
+    const old = raw === undefined ? await readMember(archive, 'repositories', configLimit) : undefined
+    if (raw === undefined && old === undefined) {
       const other = archive.names.has('index.json') ? `; it has an index.json: try oci-archive:${wanted.path}` : ''
       throw badArchive(archive.where, `it has no manifest.json${other}`)
     }
-    const images = parseArchiveManifest(raw, `manifest.json in ${archive.where}`)
+    const images =
+      raw === undefined
+        ? parseRepositories(old!, `repositories in ${archive.where}`)
+        : parseArchiveManifest(raw, `manifest.json in ${archive.where}`)
+    const read = raw === undefined ? readLegacy : readImage
     const made = new Map<ArchivedImage, Promise<Image>>()
     const imageAt = (one: ArchivedImage, operation: Operation): Promise<Image> => {
-      const known = made.get(one) ?? readImage(archive, one, options, operation)
+      const known = made.get(one) ?? read(archive, one, options, operation)
       made.set(one, known)
       // One that failed, or was stopped, may succeed the next time.
       known.catch(() => made.delete(one))
@@ -140,6 +146,22 @@ async function readImage(
     ),
     layers,
   )
+}
+
+/** An image as Docker wrote it before 1.10: its config is made here. */
+async function readLegacy(
+  archive: Archive,
+  one: ArchivedImage,
+  options: SourceOptions,
+  operation: Operation,
+): Promise<Image> {
+  const decompression = decompressionOf(options)
+  const top = one.config.slice(0, -'/json'.length)
+  const { rawConfig, layers } = await legacyImage(archive, top, decompression, operation)
+  const made: Layer[] = []
+  for (const { name, diffId } of layers) made.push(await layerAt(archive, name, diffId, decompression, operation))
+  const descriptors = made.map((layer) => layer.descriptor)
+  return imageOf(readDocuments(synthesised(rawConfig, descriptors)), made)
 }
 
 async function layerAt(
