@@ -42,6 +42,7 @@ export class Session {
   /** Bits of `features`. */
   agreed = 0
   readonly #union: WritableUnion | undefined
+  #takesTimesOfDisk = false
 
   constructor(tree: Tree | WritableUnion, request: Request, reply: Reply, { validFor = day, now }: ServingOptions) {
     this.tree = tree
@@ -51,6 +52,10 @@ export class Session {
     this.nodes = new Nodes(tree, this.#union)
     this.validFor = validFor
     this.now = now ?? systemClock()
+    if (now === undefined && this.#union?.takeTimesOfDisk) {
+      this.#union.takeTimesOfDisk()
+      this.#takesTimesOfDisk = true
+    }
   }
 
   get readOnly(): boolean {
@@ -61,6 +66,11 @@ export class Session {
   get union(): WritableUnion {
     if (!this.#union) throw new PlyError('EROFS')
     return this.#union
+  }
+
+  /** Whether times of this very moment are the upper's to give. */
+  get diskGivesTimes(): boolean {
+    return this.#takesTimesOfDisk && this.union.upper.givesTimes === true
   }
 
   /** The union's number of what the request is about. */
@@ -91,6 +101,8 @@ export class Session {
     if (kindIn(tree, directory) !== 'directory') throw new PlyError('ENOTDIR')
     const parent = { stat: tree.stat(directory), xattrs: tree.xattrs(directory) }
     const maker = { uid: request.uid, gid: request.gid, umask }
-    return { kind, ...inherited(parent, kind, mode & 0o7777, maker), mtime: this.now() }
+    const { xattrs, uid, gid, mode: narrowed } = inherited(parent, kind, mode & 0o7777, maker)
+    const creation = { kind, mode: narrowed, uid, gid, mtime: this.now(), now: this.diskGivesTimes }
+    return xattrs ? { ...creation, xattrs } : creation
   }
 }

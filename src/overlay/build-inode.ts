@@ -1,9 +1,10 @@
 import type { ByteString } from '../model/bytes.ts'
 import type { Bytes } from '../stream/bytes.ts'
 import type { Disk } from '../sys/disk.ts'
+import type { ExactStat } from '../sys/exact-stat.ts'
 import type { Creation } from '../union/upper.ts'
 import { copyContent } from './copy-content.ts'
-import type { Dress, RealFacts } from './real-facts.ts'
+import { type Dress, ifPossible, type RealFacts } from './real-facts.ts'
 import type { UpperDisk } from './upper-disk.ts'
 
 export interface Blueprint {
@@ -54,6 +55,38 @@ export function buildInode({ files, disk, facts }: Builder, path: ByteString, pl
       creation.kind satisfies never
   }
   return facts.dress(path, creation, plan.marks)
+}
+
+/**
+ * Makes a new empty file in its place, with what it is born with and its marks. Nothing is left if it fails, or if the disk gives
+ * it another owner, which answers `undefined`.
+ */
+export function makeFile(
+  { files, facts }: Pick<Builder, 'files' | 'facts'>,
+  path: ByteString,
+  creation: Creation,
+  marks: ReadonlyMap<ByteString, Uint8Array>,
+): { readonly fd: number; readonly real: ExactStat } | undefined {
+  const fd = files.make(path, creation.mode)
+  const discard = () => {
+    files.close(fd)
+    ifPossible(() => files.unlink(path))
+  }
+  try {
+    for (const [name, value] of marks) facts.setMarkOf(fd, name, value)
+    let real = files.exactStat(fd)
+    // The mask of this process took bits that the other one's did not.
+    if ((real.mode & 0o7777) !== creation.mode) {
+      files.chmod(fd, creation.mode)
+      real = files.exactStat(fd)
+    }
+    if (real.uid === creation.uid && real.gid === creation.gid) return { fd, real }
+  } catch (error) {
+    discard()
+    throw error
+  }
+  discard()
+  return undefined
 }
 
 function buildFile({ files, disk, facts }: Builder, path: ByteString, { creation, content, marks }: Blueprint): Built {

@@ -3,8 +3,9 @@ import type { ByteString } from '../model/bytes.ts'
 import type { Xattrs } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
+import type { ExactStat } from '../sys/exact-stat.ts'
 import { type Creation, firstNewInode, type Standing } from '../union/upper.ts'
-import { type Builder, type Built, buildInode } from './build-inode.ts'
+import { type Builder, type Built, buildInode, makeFile } from './build-inode.ts'
 import type { FrozenBelow } from './frozen-below.ts'
 import type { NameChanges } from './name-changes.ts'
 import { encodeOrigin } from './origin.ts'
@@ -23,6 +24,10 @@ export interface MakerSurroundings extends Builder {
   /** Inodes made here are numbered from here: what is below has other numbers. */
   readonly firstOwn: number
   readonly frozen: FrozenBelow
+  /** Whether a new file in a directory has the owner, group and mode that it is made with, and no xattrs. */
+  readonly isPlain: (directory: OverlayNode) => boolean
+  /** Told of a file that was made in its place, and has no xattrs but its marks. */
+  readonly onMade: (node: OverlayNode, real: ExactStat) => void
 }
 
 /** Makes inodes of an upper in overlayfs's form, with the marks that they are known by. */
@@ -39,6 +44,7 @@ export class InodeMaker {
   put(names: NameChanges, place: Place, ino: number, inode: Creation & Standing, content?: Bytes): void {
     const { files, work, placeMarks, marks } = this.#around
     const { kind, opaque = false, redirect, links = 1 } = inode
+    if (this.#isSimple(place, ino, inode, content) && this.#makeInPlace(place, ino, inode)) return
     const isDirectory = kind === 'directory'
     const metacopy = this.#isBelow(ino) && kind === 'file' && content === undefined
     const own = this.identity(ino, links)
@@ -132,6 +138,29 @@ export class InodeMaker {
     const { files, nodes } = this.#around
     const { real = files.lstat(nodes.paths.at(place.directory, place.name)).ino } = facts
     nodes.place(place.directory, place.name, nodes.add({ ...facts, ino, real }))
+  }
+
+  /** Whether one call makes it as it is to be, but for its number, where nothing stands. */
+  #isSimple({ directory, name }: Place, ino: number, inode: Creation, content: Bytes | undefined): boolean {
+    const { facts, nodes, isPlain } = this.#around
+    if (inode.kind !== 'file' || !inode.now || content || inode.xattrs || this.#isBelow(ino)) return false
+    return facts.isBornWith(inode) && !nodes.entries(directory).has(name) && isPlain(directory)
+  }
+
+  /** Whoever dies before the number is marked leaves an empty file as others make them, which nobody has been told of. */
+  #makeInPlace(place: Place, ino: number, inode: Creation): boolean {
+    const { files, nodes, facts, onMade } = this.#around
+    const path = nodes.paths.at(place.directory, place.name)
+    const own = this.identity(ino)
+    const made = makeFile({ files, facts }, path, inode, own)
+    if (!made) return false
+    const { fd, real } = made
+    this.letGo()
+    this.#open = { ino, fd }
+    const node = nodes.add({ ino, kind: 'file', real: real.ino })
+    nodes.place(place.directory, place.name, node)
+    onMade(node, real)
+    return true
   }
 
   #isBelow(ino: number): boolean {

@@ -55,21 +55,25 @@ export function foreignNumber(real: number): number {
 
 /** An inode as it is before anything but these facts is known. */
 export function nodeOf(facts: Pick<OverlayNode, 'ino' | 'real' | 'kind'> & Partial<OverlayNode>): OverlayNode {
+  const { ino, real, kind, realKind = kind, places = [], entries, opaque = false, redirect, relative = false } = facts
+  const { origin = false, impure = false, metacopy = false, index, holdsMarked = false, aside, override } = facts
   return {
-    realKind: facts.kind,
-    places: [],
-    entries: undefined,
-    opaque: false,
-    redirect: undefined,
-    relative: false,
-    origin: false,
-    impure: false,
-    metacopy: false,
-    index: undefined,
-    holdsMarked: false,
-    aside: undefined,
-    override: undefined,
-    ...facts,
+    ino,
+    real,
+    kind,
+    realKind,
+    places,
+    entries,
+    opaque,
+    redirect,
+    relative,
+    origin,
+    impure,
+    metacopy,
+    index,
+    holdsMarked,
+    aside,
+    override,
   }
 }
 

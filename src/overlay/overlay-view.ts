@@ -2,10 +2,12 @@ import * as fs from 'node:fs'
 import type { Marks } from '../layer/overlay-marks.ts'
 import { type LayerView, nothing, type Placed, type Verdict, whiteout } from '../layer/view.ts'
 import { type ByteString, compareBytes } from '../model/bytes.ts'
-import type { Kind, Stat, Xattrs } from '../model/entry.ts'
+import { type Kind, noXattrs, type Stat, type Xattrs } from '../model/entry.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
 import type { Disk } from '../sys/disk.ts'
+import type { ExactStat } from '../sys/exact-stat.ts'
+import { defaultAcl } from '../union/acl.ts'
 import type { ContentPlace } from '../union/upper.ts'
 import { Asides } from './asides.ts'
 import type { FrozenBelow } from './frozen-below.ts'
@@ -17,6 +19,8 @@ import { RealFacts } from './real-facts.ts'
 import { Remembered } from './remembered.ts'
 import { RootlessFacts } from './rootless-facts.ts'
 import { UpperDisk } from './upper-disk.ts'
+
+const setGroup = 0o2000
 
 export interface OverlayPlace {
   /** Byte strings. */
@@ -47,6 +51,8 @@ export class OverlayView implements LayerView {
   protected remembers = false
   readonly #stats = new Remembered<Stat>()
   readonly #xattrs = new Remembered<Xattrs>()
+  /** Whether new files get xattrs from the system; known when one was made. */
+  #labels: boolean | undefined
 
   constructor({ upperDir, workDir, marks, uuid, firstOwn, frozen, disk }: OverlayPlace) {
     this.disk = disk
@@ -149,6 +155,24 @@ export class OverlayView implements LayerView {
     } finally {
       this.files.closeDirectory(fd)
     }
+  }
+
+  /** Whether a new file gets nothing from the directory that it is made in: no group, no ACL. */
+  protected readonly isPlain = ({ ino }: OverlayNode): boolean =>
+    (this.stat(ino).mode & setGroup) === 0 && !this.xattrs(ino).has(defaultAcl)
+
+  /** To be called with a file that was made in a directory that is plain. */
+  protected readonly made = (node: OverlayNode, real: ExactStat): void => {
+    if (!this.remembers) return
+    this.#stats.set(node.ino, this.facts.stat(node, real))
+    // Where security modules label files the first one shows it.
+    this.#labels ??= this.xattrs(node.ino).size > 0
+    if (!this.#labels) this.#xattrs.set(node.ino, noXattrs)
+  }
+
+  /** What an inode is, if the disk need not be asked. */
+  protected known(ino: number): Stat | undefined {
+    return this.#stats.get(ino)
   }
 
   /** To be called when attributes, names or content of an inode have changed. */

@@ -2,6 +2,7 @@ import { type Marks, yes } from '../layer/overlay-marks.ts'
 import type { Stat, Xattrs } from '../model/entry.ts'
 import type { Bytes } from '../stream/bytes.ts'
 import type { Disk } from '../sys/disk.ts'
+import type { ExactStat } from '../sys/exact-stat.ts'
 import type { Creation, Standing } from '../union/upper.ts'
 import type { Asides } from './asides.ts'
 import { InodeMaker } from './inode-maker.ts'
@@ -37,6 +38,10 @@ export interface OverlayReading {
   readonly asides: Asides | undefined
   /** Nobody has been here. */
   readonly fresh: boolean
+  /** Whether a new file in a directory has the owner, group and mode that it is made with, and no xattrs. */
+  readonly isPlain: (directory: OverlayNode) => boolean
+  /** Told of a file that was made in its place, and has no xattrs but its marks. */
+  readonly onMade: (node: OverlayNode, real: ExactStat) => void
   readonly said: (of: OverlayNode) => { readonly stat: Stat; readonly xattrs: Xattrs }
 }
 
@@ -50,7 +55,9 @@ export function openWorkshop(place: OverlayPlace, reading: OverlayReading): Work
   }
   const placeMarks = new PlaceMarks(files, nodes, marks, facts)
   const { uuid, firstOwn, frozen } = place
-  const maker = new InodeMaker({ files, disk, nodes, marks, facts, placeMarks, work, uuid, firstOwn, frozen })
+  const { isPlain, onMade } = reading
+  const around = { files, disk, nodes, marks, facts, placeMarks, work, uuid, firstOwn, frozen, isPlain, onMade }
+  const maker = new InodeMaker(around)
   const staleWhiteouts = new StaleWhiteouts(files, nodes, work, place.workDir)
   const emptied = (of: OverlayNode) => {
     const { stat, xattrs } = said(of)

@@ -24,6 +24,8 @@ export interface Dress {
 export class RealFacts {
   protected readonly disk: UpperDisk
   protected readonly marks: Marks
+  readonly #uid = process.geteuid?.()
+  readonly #gid = process.getegid?.()
 
   constructor(disk: UpperDisk, marks: Marks) {
     this.disk = disk
@@ -59,19 +61,25 @@ export class RealFacts {
       storing(() => this.disk.setXattr(at, this.marks.stored(name, kind), value))
     for (const [name, value] of own) storing(() => this.disk.setXattr(at, name, value))
     if (kind !== 'symlink') this.disk.chmod(at, mode)
-    this.disk.setTimes(at, { mtime, atime })
+    if (!creation.now) this.disk.setTimes(at, { mtime, atime })
     return { realKind: kind, aside: undefined, override: undefined }
+  }
+
+  /** Whether a file that this process makes has the owner and mode of a creation by itself. */
+  isBornWith({ uid, gid, mode }: Creation): boolean {
+    return uid === this.#uid && gid === this.#gid && (mode & 0o7000) === 0
   }
 
   stat(node: OverlayNode, real: ExactStat): Stat {
     return statOf(node.ino, real, node.index !== undefined)
   }
 
-  change(node: OverlayNode, path: ByteString, change: AttributeChange): void {
-    const { uid, gid, mode, mtime, atime } = change
-    if (uid !== undefined || gid !== undefined) this.changeOwner(node, path, change)
+  /** `before`: what it is, where that is known. */
+  change(node: OverlayNode, path: ByteString, change: AttributeChange, before?: Stat): void {
+    const { uid, gid, mode } = change
+    if (uid !== undefined || gid !== undefined) this.changeOwner(node, path, change, before)
     else if (mode !== undefined && node.kind !== 'symlink') this.disk.chmod(path, mode)
-    this.changeTimes(path, mtime, atime)
+    this.changeTimes(path, change)
   }
 
   xattrs(node: OverlayNode, path: ByteString): Xattrs {
@@ -93,6 +101,11 @@ export class RealFacts {
     else storing(() => this.disk.setXattr(path, stored, value))
   }
 
+  /** A mark of a file that is open. */
+  setMarkOf(fd: number, mark: ByteString, value: Uint8Array): void {
+    storing(() => this.disk.setXattr(fd, mark, value))
+  }
+
   /** A mark of an inode that is there. */
   setMark(_node: OverlayNode, path: ByteString, mark: ByteString, value: Uint8Array): void {
     storing(() => this.disk.setXattr(path, mark, value))
@@ -108,9 +121,10 @@ export class RealFacts {
     return false
   }
 
-  protected changeTimes(path: ByteString, mtime: bigint | undefined, atime: bigint | undefined): void {
+  protected changeTimes(path: ByteString, { mtime, atime, now }: AttributeChange): void {
     if (mtime === undefined && atime === undefined) return
-    this.disk.setTimes(path, { ...(mtime !== undefined && { mtime }), ...(atime !== undefined && { atime }) })
+    const at = (time: bigint | undefined) => (time !== undefined && now ? 'now' : time)
+    this.disk.setTimes(path, { mtime: at(mtime), atime: at(atime) })
   }
 
   /**
@@ -121,8 +135,8 @@ export class RealFacts {
     node: OverlayNode,
     path: ByteString,
     change: Pick<AttributeChange, 'uid' | 'gid' | 'mode'>,
+    before: Pick<Stat, 'uid' | 'gid' | 'mode'> = this.disk.exactStat(path),
   ): void {
-    const before = this.disk.exactStat(path)
     const { uid = before.uid, gid = before.gid, mode = before.mode & 0o7777 } = change
     if (uid === before.uid && gid === before.gid && node.kind !== 'symlink') {
       // It has this owner, and nothing to lose by it; that it was given one moves its change time.
@@ -143,7 +157,7 @@ export class RealFacts {
   }
 
   /** As far as it can be done: what failed before is what the caller is told. */
-  #giveBack(node: OverlayNode, path: ByteString, { uid, gid, mode }: ExactStat): void {
+  #giveBack(node: OverlayNode, path: ByteString, { uid, gid, mode }: Pick<Stat, 'uid' | 'gid' | 'mode'>): void {
     ifPossible(() => {
       this.disk.chown(path, uid, gid)
       if (node.kind !== 'symlink') this.disk.chmod(path, mode & 0o7777)

@@ -64,8 +64,13 @@ export class RootlessFacts extends RealFacts {
       this.#storeXattr(carrier, name, value, creation.kind, this.#isBare(name, aside, override))
     for (const [name, value] of own) storing(() => this.disk.setXattr(carrier, name, value))
     if (kind !== 'symlink') this.disk.chmod(at, override ? withinReach(kind, mode) : mode)
-    this.disk.setTimes(at, { mtime, atime })
+    if (!creation.now) this.disk.setTimes(at, { mtime, atime })
     return { realKind: kind, aside, override }
+  }
+
+  /** What was given to another one before, its number in the user namespace says nothing of. */
+  override isBornWith(creation: Creation): boolean {
+    return super.isBornWith(creation) && isWithinReach('file', creation.mode)
   }
 
   override stat(node: OverlayNode, real: ExactStat): Stat {
@@ -76,7 +81,7 @@ export class RootlessFacts extends RealFacts {
   }
 
   override change(node: OverlayNode, path: ByteString, change: AttributeChange): void {
-    const { uid, gid, mode, mtime, atime } = change
+    const { uid, gid, mode } = change
     if (uid !== undefined || gid !== undefined || mode !== undefined) {
       const before = this.stat(node, this.disk.exactStat(path))
       this.#become(node, path, {
@@ -86,7 +91,7 @@ export class RootlessFacts extends RealFacts {
         mode: node.kind === 'symlink' ? before.mode : (mode ?? before.mode),
       })
     }
-    this.changeTimes(path, mtime, atime)
+    this.changeTimes(path, change)
   }
 
   override begin(root: OverlayNode, path: ByteString): void {

@@ -116,8 +116,11 @@ export class UpperDisk {
     else fs.chmodSync(native(at), mode)
   }
 
-  /** In nanoseconds; what is absent stays. */
-  setTimes(at: Spot, times: { readonly mtime?: bigint; readonly atime?: bigint }): void {
+  /** In nanoseconds, or the moment by the disk's clock; what is absent stays. */
+  setTimes(
+    at: Spot,
+    times: { readonly mtime?: bigint | 'now' | undefined; readonly atime?: bigint | 'now' | undefined },
+  ): void {
     setTimes(at, times)
   }
 

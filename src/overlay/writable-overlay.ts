@@ -28,6 +28,7 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
   readonly metadataOnly: boolean
   readonly redirects: boolean
   readonly findsContentByName = true
+  readonly givesTimes = true
   readonly groups: GroupIndex
   readonly #place: OverlayPlace
   readonly #numbers: Numbers
@@ -45,7 +46,8 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
     if (!readOnly) {
       const { files, disk, nodes, marks, facts, asides, fresh } = this
       const said = ({ ino }: OverlayNode) => ({ stat: this.stat(ino), xattrs: this.xattrs(ino) })
-      this.#shop = openWorkshop(place, { files, disk, nodes, marks, facts, asides, fresh, said })
+      const { isPlain, made: onMade } = this
+      this.#shop = openWorkshop(place, { files, disk, nodes, marks, facts, asides, fresh, said, isPlain, onMade })
     }
     this.groups = new GroupIndex({
       files: this.files,
@@ -167,8 +169,9 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
     this.#writable()
     const node = this.nodes.at(ino)
     const path = this.nodes.paths.of(node)
+    const before = this.known(ino)
     this.touched(ino)
-    this.facts.change(node, path, change)
+    this.facts.change(node, path, change, before)
     if (node !== this.nodes.root || !this.rootImplied) return
     this.files.removeXattr(path, this.marks.implied)
     this.rootImplied = false

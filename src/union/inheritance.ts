@@ -36,7 +36,7 @@ export function inherited(
 ): Inherited {
   const handsGroupOn = (directory.stat.mode & setGroup) !== 0
   const owner = { uid, gid: handsGroupOn ? directory.stat.gid : gid }
-  if (kind === 'symlink') return { mode: 0o777, ...owner }
+  if (kind === 'symlink') return { mode: 0o777, uid, gid: owner.gid }
   const isDirectory = kind === 'directory'
   // `mkdir` takes no set-id bits; a set-group-id program of the directory's group is not to be had by making it there.
   let wanted = isDirectory ? mode & ~(setUser | setGroup) : mode
@@ -45,7 +45,7 @@ export function inherited(
   const bit = isDirectory && handsGroupOn ? setGroup : 0
   const value = directory.xattrs.get(defaultAcl)
   const acl = value && parseAcl(value)
-  if (!acl) return { mode: (wanted & ~umask) | bit, ...owner }
+  if (!acl) return { mode: (wanted & ~umask) | bit, uid, gid: owner.gid }
   const { mode: narrowed, access } = fromDefault(acl, wanted)
   const xattrs = new Map<string, Uint8Array>()
   if (access) xattrs.set(accessAcl, serializeAcl(access))

@@ -24,6 +24,7 @@ export class InodeChanges implements Writing {
   readonly #of: Inspection
   /** Modify times of files that are being written: stored when a writer closes, not at each write. */
   readonly #times = new Map<number, bigint>()
+  #timesOfDisk = false
 
   constructor(sides: Sides, orphans: Orphans, copyUp: CopyUp, now: Clock, of: Inspection) {
     this.#sides = sides
@@ -38,7 +39,16 @@ export class InodeChanges implements Writing {
     return this.#times.get(ino)
   }
 
+  takeTimesOfDisk(): void {
+    this.settleAll()
+    this.#timesOfDisk = true
+  }
+
   setAttributes(ino: number, change: AttributeChange, killSetId: boolean): void {
+    if (!killSetId && isOfTimes(change) && !this.#orphans.get(ino)) {
+      this.#setTimes(ino, change)
+      return
+    }
     const current = this.#of.stat(ino)
     const wanted = withClearedSetId(current, change, killSetId)
     const { mode, uid, gid, mtime } = wanted
@@ -90,10 +100,9 @@ export class InodeChanges implements Writing {
   }
 
   changed(ino: number): void {
-    const mtime = this.#now()
     const orphan = this.#orphans.get(ino)
-    if (orphan) this.#orphans.setAttributes(orphan, { mtime })
-    else this.#times.set(ino, mtime)
+    if (orphan) this.#orphans.setAttributes(orphan, { mtime: this.#now() })
+    else if (!this.#diskGivesTimes) this.#times.set(ino, this.#now())
   }
 
   settle(ino: number): void {
@@ -111,11 +120,24 @@ export class InodeChanges implements Writing {
    * asked for it must not be told that it has not.
    */
   touch(directory: number): void {
+    if (this.#diskGivesTimes) return
     try {
       this.#sides.upper.setAttributes(this.#sides.up(directory), { mtime: this.#now() })
     } catch (error) {
       if (codeOf(error) === undefined) throw error
     }
+  }
+
+  get #diskGivesTimes(): boolean {
+    return this.#timesOfDisk && this.#sides.upper.givesTimes === true
+  }
+
+  /** What has no name is not meant. */
+  #setTimes(ino: number, change: AttributeChange): void {
+    this.#of.present(ino, 'utimensat')
+    this.#copyUp.attributes(ino)
+    if (change.mtime !== undefined) this.#times.delete(ino)
+    this.#sides.upper.setAttributes(this.#sides.up(ino), change)
   }
 
   /** A change of owner or content takes file capabilities away, as Linux does. */
@@ -140,6 +162,10 @@ export class InodeChanges implements Writing {
     if (orphan) this.#orphans.setAttributes(orphan, { mode })
     else this.#sides.upper.setAttributes(this.#sides.up(ino), { mode })
   }
+}
+
+function isOfTimes({ mode, uid, gid, mtime, atime }: AttributeChange): boolean {
+  return mode === undefined && uid === undefined && gid === undefined && (mtime !== undefined || atime !== undefined)
 }
 
 function isEmpty(change: AttributeChange): boolean {

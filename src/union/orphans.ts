@@ -88,7 +88,7 @@ export class Orphans {
     return orphan?.content ? { ...orphan.stat, size: orphan.content.size } : orphan?.stat
   }
 
-  setAttributes({ stat }: Orphan, change: AttributeChange): void {
+  setAttributes({ stat }: Orphan, { now: _, ...change }: AttributeChange): void {
     this.#change(stat.ino, { stat: { ...stat, atime: stat.atime ?? stat.mtime, ...change, ctime: this.#now() } })
   }
 

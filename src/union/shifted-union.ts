@@ -47,6 +47,10 @@ class ShiftedUnion extends MappedTree<WritableUnion> implements WritableUnion {
     return this.tree.has?.(ino) ?? true
   }
 
+  takeTimesOfDisk(): void {
+    this.tree.takeTimesOfDisk?.()
+  }
+
   create(directory: number, name: ByteString, creation: Creation): number {
     return this.tree.create(directory, name, this.#stored(creation))
   }

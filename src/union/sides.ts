@@ -165,9 +165,9 @@ export class Sides {
   /** What `stat` answers of one side, without what only both know: number and links. */
   attributes(ino: number): Stat {
     const stat = this.inUpper(ino) ? this.upper.stat(this.up(ino)) : this.lower.stat(ino)
-    const described = stat.kind === 'directory' ? this.#directories.get(ino)?.described : undefined
-    if (described === undefined) return stat
-    return this.lower.stat(described)
+    if (stat.kind !== 'directory') return stat
+    const described = this.#directories.get(ino)?.described
+    return described === undefined ? stat : this.lower.stat(described)
   }
 
   xattrs(ino: number): Xattrs {

@@ -190,6 +190,10 @@ class Union implements RestackableUnion {
     return this.upper.room()
   }
 
+  takeTimesOfDisk(): void {
+    this.#changes.takeTimesOfDisk()
+  }
+
   has(ino: number): boolean {
     return this.#sides.isBelow(ino) || this.#sides.inUpper(ino)
   }

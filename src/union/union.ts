@@ -84,6 +84,11 @@ export interface WritableUnion extends Tree {
   sync(): void
   /** Room on what the upper is stored on. */
   room(): Room
+  /**
+   * From now on what changes has the times that the upper's disk gives by itself, where it does (`Upper.givesTimes`): nothing has to be
+   * stored for them, and there is one clock. Before, and where it is absent, times are those of the union's clock.
+   */
+  takeTimesOfDisk?(): void
 
   /**
    * The inode of the lower tree that stands unchanged behind this number, with everything under it: `undefined` once

@@ -12,6 +12,8 @@ export const largestFile = Number.MAX_SAFE_INTEGER
 /** What a new inode of an upper is made of. */
 export interface Creation extends Attributes {
   readonly kind: Kind
+  /** The times are this very moment: where the upper gives times by itself, it need not store them. */
+  readonly now?: boolean
   /** Access time in nanoseconds since the epoch. Default: the modify time. */
   readonly atime?: bigint
   readonly xattrs?: Xattrs
@@ -28,6 +30,8 @@ export interface Creation extends Attributes {
 
 /** A changed attribute set; what is absent stays. */
 export interface AttributeChange extends Partial<Attributes> {
+  /** The times that are given are this very moment: where the upper gives times by itself, those of its own clock. */
+  readonly now?: boolean
   /** Access time in nanoseconds since the epoch. It changes in no other way: not by reading, nor with the modify time. */
   readonly atime?: bigint
 }
@@ -167,6 +171,11 @@ export interface Upper extends LayerView {
   readonly redirects: boolean
   /** Absent where nobody else reads the upper. */
   readonly groups?: GroupRecords
+  /**
+   * Whether the disk gives times by itself, by one clock of its own: to content that is written its modify time, and to the directory of a
+   * name that comes, goes or moves.
+   */
+  readonly givesTimes?: boolean
   /**
    * Whether a copy of a lower inode of so many names has to be understood without what is below, since others who read the upper would
    * find something else there: then it has content, and its group no record. Absent: none has.

@@ -666,6 +666,77 @@ asRoot("overlayfs's form: a process that dies before any call of a change", () =
   }
 })
 
+asRoot("overlayfs's form: a plain file that is made at this moment", () => {
+  const born = { ...file, uid: 0, gid: 0, mode: 0o640, now: true } as const
+
+  test('stands in its place by one call: who dies before its number is marked leaves an empty file of others', () => {
+    const numbers: (number | undefined)[] = []
+    for (let call = 0; call < 3; call++) {
+      const at = prepared()
+      const upper = open(at)
+      const before = stateOf(upper)
+      const { calls } = dieAt(call)
+      let given: number | undefined
+      try {
+        given = upper.create(upper.root.ino, 'born', born)
+      } catch {}
+      expect(calls()).toBe(call)
+      vi.restoreAllMocks()
+      const again = open(at)
+      const found = again.lookup(again.root.ino, 'born')
+      const ino = found.says === 'entry' ? found.ino : undefined
+      if (ino === undefined) expect(stateOf(again)).toBe(before)
+      else expect(again.stat(ino)).toMatchObject({ kind: 'file', mode: 0o640, uid: 0, gid: 0, size: 0, links: 1 })
+      if (given !== undefined) expect(ino).toBe(given)
+      numbers.push(ino)
+      again.close()
+      expect(leftIn(at.workDir)).toEqual([])
+    }
+    expect(numbers).toEqual([undefined, expect.any(Number), expect.any(Number)])
+    expect(numbers[1]).toBeGreaterThanOrEqual(2 ** 48)
+    expect(numbers[2]).toBeLessThan(2 ** 48)
+  })
+
+  test('is told as the disk has it without being asked again, and has the time of the disk', () => {
+    const at = prepared()
+    const upper = open(at)
+    const ino = upper.create(upper.root.ino, 'born', born)
+    const told = upper.stat(ino)
+    const xattrs = upper.xattrs(ino)
+    const real = fs.lstatSync(join(at.upperDir, 'born'), { bigint: true })
+    expect(told.mtime).toBe(real.mtimeNs)
+    expect(told.mtime).not.toBe(born.mtime)
+    upper.close()
+    const again = open(at)
+    expect(again.stat(ino)).toEqual(told)
+    expect(again.xattrs(ino)).toEqual(xattrs)
+    again.close()
+  })
+
+  test('gets the group, the default ACL and the whiteout of its directory right, where it is made as ever', () => {
+    const at = prepared()
+    const upper = open(at)
+    const root = upper.root.ino
+    upper.setAttributes(6, { gid: 77, mode: 0o2775 })
+    for (const [directory, name] of [
+      [6, 'in-group'],
+      [root, 'white'],
+    ] as const) {
+      const ino = upper.create(directory, name, born)
+      expect(upper.stat(ino)).toMatchObject({ uid: 0, gid: 0, mode: 0o640 })
+      expect(fs.lstatSync(join(at.upperDir, directory === 6 ? 'e' : '', name))).toMatchObject({ uid: 0, gid: 0 })
+    }
+    const mask = process.umask(0o777)
+    try {
+      const ino = upper.create(root, 'unmasked', born)
+      expect(upper.stat(ino).mode).toBe(0o640)
+    } finally {
+      process.umask(mask)
+    }
+    upper.close()
+  })
+})
+
 /** What belongs to nothing in a work directory. */
 const leftIn = (workDir: string): string[] => [
   ...fs.readdirSync(workDir).filter((name) => name !== 'work' && name !== 'index'),
