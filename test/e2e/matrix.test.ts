@@ -140,8 +140,13 @@ function askOthers({ name, reference = '' }: Place, { parcel }: Thing): void {
   expect(made).toHaveLength(parcel.manifest.layers.length)
 }
 
-/** Takes a thing from every place to every place. Answers how many ways there were. */
-async function everyWay(thing: Thing, directory: string, registry: string): Promise<number> {
+/** Takes a thing from every place to every place; of large ones only ways that begin or end in a layout. Answers how many there were. */
+async function everyWay(
+  thing: Thing,
+  directory: string,
+  registry: string,
+  { large = false }: { readonly large?: boolean } = {},
+): Promise<number> {
   mkdirSync(directory)
   await using store = await openStore(join(directory, 'store'), { durable: false })
   const isImage = thing.parcel.is === 'manifest' && (await imageOfParcel(thing.parcel)) !== undefined
@@ -166,6 +171,7 @@ async function everyWay(thing: Thing, directory: string, registry: string): Prom
     const second = join(directory, `to-${number}`)
     mkdirSync(second)
     for (const to of placesIn(second, registry, store)) {
+      if (large && from.name !== 'oci' && to.name !== 'oci') continue
       ways++
       const way = `${thing.name} from ${from.name} to ${to.name}`
       await using source = await from.source()
@@ -190,7 +196,7 @@ async function everyWay(thing: Thing, directory: string, registry: string): Prom
       ).toEqual([])
       if (isImage && (!to.keeps || !from.keeps)) expect(await shown(store, found), way).toEqual(tree)
     }
-    rmSync(second, { recursive: true })
+    rmSync(second, { recursive: true, force: true })
   }
   return ways
 }
@@ -277,11 +283,8 @@ describe('from every place to every place', () => {
       ['deep', deepLayout()],
     ] as const) {
       await using source = await openSource(`oci:${join(layout, 'oci')}:latest`)
-      const ways = await everyWay(
-        { name, parcel: await parcelFrom(source, undefined) },
-        join(work.path, name),
-        registry.host,
-      )
+      const thing = { name, parcel: await parcelFrom(source, undefined) }
+      const ways = await everyWay(thing, join(work.path, name), registry.host, { large: true })
       console.log(`matrix: ${name}: ${ways} ways`)
     }
   })
