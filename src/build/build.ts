@@ -16,7 +16,7 @@ import type { Tree } from '../stack/tree.ts'
 import { buildGround } from '../store/builds/ground.ts'
 import type { Store } from '../store/store.ts'
 import type { BuildOptions } from './options.ts'
-import { globalScope, platformArguments, Scope } from './scope.ts'
+import { globalScope, platformArguments, proxyArguments, Scope } from './scope.ts'
 import { buildStage } from './stage.ts'
 
 /**
@@ -114,6 +114,11 @@ class Building implements AsyncDisposable {
       explain: explainCache,
       context,
       treeOf: (name) => this.#treeOf(name, stage),
+      secrets: this.#options.secrets ?? {},
+      agents: this.#options.agents ?? {},
+      proxies: proxyArguments.flatMap((name) => (this.#given.has(name) ? [`${name}=${this.#given.get(name)}`] : [])),
+      runtime: this.#options.runtime,
+      opening: this.#options.opening ?? {},
       tell: (event) => onEvent?.(event),
       operation,
     })

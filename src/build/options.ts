@@ -1,6 +1,7 @@
 import type { Image } from '../image/image.ts'
 import type { Operation } from '../model/operation.ts'
 import type { Tree } from '../stack/tree.ts'
+import type { StoreOptions } from '../store/store.ts'
 
 /** Something that happens in a build. */
 export type BuildEvent =
@@ -23,7 +24,7 @@ export type BuildEvent =
     }
   | { readonly what: 'warning'; readonly text: string; readonly line?: number }
   /** What a command of a build printed. */
-  | { readonly what: 'output'; readonly stage: string; readonly step: number; readonly chunk: Uint8Array }
+  | { readonly what: 'output'; readonly stage: string; readonly chunk: Uint8Array }
 
 export interface BuildOptions extends Operation {
   /** Text of the Dockerfile. */
@@ -46,6 +47,14 @@ export interface BuildOptions extends Operation {
   readonly epoch?: number | undefined
   /** Take nothing from earlier builds; or not in these stages. */
   readonly noCache?: boolean | readonly string[] | undefined
+  /** What `RUN --mount=type=secret` gives, by its ids. It goes into no key, no history and no layer. */
+  readonly secrets?: Readonly<Record<string, Uint8Array>> | undefined
+  /** Sockets of agents for `RUN --mount=type=ssh`, by their ids. */
+  readonly agents?: Readonly<Record<string, string>> | undefined
+  /** `runc`, `crun`, or the path of one. */
+  readonly runtime?: string | undefined
+  /** How the store is opened by the processes that run commands. */
+  readonly opening?: StoreOptions | undefined
   /** Where images come from that no context and no stage is. Default: the store. */
   readonly resolve?: ((name: string, platform: string, operation: Operation) => Promise<Image>) | undefined
   /** Say why what could be taken from no earlier build could not. */

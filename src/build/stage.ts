@@ -7,6 +7,7 @@ import {
   type Dockerfile,
   type Meaning,
   parseTrigger,
+  type RunMount,
   type Stage,
   type Step,
 } from '../dockerfile/index.ts'
@@ -20,7 +21,7 @@ import { codeOf, PlyError } from '../model/errors.ts'
 import type { Operation } from '../model/operation.ts'
 import type { Tree } from '../stack/tree.ts'
 import { type BuildGround, buildGround } from '../store/builds/ground.ts'
-import type { Store } from '../store/store.ts'
+import type { Store, StoreOptions } from '../store/store.ts'
 import { memoryUpper } from '../union/memory-upper.ts'
 import { plainLayer } from '../union/plain-layer.ts'
 import { union } from '../union/union-tree.ts'
@@ -28,11 +29,14 @@ import { type CopyRules, copyInto, copyParents } from './copy.ts'
 import { findSources, pathPatterns } from './copy-sources.ts'
 import { Draft } from './draft.ts'
 import { draftDigest } from './draft-digest.ts'
+import { execute } from './execute.ts'
 import { modeChange } from './mode-change.ts'
 import type { BuildEvent } from './options.ts'
 import { ownerIn } from './owners.ts'
 import { type FetchOptions, fetchRemote, type Remote, remoteOf } from './remote.ts'
+import { prepareMounts } from './run-mounts.ts'
 import type { Scope } from './scope.ts'
+import { scriptOf } from './scripts.ts'
 import { type StageMemory, setting } from './settings.ts'
 import { unpacked } from './unpack.ts'
 
@@ -51,6 +55,12 @@ export interface StageSurroundings {
   readonly context: Tree | undefined
   /** What `--from` means. The caller closes nothing. @throws for what it does not know */
   treeOf(name: string): Promise<Tree>
+  readonly secrets: Readonly<Record<string, Uint8Array>>
+  readonly agents: Readonly<Record<string, string>>
+  /** `NAME=VALUE` that commands see and no key holds. */
+  readonly proxies: readonly string[]
+  readonly runtime: string | undefined
+  readonly opening: StoreOptions
   tell(event: BuildEvent): void
   readonly operation: Operation
 }
@@ -69,6 +79,7 @@ class StageBuilding implements AsyncDisposable {
   readonly #memory: StageMemory = { commandSaid: false }
   #image: Image
   #tree: Tree | undefined
+  #line = 1
 
   constructor(around: StageSurroundings) {
     this.#around = around
@@ -81,6 +92,7 @@ class StageBuilding implements AsyncDisposable {
     const steps = [...this.#triggers(), ...stage.steps]
     for (const [at, step] of steps.entries()) {
       const { line } = step.instruction
+      this.#line = line
       try {
         await this.#step(step, at + 1, steps.length)
       } catch (error) {
@@ -150,7 +162,7 @@ class StageBuilding implements AsyncDisposable {
       case 'add':
         return this.#copy(meaning, text)
       case 'run':
-        throw new PlyError('PLY_UNSUPPORTED', { what: 'RUN', reason: 'builds run nothing yet' })
+        return this.#run(meaning, text)
       case 'from':
         throw new Error('FROM begins a stage')
       default: {
@@ -170,6 +182,103 @@ class StageBuilding implements AsyncDisposable {
     draft.directory(encodeText(path), { mode: 0o755, ...ownerIn(tree, User), mtime: this.#time })
     this.#image = configure(this.#image, { workingDir: path })
     return this.#layer(draft, `WORKDIR ${path}`, said)
+  }
+
+  async #run(meaning: Extract<Meaning, { readonly is: 'run' }>, text: string): Promise<Done> {
+    const { scope, operation, store, cached, dockerfile, stage, explain } = this.#around
+    if (meaning.security === 'insecure')
+      throw new PlyError('PLY_UNSUPPORTED', {
+        what: 'RUN --security=insecure',
+        reason: 'commands of a build have no more rights than those of a container',
+      })
+    await using mounts = await prepareMounts(meaning.mounts, {
+      ground: this.#ground,
+      directory: this.#workingDirectory,
+      word: (word) => scope.word(word),
+      treeOf: async (from) => (from === undefined ? this.#context() : this.#around.treeOf(from)),
+      secrets: this.#around.secrets,
+      agents: this.#around.agents,
+      operation,
+    })
+    const { words, scripts } = scriptOf(meaning, this.#config)
+    const environment = [...(this.#config.Env ?? []), ...scope.args.map(([name, value]) => `${name}=${value}`)]
+    const chain = chainIds(this.#image.layers.map(({ diffId }) => diffId)).at(-1) ?? ''
+    const { User = '' } = this.#config
+    const inputs = {
+      below: chain,
+      command: JSON.stringify([words, scripts]),
+      environment: JSON.stringify(environment),
+      directory: this.#workingDirectory,
+      user: User,
+      network: meaning.network,
+      mounts: await this.#mountsDigest(meaning.mounts),
+    }
+    const said = `RUN ${words.join(' ')}`
+    const key = keyOf('run', inputs)
+    using _ = await this.#ground.alone(key, operation)
+    const known = cached ? await this.#ground.recall(key, operation) : undefined
+    if (known !== undefined) {
+      const made = known.layers.length > this.#image.layers.length ? known.layers.at(-1) : undefined
+      if (made === undefined) this.#image = configure(this.#image, { ...this.#made, history: this.#history(said) })
+      else this.#image = configure(append(this.#image, made, this.#history(said)), this.#made)
+      this.#renew()
+      return { state: 'cached' }
+    }
+    const because = explain ? this.#why(text, inputs) : undefined
+    this.#image = await execute({
+      store,
+      image: this.#image,
+      words,
+      scripts,
+      environment: [...environment, ...this.#around.proxies, ...mounts.environment],
+      directory: this.#workingDirectory,
+      user: User,
+      network: meaning.network === 'none' ? 'none' : 'host',
+      mounts,
+      epoch: this.#around.epoch,
+      history: this.#history(said),
+      finish: (made) => configure(made, this.#made),
+      runtime: this.#around.runtime,
+      opening: this.#around.opening,
+      onOutput: (chunk) => this.#around.tell({ what: 'output', stage: stage.name ?? String(stage.number), chunk }),
+      failed: (how, output) =>
+        new PlyError('PLY_BUILD_FAILED', {
+          file: dockerfile.file,
+          line: this.#line,
+          step: text,
+          how,
+          output: output === '' ? '' : `; it said:\n${output}`,
+        }),
+      operation,
+    })
+    this.#ground.remember({ key, manifest: this.#image.digest, step: said, place: this.#place(text), inputs })
+    this.#renew()
+    return { state: 'done', ...(because !== undefined && { because }) }
+  }
+
+  /** What of its mounts a command may depend on: where they are, and what is in those that are there to be read. */
+  async #mountsDigest(mounts: readonly RunMount[]): Promise<string> {
+    const { scope, operation, treeOf } = this.#around
+    const parts: unknown[] = []
+    for (const mount of mounts) {
+      const word = (text: string | undefined) => (text === undefined ? undefined : scope.word(text))
+      parts.push([mount.type, word(mount.target), word(mount.id), word(mount.env), mount.readOnly])
+      if (mount.type !== 'bind') continue
+      const from = word(mount.from)
+      const tree = from === undefined ? this.#context() : await treeOf(from)
+      const draft = new Draft(union([], memoryUpper()))
+      const found = findSources(tree, encodeText(word(mount.source) ?? ''))
+      await copyInto(
+        draft,
+        tree,
+        found,
+        { path: '/', isDirectory: true },
+        { time: { at: 0n, always: from === undefined } },
+        operation,
+      )
+      parts.push(await draftDigest(draft, operation))
+    }
+    return JSON.stringify(parts)
   }
 
   async #copy(meaning: Copied, text: string): Promise<Done> {
@@ -324,8 +433,7 @@ class StageBuilding implements AsyncDisposable {
     const [last] = this.#ground.at(this.#place(place))
     if (last === undefined) return 'no earlier build has it'
     const changed = Object.keys(inputs).filter((name) => last.inputs[name] !== inputs[name])
-    const words: Readonly<Record<string, string>> = { below: 'what it stands on', files: 'the files that it copies' }
-    return `changed: ${changed.map((name) => words[name] ?? name).join(', ')}`
+    return `changed: ${changed.map((name) => inputNames[name] ?? name).join(', ')}`
   }
 
   #place(text: string): string {
@@ -368,6 +476,17 @@ class StageBuilding implements AsyncDisposable {
   get #workingDirectory(): string {
     return posix.resolve('/', this.#config.WorkingDir ?? '/')
   }
+}
+
+const inputNames: Readonly<Record<string, string>> = {
+  below: 'what it stands on',
+  files: 'the files that it copies',
+  command: 'the command',
+  environment: 'its variables',
+  directory: 'its directory',
+  user: 'its user',
+  network: 'its network',
+  mounts: 'what is mounted for it',
 }
 
 interface Done {

@@ -30,6 +30,7 @@ export type ExitCode = keyof typeof exitMeanings
 /** The exit code of every error code, in one place. */
 export const exitCodes = {
   PLY_USAGE: 2,
+  PLY_BUILD_FAILED: 1,
   PLY_BAD_DOCKERFILE: 2,
   PLY_BAD_KEY: 2,
   PLY_BAD_REFERENCE: 2,

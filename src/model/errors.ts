@@ -15,6 +15,7 @@ const table = {
   PLY_BAD_COMPRESSION: 'the compressed bytes are damaged: {reason}',
   PLY_BLOB_NOT_FOUND: 'no blob {digest} in {where}',
   PLY_BUDGET: 'layer entry {entry}: {what} exceeds the budget of {limit}; raise it with {option}',
+  PLY_BUILD_FAILED: '{file}:{line}: {step}: {how}{output}',
   PLY_CHANGED: '{path} changed while it was being read; stop what writes to it and try again',
   PLY_CONTAINER_BUSY: 'container {name} is {state}; {advice}',
   PLY_CONTAINER_EXISTS:

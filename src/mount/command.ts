@@ -69,16 +69,21 @@ export async function runInMount(
     endings,
     onMounted,
     onNote,
+    onOutput,
   }: {
     readonly endings: Endings
     readonly onMounted?: (mount: Pick<Mounted, 'target' | 'via' | 'why' | 'readOnly'>) => void
     readonly onNote?: (text: string) => void
+    /** Hears what the command prints, in the place of the standard streams; it has no input then. */
+    readonly onOutput?: ((chunk: Uint8Array) => void) | undefined
   },
 ): Promise<CommandEnd> {
   inheritNothing()
   const namespaces = namespaceOfCommand().enter
   const [program, ...given] = [...namespaces, process.execPath, programPath('command-in-mount')]
-  const child = spawn(program!, given, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] })
+  const streams = onOutput ? (['ignore', 'pipe', 'pipe'] as const) : (['inherit', 'inherit', 'inherit'] as const)
+  const child = spawn(program!, given, { stdio: [...streams, 'ipc'] })
+  if (onOutput) for (const stream of [child.stdout, child.stderr]) stream?.on('data', onOutput)
   let end: CommandEnd | undefined
   let failure: Error | undefined
   let command: number | undefined
@@ -95,7 +100,7 @@ export async function runInMount(
     else if (answer.says === 'finished') end = answer.ended
     else failure ??= errorOf(answer.error)
   })
-  const gone = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>
+  const gone = once(child, onOutput ? 'close' : 'exit') as Promise<[number | null, NodeJS.Signals | null]>
   send(child, { order: 'run', what: { ...dataOf(what), alone: namespaces.length > 0 } })
   const exited = gone.then(() => undefined)
   const tell = (signal: NodeJS.Signals): void => {

@@ -44,6 +44,8 @@ export interface Running {
   readonly opening: StoreOptions
   readonly endings: Endings
   readonly onNote?: (text: string) => void
+  /** Hears what the command prints, in the place of the standard streams; it has no input then. */
+  readonly onOutput?: ((chunk: Uint8Array) => void) | undefined
 }
 
 /**
@@ -98,7 +100,7 @@ interface Attempt {
 
 async function attempt(runtime: Runtime, what: Attempt, running: Running): Promise<CommandEnd> {
   const { store, name, bundle, command, withoutGroups } = what
-  const { opening, endings, onNote } = running
+  const { opening, endings, onNote, onOutput } = running
   const log = join(bundle, 'log')
   const call = runtimeCommand(runtime, {
     state: join(bundle, 'state'),
@@ -115,7 +117,7 @@ async function attempt(runtime: Runtime, what: Attempt, running: Running): Promi
       options: { suid: true, devices: true },
       command: call,
     },
-    { endings, ...(onNote && { onNote }) },
+    { endings, onOutput, ...(onNote && { onNote }) },
   )
   const failed = unstartedIn(logIn(log))
   switch (failed?.why) {
@@ -194,7 +196,7 @@ async function prepare(store: Store, name: string, config: ExecutionConfig, opti
     mounts,
     inNamespace,
     manyOwners: owners !== 'root',
-    made: wanted.filter((path) => !isThere(tree, path)),
+    made: wanted.flatMap(withAncestors).filter((path) => !isThere(tree, path)),
   }
 }
 
@@ -224,11 +226,17 @@ function isThere(tree: Tree, path: string): boolean {
   }
 }
 
+/** A path, and every directory above it but the root. */
+function withAncestors(path: string): string[] {
+  const names = path.split('/').filter((name) => name !== '')
+  return names.map((_, at) => `/${names.slice(0, at + 1).join('/')}`)
+}
+
 /** Takes away what a runtime has made to mount something on, and nothing is in. */
 async function tidy(store: Store, name: string, made: readonly string[]): Promise<void> {
   if (made.length === 0) return
   await using container = await store.containers.open(name)
-  for (const path of [...made].sort().reverse()) removeEmpty(container.tree, container, path)
+  for (const path of [...new Set(made)].sort().reverse()) removeEmpty(container.tree, container, path)
 }
 
 function removeEmpty(tree: WritableUnion, { fs }: Container, path: string): void {

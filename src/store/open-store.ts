@@ -108,6 +108,8 @@ export async function storeOn(place: Disk, path: string, options: StoreOptions =
     fileDigests,
     [mountGround]: ground,
     [buildGround]: buildGroundOf({
+      disk,
+      layout,
       layers,
       blobs,
       acceptances,

@@ -114,3 +114,85 @@ able('a signal reaches the command, and nothing stays behind', () => {
   )
   expect(said).toBe('exit 3\nready\nasked\nwork\nnothing mounted\n')
 })
+
+const recipe = `
+mkdir context tmp; export TMPDIR=$PWD/tmp; echo context > context/file; echo topsecret > secret
+cat > Dockerfile <<'END'
+FROM shell AS made
+SHELL ["/bin/sh", "-c"]
+ARG V=1
+ENV B=b
+RUN echo "$V $B" > out && mkdir dir && touch -t 203001010000 dir/late
+RUN --mount=type=bind,target=/ctx --mount=type=cache,target=/cache --mount=type=tmpfs,target=/scratch \\
+    cat /ctx/file > copied; echo more >> /cache/n; cat /cache/n >> copied; touch /scratch/x
+RUN --mount=type=secret,id=s cat /run/secrets/s > /dev/null && ls /run/secrets > secrets
+RUN <<EOF
+echo one > heredoc
+echo two >> heredoc
+EOF
+RUN true
+FROM scratch
+COPY --from=made /work /
+END
+build() { ply build -f Dockerfile --secret id=s,src=secret "$@" context 2> said || { echo "exit $?"; cat said; }; }
+`
+
+for (const as of ['root', 'user', 'closed'] as const) {
+  able(`a build runs its commands, and takes from before what is the same (${as})`, () => {
+    const said = runs(
+      as,
+      `${recipe}
+      build -t one > digest; grep -c cached said || true
+      for file in out copied secrets heredoc; do ply cat one /$file; done
+      build | cmp - digest; grep -c 'RUN.*cached' said
+      build --build-arg V=2 --explain-cache > /dev/null; grep -o 'changed: .*)' said
+      ply ps -q; ls tmp | wc -l
+      grep -rl topsecret store || echo no secret`,
+    )
+    expect(said).toBe(`0
+1 b
+context
+more
+s
+one
+two
+5
+changed: its variables)
+changed: what it stands on, its variables)
+changed: what it stands on, its variables)
+changed: what it stands on, its variables)
+changed: what it stands on, its variables)
+changed: the files that it copies)
+work
+0
+no secret
+`)
+  })
+}
+
+able('a build gives one digest, whoever builds it, and whenever', () => {
+  const digests = (['root', 'closed'] as const).map((as) =>
+    runs(
+      as,
+      `${recipe.replace('type=cache', 'type=tmpfs')} build --no-cache > one; build --no-cache | cmp - one; ply ls -R -l rootfs:context > /dev/null; cat one`,
+    ),
+  )
+  expect(digests[0]).toMatch(/^sha256:[0-9a-f]{64}\n$/)
+  expect(digests[1]).toBe(digests[0])
+})
+
+able('a command that fails ends the build, and is shown with what it said last', () => {
+  const said = runs(
+    'root',
+    `printf 'FROM shell\nSHELL ["/bin/sh", "-c"]\nRUN echo before; echo it is broken >&2; exit 3\n' > Dockerfile; mkdir context
+    ply build -f Dockerfile -q context || echo "exit $?"
+    printf 'FROM shell\nRUN ["/nothing"]\n' > Dockerfile; ply build -f Dockerfile -q context || echo "exit $?"
+    ply ps -q; ls store/builds | wc -l`,
+  )
+  expect(said).toMatch(
+    /^ply: Dockerfile:3: RUN echo before.*: it ended with 3; it said: before it is broken \(PLY_BUILD_FAILED\)/,
+  )
+  expect(said).toMatch(/Dockerfile:2: RUN \["\/nothing"\]: there is no program \/nothing in the image/)
+  expect(said.match(/exit 1/g)).toHaveLength(2)
+  expect(said).toMatch(/\nwork\n2\n$/)
+})

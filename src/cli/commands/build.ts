@@ -12,7 +12,7 @@ import { UsageError } from '../usage-error.ts'
 export class Build extends StoreCommand {
   static override summary = 'Build an image from a Dockerfile.'
   static override description =
-    'Instructions are those of BuildKit’s frontend. No time of the clock and no name of this machine goes into the image: all times are SOURCE_DATE_EPOCH, or when the image below was made. What was built before is taken from the store as long as it is the same; files are compared by what they hold. Nothing is run yet: RUN is refused. Everything else needs no privileges, and builds for any platform.'
+    'Instructions are those of BuildKit’s frontend. No time of the clock and no name of this machine goes into the image: all times are SOURCE_DATE_EPOCH, or when the image below was made. What was built before is taken from the store as long as it is the same; files are compared by what they hold. RUN takes an OCI runtime (runc or crun), as root or in a user namespace; what runs nothing needs no privileges, and is built for any platform.'
   static override examples = [
     { description: 'The Dockerfile of this directory', command: 'ply build -t app:1 .' },
     { description: 'Another file, up to one of its stages', command: 'ply build -f deploy/Dockerfile --target test .' },
@@ -59,6 +59,23 @@ export class Build extends StoreCommand {
       summary: 'One more annotation of the manifest.',
     }),
     platform: Flags.string({ helpValue: 'OS/ARCH', summary: 'What machine the image is for; this one by default.' }),
+    secret: Flags.string({
+      multiple: true,
+      multipleNonGreedy: true,
+      helpValue: 'id=ID,src=FILE',
+      summary:
+        'What RUN --mount=type=secret gives, from a file or a variable (env=NAME); it goes into no layer and no history.',
+    }),
+    ssh: Flags.string({
+      multiple: true,
+      multipleNonGreedy: true,
+      helpValue: 'ID[=SOCKET]',
+      summary: 'The agent of RUN --mount=type=ssh; default is that of $SSH_AUTH_SOCK.',
+    }),
+    runtime: Flags.string({
+      helpValue: 'PROGRAM',
+      summary: 'runc, crun, or the path of one; the first that is here by default.',
+    }),
     iidfile: Flags.string({ helpValue: 'FILE', summary: 'Write the id of the image to a file.' }),
     'no-cache': Flags.boolean({ summary: 'Take nothing that was built before.' }),
     'no-cache-filter': Flags.string({
@@ -95,6 +112,10 @@ export class Build extends StoreCommand {
       platform: flags.platform,
       noCache: flags['no-cache-filter'] ?? flags['no-cache'],
       explainCache: flags['explain-cache'],
+      secrets: Object.fromEntries((flags.secret ?? []).map((text) => this.#secret(text))),
+      agents: Object.fromEntries((flags.ssh ?? []).map((text) => this.#agent(text))),
+      runtime: flags.runtime,
+      opening: this.storeOptions,
       resolve: (name, platform) => this.#base(name, platform),
       onEvent: (event) => this.#show(event),
       ...this.operation,
@@ -145,8 +166,28 @@ export class Build extends StoreCommand {
     return given
   }
 
+  #secret(text: string): readonly [string, Uint8Array] {
+    const fields = new Map(
+      text.split(',').map((part) => [part.split('=', 1)[0]!, part.slice(part.indexOf('=') + 1)] as const),
+    )
+    const source = fields.get('src') ?? fields.get('source')
+    const variable = fields.get('env')
+    const id = fields.get('id') ?? variable
+    const value = variable === undefined ? undefined : this.world.environment[variable]
+    if (id === undefined || (source === undefined && value === undefined))
+      throw new UsageError(`--secret ${text}: write id=ID,src=FILE or id=ID,env=NAME`)
+    return [id, source === undefined ? Buffer.from(value!) : readFileSync(source)]
+  }
+
+  #agent(text: string): readonly [string, string] {
+    const [, id = 'default', socket = this.world.environment.SSH_AUTH_SOCK] = /^([^=]+)(?:=(.+))?$/.exec(text) ?? []
+    if (socket === undefined) throw new UsageError(`--ssh ${text}: there is no agent: SSH_AUTH_SOCK is not set`)
+    return [id, socket]
+  }
+
   #show(event: BuildEvent): void {
     if (this.quiet) return
+    if (event.what === 'output') this.world.stderr.write(Buffer.from(event.chunk).toString())
     if (event.what === 'warning') this.say(event.line === undefined ? event.text : `line ${event.line}: ${event.text}`)
     if (event.what !== 'step' || event.state === 'begun') return
     const { stage, step, steps, text, state, size, took = 0, because } = event

@@ -1,15 +1,17 @@
+import { join } from 'node:path'
 import type { BlobStore } from '../../blob/blob-store.ts'
 import { append } from '../../image/append.ts'
 import type { Image, Layer } from '../../image/image.ts'
-import { type PackItem, packLayer } from '../../layer/index.ts'
+import { type PackItem, type PackOptions, packLayer } from '../../layer/index.ts'
 import type { Digest } from '../../model/digest.ts'
 import { type History, mediaTypes } from '../../model/documents.ts'
-import { codeOf } from '../../model/errors.ts'
+import { codeOf, PlyError } from '../../model/errors.ts'
 import type { Operation } from '../../model/operation.ts'
-import type { Lock } from '../../sys/disk.ts'
+import type { Disk, Lock } from '../../sys/disk.ts'
 import type { Acceptances } from '../intake/acceptances.ts'
 import type { ImageIntake } from '../intake/image-intake.ts'
 import type { Layers } from '../layers/layers.ts'
+import type { Layout } from '../layout.ts'
 import type { BuildRecord, BuildRecords } from './build-records.ts'
 
 /** The member of a store that builds stand on, and nobody else. */
@@ -29,8 +31,12 @@ export interface BuildGround {
     items: Iterable<PackItem> | AsyncIterable<PackItem>,
     history: History,
     finish: (image: Image) => Image,
-    operation: Operation,
+    options: PackOptions,
   ): Promise<Image>
+  /** Waits until nobody else makes what a key names. */
+  alone(key: string, operation: Operation): Promise<Lock>
+  /** A directory of the store's disk that builds keep something in, by a name that is safe; made if it is missing. */
+  directory(name: string): string
   /** Puts an image that has no new layers into the store, without a name. */
   keep(image: Image, operation: Operation): Promise<Image>
   /** What was made under a key, if all of it is still here. */
@@ -41,6 +47,8 @@ export interface BuildGround {
 }
 
 export interface BuildGroundParts {
+  readonly disk: Disk
+  readonly layout: Layout
   readonly layers: Layers
   readonly blobs: BlobStore
   readonly acceptances: Acceptances
@@ -55,12 +63,14 @@ export function buildGroundOf(parts: BuildGroundParts): BuildGround {
   const { layers, blobs, acceptances, intake, records } = parts
   return {
     hold: (operation) => parts.lease(operation),
-    async append(image, items, history, finish, operation) {
+    async append(image, items, history, finish, options) {
+      const { signal, onProgress } = options
+      const operation = { signal, onProgress }
       const limits = acceptances.limitsOf(image.layers)
       return intake.take(undefined, { ...operation, limits }, async (arrivals) => {
         const docker = image.descriptor.mediaType === mediaTypes.dockerManifest
         const type = docker ? mediaTypes.dockerLayer : mediaTypes.ociLayer
-        const { descriptor, diffId } = await layers.make(packLayer(items, operation), type, arrivals, {
+        const { descriptor, diffId } = await layers.make(packLayer(items, options), type, arrivals, {
           ...operation,
           limits,
         })
@@ -68,6 +78,16 @@ export function buildGroundOf(parts: BuildGroundParts): BuildGround {
         const layer: Layer = { descriptor, diffId, compressed: read, uncompressed: read }
         return { image: finish(append(image, layer, history)), added: [diffId], reports: [] }
       })
+    },
+    async alone(key, { signal }) {
+      return (await parts.disk.lock(join(parts.layout.locks, `build-${key}`), { wait: true, signal }))!
+    },
+    directory(name) {
+      if (parts.disk.kind !== 'disk')
+        throw new PlyError('PLY_UNSUPPORTED', { what: 'RUN', reason: 'the store is in memory; use one on a disk' })
+      const path = join(parts.layout.builds, name)
+      parts.disk.fs.mkdirSync(path, { recursive: true, mode: 0o700 })
+      return path
     },
     async keep(image, operation) {
       return intake.take(undefined, operation, async (arrivals) => ({
