@@ -32,6 +32,9 @@ export async function build(store: Store, options: BuildOptions): Promise<Image>
   return building.run()
 }
 
+/** What a stage on nothing begins with, as BuildKit has it. */
+const nothing = { workingDir: '/', env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' } }
+
 class Building implements AsyncDisposable {
   readonly #store: Store
   readonly #dockerfile: Dockerfile
@@ -152,7 +155,7 @@ class Building implements AsyncDisposable {
       meaning.platform === undefined
         ? this.#platform
         : this.#placed(instruction.line, () => formatPlatform(parsePlatform(this.#expanded(meaning.platform!))))
-    if (name === 'scratch') return configure(scratch, { platform })
+    if (name === 'scratch') return configure(scratch, { platform, ...nothing })
     return this.#image(name, platform)
   }
 

@@ -50,6 +50,9 @@ async function contentOf(store: Store, image: Parameters<Store['tree']>[0], path
 }
 void collect
 
+/** What nothing has. */
+const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
 describe('a build that runs nothing', () => {
   test('copies files and says what the image is', async () => {
     await using store = await openStore(':memory:')
@@ -68,7 +71,7 @@ describe('a build that runs nothing', () => {
     ])
     expect(await contentOf(store, image, '/etc/motd')).toBe('hello 1 "x y" $A\n')
     expect(config).toEqual({
-      Env: ['A=1', 'B=x y'],
+      Env: [path, 'A=1', 'B=x y'],
       WorkingDir: '/app',
       ExposedPorts: { '80/tcp': {}, '53/udp': {}, '1/tcp': {}, '2/tcp': {} },
       Volumes: { '/data': {} },
@@ -152,10 +155,10 @@ describe('a build that runs nothing', () => {
       'ARG BASE=one\nARG X=global\nFROM scratch AS one\nLABEL is=one\nFROM scratch AS two\nLABEL is=two\nFROM ${BASE}\nARG X\nARG Y=$X-y\nARG TARGETARCH\nENV E=$X,$Y,$BASE,$TARGETARCH\nENV X=env\nLABEL x=$X\n'
     expect((await built(store, dockerfile)).config).toMatchObject({
       Labels: { is: 'one', x: 'env' },
-      Env: ['E=global,global-y,,amd64', 'X=env'],
+      Env: [path, 'E=global,global-y,,amd64', 'X=env'],
     })
     const { config } = await built(store, dockerfile, {}, { args: { BASE: 'two', X: 'mine' }, platform: 'linux/arm64' })
-    expect(config).toMatchObject({ Labels: { is: 'two', x: 'env' }, Env: ['E=mine,mine-y,,arm64', 'X=env'] })
+    expect(config).toMatchObject({ Labels: { is: 'two', x: 'env' }, Env: [path, 'E=mine,mine-y,,arm64', 'X=env'] })
   })
 
   test('builds on images of the store, and does what they want done first', async () => {
@@ -176,7 +179,7 @@ describe('a build that runs nothing', () => {
       '/w 755 7:8',
       '/w/x 755 7:8',
     ])
-    expect(config).toEqual({ Entrypoint: ['e'], Cmd: ['c'], Env: ['O=1'], User: 'u', WorkingDir: '/w/x' })
+    expect(config).toEqual({ Entrypoint: ['e'], Cmd: ['c'], Env: [path, 'O=1'], User: 'u', WorkingDir: '/w/x' })
     // Another entrypoint takes the command of the image below away, unless the stage has said one.
     expect((await built(store, 'FROM below\nENTRYPOINT ["x"]', { a: '' })).config).not.toHaveProperty('Cmd')
     expect((await built(store, 'FROM below\nCMD ["y"]\nENTRYPOINT ["x"]', { a: '' })).config).toHaveProperty('Cmd', [
