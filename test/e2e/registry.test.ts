@@ -174,6 +174,8 @@ describe("Debian's registry", () => {
       annotations: { by: 'us' },
     })
     expect(await command('referrers', `${repository}:2`, '-q', '--type', 'application/x')).toBe('')
+    const [shown] = JSON.parse(await command('inspect', '--all', `${repository}@${attached}`))
+    expect(shown).toMatchObject({ digest: attached, document: { subject: { digest: image.digest } } })
     expect(await command('copy', '--all', `${repository}@${attached}`, `oci:${work.path}/sbom:it`)).toBe(
       `${attached}\n`,
     )

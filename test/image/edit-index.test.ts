@@ -147,6 +147,10 @@ test('ply index and ply copy --all, from anywhere to anywhere', async () => {
   }
   const reference = `docker://${registry.host}/team/app:1`
   const made = await run('index', 'create', reference, `oci:${home}/amd:it`, `oci:${home}/arm:it`, '-a', 'a=b')
+  expect(JSON.parse(await run('inspect', '--all', reference))[0]).toMatchObject({
+    digest: made,
+    document: { annotations: { a: 'b' }, manifests: [{ digest: amd!.digest }, { digest: arm!.digest }] },
+  })
   expect(registry.manifests.get('team/app 1')!.type).toBe('application/vnd.oci.image.index.v1+json')
   expect(await run('copy', '--all', reference, `oci:${home}/out:1`)).toBe(made)
   expect(await run('copy', '--all', `oci:${home}/out:1`, 'kept:1')).toBe(made)

@@ -14,9 +14,8 @@ export class Config extends RewriteCommand {
     },
     { description: 'Take settings away', command: 'ply config app:1 --remove healthcheck --remove env=DEBUG -t app:2' },
     {
-      description: 'Every platform of an index, in a registry, past the store',
-      command:
-        'ply config --all docker://registry.example.com/app:1 -l version=1 --annotation index:team=blue -o docker://registry.example.com/app:1',
+      description: 'Every platform of an index, from a registry into a layout, past the store',
+      command: 'ply config --all docker://registry.example.com/app:1 -l version=1 -o oci:./out:1',
     },
   ]
   static override args = { image: imageArg() }

@@ -16,7 +16,7 @@ export class IndexAnnotate extends IndexCommand {
     },
     {
       description: 'The platform of an entry',
-      command: 'ply index annotate docker://registry.example.com/team/app:1 sha256:3f2a --platform linux/arm/v7',
+      command: 'ply index annotate docker://registry.example.com/app:1 3f2a --platform linux/arm/v7',
     },
   ]
   static override args = {

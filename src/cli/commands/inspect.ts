@@ -1,14 +1,18 @@
 import * as Flags from '@oclif/core/flags'
 import { imagesArg } from '../arguments.ts'
+import { ImageCommand } from '../image-command.ts'
 import { jsonText } from '../json.ts'
 import { registryFlags } from '../registry-flags.ts'
-import { StoreCommand } from '../store-command.ts'
 
-export class Inspect extends StoreCommand {
+export class Inspect extends ImageCommand {
   static override summary = 'Show images and containers in full, as a JSON array.'
   static override examples = [
     { description: 'Everything about an image', command: 'ply inspect debian:12' },
     { description: 'A container with its snapshots', command: 'ply inspect container:work' },
+    {
+      description: 'What an index has, or an artifact that is no image',
+      command: 'ply inspect --all docker://registry.example.com/team/app:1',
+    },
     {
       description: 'The manifest, byte for byte: it hashes to the digest',
       command: 'ply inspect --raw debian:12 | sha256sum',
@@ -18,6 +22,11 @@ export class Inspect extends StoreCommand {
   static override flags = {
     raw: Flags.boolean({ exclusive: ['config'], summary: 'The manifest of one image, byte for byte.' }),
     config: Flags.boolean({ summary: 'The config of one image, byte for byte.' }),
+    all: Flags.boolean({
+      exclusive: ['config', 'platform'],
+      summary:
+        'What the reference itself leads to, an index or an artifact too: the document with its digest; with --raw its bytes.',
+    }),
     platform: Flags.string({ helpValue: 'OS/ARCH', summary: 'Which image of an index.' }),
     ...registryFlags,
   }
@@ -25,6 +34,7 @@ export class Inspect extends StoreCommand {
   async run() {
     const { args, flags } = await this.parse(Inspect)
     const { describeImage, PlyError } = await this.library()
+    if (flags.all) return this.#documents(args.images, flags.raw === true)
     if (flags.raw || flags.config) {
       if (args.images.length > 1) throw new PlyError('PLY_USAGE', { reason: '--raw and --config show one image' })
       const image = await this.image(args.images[0]!, flags.platform)
@@ -39,6 +49,23 @@ export class Inspect extends StoreCommand {
     }
     this.print(jsonText(images))
     return images
+  }
+
+  async #documents(references: readonly string[], raw: boolean) {
+    const { PlyError } = await this.library()
+    if (raw && references.length > 1) throw new PlyError('PLY_USAGE', { reason: '--raw shows one document' })
+    const documents: unknown[] = []
+    for (const reference of references) {
+      const { descriptor, raw: bytes } = await this.whole(reference)
+      if (raw) {
+        await this.output.write(bytes)
+        return undefined
+      }
+      const { mediaType, digest, size } = descriptor
+      documents.push({ digest, mediaType, size, document: JSON.parse(Buffer.from(bytes).toString('utf8')) })
+    }
+    this.print(jsonText(documents))
+    return documents
   }
 
   async #container(name: string) {

@@ -9,7 +9,7 @@ import { table } from '../table.ts'
 export class Referrers extends StoreCommand {
   static override summary = 'List what refers to an image: signatures, bills of materials, attestations.'
   static override description =
-    'The registry is asked for its list, or for the index under the fallback tag. Of an index it is what refers to the index itself, or with --platform to an image of it. One is fetched by its digest: ply inspect --raw docker://HOST/NAME@DIGEST, or with all that it holds: ply copy --all.'
+    'The registry is asked for its list, or for the index under the fallback tag. Of an index it is what refers to the index itself, or with --platform to an image of it. One is fetched by its digest: ply inspect --all docker://HOST/NAME@DIGEST, or with all that it holds: ply copy --all.'
   static override examples = [
     { description: 'Everything', command: 'ply referrers docker://registry.example.com/team/app:1' },
     {

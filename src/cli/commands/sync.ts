@@ -35,12 +35,14 @@ export class Sync extends ImageCommand {
 
   async run() {
     const { args, flags } = await this.parse(Sync)
-    const { parseSyncList, sync } = await this.library()
+    const { parseSyncList, splitReference, sync } = await this.library()
     const { 'dry-run': dryRun, 'keep-going': keepGoing, scoped, platform } = flags
     const entries = parseSyncList(await this.#list(args.list), args.list)
     const steps: SyncStep[] = []
     const options = { dryRun, keepGoing, scoped, platform, target: args.target, registry: this.registry }
-    const store = await this.store()
+    const isHere = (reference: string) => splitReference(reference).transport === 'store'
+    const needsStore = entries.some(({ from, to = args.target }) => to === undefined || isHere(to) || isHere(from))
+    const store = needsStore ? await this.store() : undefined
     for await (const step of sync(entries, {
       ...options,
       store,

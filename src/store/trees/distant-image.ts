@@ -69,14 +69,18 @@ export class DistantImage {
   }
 
   /**
-   * The tree as far as a question needs it: the top layer is brought here first, then one after the other below it, until the question
-   * does not reach one that is not here. What it throws otherwise is an answer.
+   * The tree as far as a question needs it: the top layer is brought here first, then those below it, until the question does
+   * not reach one that is not here. What it throws otherwise is an answer.
    */
   async treeFor(question: (tree: Tree) => void, operation: Operation): Promise<Tree> {
-    for (let lowest = this.image.layers.length - 1; lowest >= 0; lowest--) {
-      await this.#layers.bring(lowest, lowest, operation)
+    let lowest = this.image.layers.length
+    for (let step = 0; lowest > 0; step++) {
+      const above = lowest
+      // After a few that did not decide it, several at once: an image of hundreds of layers would take as many round trips.
+      lowest = Math.max(0, lowest - (step < 3 ? 1 : 2 ** (step - 2)))
+      await this.#layers.bring(lowest, above - 1, operation)
       const tree = this.#merged(lowest)
-      if (lowest === 0 || !reachesAbsent(() => question(tree))) return tree
+      if (!reachesAbsent(() => question(tree))) return tree
     }
     return this.#merged()
   }
