@@ -2,7 +2,7 @@
 //
 //   npm run bench                       everything: about half an hour, and the images before that
 //   npm run bench -- --quick            one run each, smaller numbers
-//   npm run bench -- --only import      what has this in its name
+//   npm run bench -- --only import      what has this in its name; the word alone does too
 //   --runs N (3)  --dir IMAGES  --scratch DIRECTORY
 //
 // Needs root (a disk of its own is mounted), 30 GB, and the Debian packages skopeo podman buildah umoci docker-registry time jq fuse-overlayfs gcc.
@@ -16,7 +16,8 @@ import { cases } from './cases.mjs'
 import { compare, inside, scratchDisk } from './measure.mjs'
 import { sampleOf } from './sample.mjs'
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     quick: { type: 'boolean', default: false },
     only: { type: 'string', default: '' },
@@ -28,6 +29,7 @@ const { values } = parseArgs({
 const project = resolve(import.meta.dirname, '..')
 const images = resolve(values.dir)
 const scratch = resolve(values.scratch ?? join(images, 'scratch'))
+const only = positionals[0] ?? values.only
 const runs = Number(values.runs ?? (values.quick ? 1 : 3))
 
 process.chdir(project)
@@ -65,7 +67,7 @@ say(`Medians of ${runs}. Stores on a fresh ext4 with a journal; inputs warm in t
 
 let missed = 0
 for (const one of cases) {
-  if (!one.name.includes(values.only)) continue
+  if (!one.name.includes(only)) continue
   say()
   say(`## ${one.name}`)
   say()
@@ -94,7 +96,7 @@ for (const one of cases) {
 }
 say()
 say(missed === 0 ? 'Every target is met.' : `${missed} targets are missed.`)
-if (values.only === '' && !values.quick) writeFileSync('bench/RESULTS.md', `${lines.join('\n')}\n`)
+if (only === '' && !values.quick) writeFileSync('bench/RESULTS.md', `${lines.join('\n')}\n`)
 
 function judge(ratios) {
   for (const { what, value, limit, unit = '' } of ratios) {

@@ -2,6 +2,7 @@
 //
 //   fuse.mjs IMAGES SCRATCH ROUNDS SIZE [WHO,…] [WHAT,…]     SIZE: how many files are made; WHO: overlay, portable, fuse-overlayfs
 //
+// Of the first write to a lower file there are two rows: fuse-overlayfs syncs none of the copies, and a store only where it is told not to.
 // With PLY_BENCH_TELL each measurement is told as it is made; PLY_BENCH_NODE are options of Node for our server (--cpu-prof).
 // Prints { WHO: { WHAT: { wall, server, client, count } } }: medians, in microseconds; server and client are CPU time.
 import { execFileSync, spawn } from 'node:child_process'
@@ -14,9 +15,10 @@ import { append, configure, layerFrom, openSource, openStore } from '../../.modu
 const [images, scratch, rounds, size, whom = 'overlay,portable,fuse-overlayfs', wanted] = process.argv.slice(2)
 const files = Number(size)
 const at = join(scratch, 'fuse')
-const [client, root, bigTar, archive, list, layers] = [
+const [client, durableRoot, hastyRoot, bigTar, archive, list, layers] = [
   'client',
   'store',
+  'store-not-durable',
   'big.tar',
   'archive.tar',
   'list',
@@ -50,6 +52,12 @@ for (let round = 0; round < Number(rounds); round++) {
     await measure(served, who, 'untar', ['run', 'tar', 'xf', archive, '-C', folder])
     await measure(served, who, 'rm -r', ['run', 'rm', '-r', folder])
     await served.unmount()
+    const unsynced = 'first write to a lower file, not synced'
+    if (wanted && !wanted.split(',').includes(unsynced)) continue
+    served = await mount(who, hastyRoot)
+    execFileSync(client, ['stat', mountPoint])
+    await measure(served, who, unsynced, ['copy-up', mountPoint, list])
+    await served.unmount()
   }
 }
 const median = (numbers) => numbers.sort((a, b) => a - b)[(numbers.length - 1) >> 1]
@@ -74,10 +82,10 @@ async function measure(served, who, what, words) {
     )
 }
 
-/** Mounts, over an empty upper. */
-async function mount(who) {
+/** Mounts, over an empty upper; ours is in the store that is given. */
+async function mount(who, root = durableRoot) {
   mkdirSync(mountPoint, { recursive: true })
-  const child = who === 'fuse-overlayfs' ? mountPeer() : await mountOurs(who)
+  const child = who === 'fuse-overlayfs' ? mountPeer() : await mountOurs(who, root)
   return {
     /** Nanoseconds that all threads of the server have run. */
     cpu() {
@@ -111,7 +119,7 @@ async function mount(who) {
     return peer
   }
 
-  async function mountOurs(form) {
+  async function mountOurs(form, root) {
     const store = await openStore(root, { upperForm: form })
     if ((await store.containers.list()).some(({ name }) => name === 'bench')) await store.containers.remove('bench')
     await (await store.containers.create('bench', 'bench')).close()
@@ -138,9 +146,15 @@ async function prepare() {
   writeFileSync(join(at, 'bench-big'), big)
   execFileSync('tar', ['cf', bigTar, '-C', at, 'bench-big'])
   rmSync(join(at, 'bench-big'))
-  const store = await openStore(root)
   const source = await openSource(`oci:${images}/distro/oci:latest`)
-  await store.write(configure(append(await source.image(), layerFrom({ '/bench-big': big })), {}), 'bench')
+  for (const [root, durable] of [
+    [durableRoot, true],
+    [hastyRoot, false],
+  ]) {
+    const store = await openStore(root, { durable })
+    await store.write(configure(append(await source.image(), layerFrom({ '/bench-big': big })), {}), 'bench')
+  }
+  const store = await openStore(durableRoot)
   const { layers: blobs } = JSON.parse(
     execFileSync('skopeo', ['inspect', '--raw', `oci:${images}/distro/oci:latest`], { encoding: 'utf8' }),
   )

@@ -54,7 +54,8 @@ export function buildInode({ files, disk, facts }: Builder, path: ByteString, pl
     default:
       creation.kind satisfies never
   }
-  return facts.dress(path, creation, plan.marks)
+  const real = files.exactStat(path)
+  return { ...facts.dress(path, creation, plan.marks, real), real: real.ino }
 }
 
 /**
