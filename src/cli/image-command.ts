@@ -149,7 +149,12 @@ export abstract class ImageCommand extends StoreCommand {
     const sink = await openSink(reference, {
       output: this.output,
       registry: this.registry,
-      treeOf: async (image, operation) => (await this.store()).tree(image, operation),
+      treeOf: async (image, operation) => {
+        const store = await this.store()
+        // One from elsewhere is taken in first, without a name; what is here is only looked at.
+        await store.write(image, undefined, operation)
+        return store.tree(image, operation)
+      },
       ...this.operation,
     })
     return { sink, name: undefined }

@@ -134,6 +134,8 @@ describe('config', () => {
     expect(code, err).toBe(0)
     expect((await inspected(layout)).digest).toBe(out.trim())
     expect(readdirSync(directory)).not.toContain('no-store')
+    await run('copy', archive, `tar:${join(directory, 'rootfs.tar')}`)
+    expect(await run('cat', `tar:${join(directory, 'rootfs.tar')}`, '/etc/motd')).toBe('welcome\n')
   })
 })
 

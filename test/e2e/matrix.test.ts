@@ -18,7 +18,7 @@ import {
   type Store,
   validate,
 } from 'plyfs'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { digestOf } from '../../src/model/digest.ts'
 import { hasProgram, testIf } from '../support/ability.ts'
 import { artifact, deepImage, foreignImage, sampleIndex, smallImage } from '../support/parcels.ts'
@@ -273,8 +273,10 @@ describe('from every place to every place', () => {
   )
 
   // What takes longer than CI has: test/soak sets it.
-  const large = process.env.PLYFS_MATRIX === 'all' ? realTest : test.skip
-  if (process.env.PLYFS_MATRIX !== 'all') console.log('matrix: large images only with PLYFS_MATRIX=all (test/soak)')
+  const isAsked = process.env.PLYFS_MATRIX === 'all'
+  if (isAsked) vi.setConfig({ testTimeout: 3_600_000 })
+  else console.log('skipped: large images from everywhere to everywhere: only with PLYFS_MATRIX=all (test/soak)')
+  const large = isAsked ? realTest : test.skip
   large('a real image and 120 layers', async () => {
     await using work = workspace()
     await using registry = await debianRegistry(join(work.path, 'registry'))
