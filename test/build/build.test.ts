@@ -136,6 +136,20 @@ describe('a build that runs nothing', () => {
     expect((await built(store, dockerfile, { a: 'a' })).image.digest).toBe(image.digest)
   })
 
+  test('is forgotten by a collection that is told so, once nobody has used it for that long', async () => {
+    await using store = await openStore(':memory:')
+    const dockerfile = 'FROM scratch\nCOPY a /a\n'
+    await built(store, dockerfile, { a: 'a' })
+    const before = (await store.collect({ builds: 3600 })).blobs.length
+    expect((await built(store, dockerfile, { a: 'a' })).states).toEqual(['cached'])
+    const wouldGo = await store.collect({ builds: 0, dryRun: true })
+    expect((await built(store, dockerfile, { a: 'a' })).states).toEqual(['cached'])
+    const gone = await store.collect({ builds: 0 })
+    expect(gone.blobs).toEqual(wouldGo.blobs)
+    expect(gone.blobs.length).toBeGreaterThan(before)
+    expect((await built(store, dockerfile, { a: 'a' })).states).toEqual(['done'])
+  })
+
   test('builds the stages that its target needs, and no other', async () => {
     await using store = await openStore(':memory:')
     const dockerfile =

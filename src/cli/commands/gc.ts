@@ -10,17 +10,23 @@ export class Gc extends StoreCommand {
   static override examples = [
     { description: 'See what would go', command: 'ply gc --dry-run' },
     { description: 'Let it go, and keep no more than 2 GiB of caches', command: 'ply gc --caches 2Gi' },
+    { description: 'Forget what was built and not used for a week', command: 'ply gc --builds 604800' },
     { description: 'Why something is still there', command: 'ply gc --explain sha256:6d4b…' },
   ]
   static override flags = {
     'dry-run': Flags.boolean({ summary: 'Remove nothing; say what would be removed.' }),
     explain: Flags.string({
-      exclusive: ['dry-run', 'caches', 'grace'],
+      exclusive: ['dry-run', 'caches', 'grace', 'builds'],
       helpValue: 'ID',
       summary:
         'Remove nothing; say what a digest, an upper, a name, a container, a snapshot or a file of the store lives for.',
     }),
     caches: Flags.string({ helpValue: 'SIZE', summary: 'What caches may take, such as 500M or 2Gi.' }),
+    builds: Flags.integer({
+      helpValue: 'SECONDS',
+      min: 0,
+      summary: 'Forget what builds have made and nobody has used for so long; 0 for all of it.',
+    }),
     grace: Flags.integer({
       helpValue: 'SECONDS',
       min: 0,
@@ -44,7 +50,13 @@ export class Gc extends StoreCommand {
       })
     }
     const dryRun = flags['dry-run'] ?? false
-    const collected = await store.collect({ dryRun, caches, grace: flags.grace, ...this.operation })
+    const collected = await store.collect({
+      dryRun,
+      caches,
+      grace: flags.grace,
+      builds: flags.builds,
+      ...this.operation,
+    })
     await this.printAll(collected.blobs)
     if (!this.quiet) await this.printAll(collected.files)
     for (const what of [...collected.unreadable, ...collected.records])

@@ -5,6 +5,7 @@ import { codeOf } from '../../model/errors.ts'
 import type { Operation } from '../../model/operation.ts'
 import { checkAborted } from '../../model/operation.ts'
 import type { Disk } from '../../sys/disk.ts'
+import { unusedBuilds } from '../builds/unused.ts'
 import type { Names } from '../images/names.ts'
 import type { Layout } from '../layout.ts'
 import { entriesIn, walk } from '../walk.ts'
@@ -23,6 +24,8 @@ export interface CollectOptions extends Operation {
    * them, and cannot be asked. Default: an hour.
    */
   readonly grace?: number | undefined
+  /** Seconds after which is forgotten what builds have made and nobody has used since; absent: nothing is. */
+  readonly builds?: number | undefined
 }
 
 /** What a collection removed (or, on a dry run, would remove). */
@@ -62,9 +65,9 @@ export interface Living {
 /** Reads all that says what lives; nobody is held off. */
 export async function livingIn(
   { disk, layout, blobs, names }: Omit<Collectable, 'names'> & { readonly names: Pick<Names, 'survey'> },
-  { signal }: Operation,
+  { signal, forgotten }: { readonly forgotten?: ReadonlySet<string> | undefined } & Operation,
 ): Promise<Living> {
-  const roots = rootsOf({ disk, layout, names })
+  const roots = rootsOf({ disk, layout, names, forgotten })
   return { roots, marked: await mark(roots.images, blobs, { signal }) }
 }
 
@@ -79,13 +82,15 @@ export async function collect(
     dryRun = false,
     caches,
     grace = 3600,
+    builds,
     only,
     living,
     signal,
   }: { readonly only?: ReadonlySet<Digest> | undefined; readonly living?: Living } & CollectOptions = {},
 ): Promise<Collected> {
   const { disk, layout, blobs, names } = parts
-  const { roots, marked } = living ?? (await livingIn(parts, { signal }))
+  const unused = builds === undefined ? undefined : unusedBuilds({ disk, layout }, builds)
+  const { roots, marked } = living ?? (await livingIn(parts, { forgotten: unused?.keys, signal }))
   // What an unreadable document or record needs is unknown: then every blob stays.
   const certain = marked.unreadable.size === 0 && roots.unreadable.every(({ known }) => known)
   // The same for layers of an image whose config is damaged.
@@ -104,6 +109,7 @@ export async function collect(
     if (!dryRun) disk.fs.rmSync(path, { recursive: true, force: true })
   }
   const mine = (name: string) => only === undefined || only.has(`sha256:${name.slice(0, 64)}` as Digest)
+  for (const path of unused?.files ?? []) remove(path)
   const unheld = new Unheld({ disk, layout }, remove)
   unheld.sweepTrees((name) => marked.caches.has(name) || !layersCertain || only !== undefined)
   for (const name of entriesIn(disk, layout.layerCache)) {

@@ -63,10 +63,13 @@ export function rootsOf({
   disk,
   layout,
   names,
+  forgotten,
 }: {
   readonly disk: Disk
   readonly layout: Layout
   readonly names: Pick<Names, 'survey'>
+  /** Keys of builds that keep nothing any more. */
+  readonly forgotten?: ReadonlySet<string> | undefined
 }): Roots {
   const survey = names.survey()
   const images: Root[] = []
@@ -150,7 +153,7 @@ export function rootsOf({
     images.push({ digest: mount.manifest, holder: `mount of ${subjectName(mount)}` })
   }
   for (const { key, manifest, step } of new BuildRecords(disk, layout).list())
-    images.push({ digest: manifest, holder: `build ${key.slice(0, 12)} of ${step}` })
+    if (!forgotten?.has(key)) images.push({ digest: manifest, holder: `build ${key.slice(0, 12)} of ${step}` })
   for (const [directory, kind] of Object.entries(quarantined))
     for (const file of namesIn(disk, join(layout.quarantine, directory))) {
       const path = `quarantine/${directory}/${file}`
