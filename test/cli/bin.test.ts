@@ -28,7 +28,10 @@ beforeAll(async () => {
   execFileSync(process.execPath, [bin, 'load', '-q', join(directory, 'many.tar'), '--root', root])
 })
 
-const ply = (...argv: string[]) => spawnSync(process.execPath, [bin, ...argv, '--root', root], { encoding: 'utf8' })
+// What takes more than a second tells how far it has come.
+const env = { ...process.env, PLY_PROGRESS: 'none' }
+const ply = (...argv: string[]) =>
+  spawnSync(process.execPath, [bin, ...argv, '--root', root], { encoding: 'utf8', env })
 
 test('--version is answered before anything is loaded', () => {
   const bare = join(directory, 'bare')
@@ -48,7 +51,9 @@ test('exit codes and streams are those of the process', () => {
 })
 
 test('tree prints what it counted after the tree, where both go to one place', () => {
-  const out = execFileSync('bash', ['-c', `"${process.execPath}" "${bin}" tree many:1 -L 1 --root "${root}" 2>&1`])
+  const out = execFileSync('bash', ['-c', `"${process.execPath}" "${bin}" tree many:1 -L 1 --root "${root}" 2>&1`], {
+    env,
+  })
   expect(out.toString()).toBe('/\n└── d/\n1 directories, 0 files\n')
 })
 
@@ -78,7 +83,7 @@ test('the default store is XDG_DATA_HOME/ply, and nothing in it is taken for a p
 test('a reader that goes away ends the command quietly', () => {
   for (const command of ['ls many:1 -R', 'ls many:1 d -l', 'export many:1', 'ls many:1 -R --json']) {
     const line = `set -o pipefail; "${process.execPath}" "${bin}" ${command} --root "${root}" | head -c 10 >/dev/null`
-    const { status, stderr } = spawnSync('bash', ['-c', line], { encoding: 'utf8' })
+    const { status, stderr } = spawnSync('bash', ['-c', line], { encoding: 'utf8', env })
     expect([command, status, stderr]).toEqual([command, 0, ''])
   }
 })
@@ -94,7 +99,7 @@ describe('a signal stops the command, which cleans up', () => {
       mkdirSync(temporary)
       const child = spawn(process.execPath, [bin, 'load', '-', '--root', root], {
         stdio: ['pipe', 'pipe', 'pipe'],
-        env: { ...process.env, TMPDIR: temporary, PLY_PROGRESS: 'none' },
+        env: { ...env, TMPDIR: temporary },
       })
       child.stdin.on('error', () => {})
       let err = ''

@@ -106,6 +106,8 @@ export class Mounting {
           PATH: process.env.PATH,
           HOME: work,
           LC_ALL: 'C',
+          // What takes more than a second tells how far it has come.
+          PLY_PROGRESS: 'none',
           NODE: process.execPath,
           BIN: this.#bin,
           WORK: work,

@@ -93,7 +93,7 @@ export function descriptors(): string[] {
         return ''
       }
     })
-    .filter((target) => target.startsWith('/') && !target.startsWith('/proc') && !target.startsWith('/dev'))
+    .filter((target) => target.startsWith('/') && !/^\/(proc|dev(?!\/shm\/))/.test(target))
     .sort()
 }
 

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -155,22 +156,26 @@ test('a process that is killed at any moment of an import leaves a whole store, 
 
 test('a collection is refused while another process writes, and a writer waits for it', async () => {
   const place = makePlace()
+  const go = join(place.root, '..', 'go')
   await using store = await place.open()
   await store.write(await sampleImage(), 'a')
   const { child, end } = built.run(
     `${layers}
+     const { existsSync } = await import('node:fs')
      const store = await ply.openStore(argv[0])
      const slow = layer(1)
      async function* compressed() {
        console.log('ready')
-       await new Promise((resolve) => setTimeout(resolve, 500))
+       while (!existsSync(argv[1])) await new Promise((resolve) => setTimeout(resolve, 10))
        yield* slow.compressed()
      }
      await store.write(ply.append(ply.scratch, { ...slow, compressed }), 'slow')`,
     place.root,
+    go,
   )
   await once(child.stdout!, 'data')
   await expect(store.collect()).rejects.toMatchObject({ code: 'PLY_STORE_BUSY' })
+  writeFileSync(go, '')
   expect(await end).toBe('0')
   expect((await store.collect()).blobs).toEqual([])
   expect(await store.images()).toHaveLength(2)
