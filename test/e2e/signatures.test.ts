@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openRepository, openSink, openSource, privateKeyFrom, publicKeyFrom, signImage, verifySignatures } from 'plyfs'
 import { describe, expect } from 'vitest'
@@ -17,12 +18,25 @@ const here = hasProgram('docker-registry') && hasProgram('openssl')
 if (process.env.CI && !here) throw new Error('docker-registry and openssl have to be there on CI')
 /** Debian builds skopeo and podman without sigstore; PLYFS_SKOPEO names one that has it. */
 const skopeo = process.env.PLYFS_SKOPEO ?? 'skopeo'
-const able = here && spawnSync(skopeo, ['generate-sigstore-key', '--help']).status === 0
+const able = here && makesKeys(skopeo)
 const skopeoTest = testIf(
   able,
   'needs a skopeo with sigstore, named by PLYFS_SKOPEO, beside docker-registry and openssl',
 )
 const registryTest = testIf(here, 'docker-registry or openssl is not installed')
+
+/** Asked for help, one without the command is as content as one with it. */
+function makesKeys(program: string): boolean {
+  const directory = mkdtempSync(join(tmpdir(), 'plyfs-e2e-'))
+  try {
+    writeFileSync(join(directory, 'word'), 'word')
+    const prefix = join(directory, 'pair')
+    const args = ['generate-sigstore-key', '--output-prefix', prefix, '--passphrase-file', join(directory, 'word')]
+    return spawnSync(program, args).status === 0 && existsSync(`${prefix}.pub`)
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+}
 
 const other = execFileSync('openssl', ['genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256'], {
   encoding: 'utf8',
