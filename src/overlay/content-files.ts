@@ -19,6 +19,7 @@ export class ContentFiles {
   #readOnly: boolean
   readonly #live = new Map<number, LiveContent>()
   #removed: number[] = []
+  #removedBytes = 0
   /** Numbers of which there is no file yet, as far as is known here: the disk need not be asked. */
   readonly #unmade = new Set<number>()
   /** Names in the folder that are not known to be durable. */
@@ -30,6 +31,9 @@ export class ContentFiles {
     this.#readOnly = readOnly
     if (!readOnly) disk.fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
   }
+
+  /** Makes durable what says that files were removed, and frees them: called where the disk is full. */
+  onFull: () => void = () => {}
 
   /** Nothing is written any more. */
   freeze(): void {
@@ -65,7 +69,7 @@ export class ContentFiles {
     const path = this.#path(number)
     const fd = fs.openSync(path, 'w', 0o600)
     try {
-      copyContent(this.#disk, content, fd)
+      this.roomy(() => copyContent(this.#disk, content, fd))
     } catch (error) {
       fs.closeSync(fd)
       fs.unlinkSync(path)
@@ -84,6 +88,24 @@ export class ContentFiles {
   /** Room on the disk. */
   room(): Room {
     return this.#disk.room(this.#disk.fs.existsSync(this.#folder) ? this.#folder : dirname(this.#folder))
+  }
+
+  /** Does what takes room; where there is none, once more when what was removed has gone. */
+  roomy<T>(act: () => T): T {
+    try {
+      return act()
+    } catch (error) {
+      if (!this.makesRoom(error)) throw error
+      return act()
+    }
+  }
+
+  /** Whether something failed for lack of room, and there is more now that what was removed has gone. */
+  makesRoom(error: unknown): boolean {
+    const code = codeOf(error)
+    if ((code !== 'ENOSPC' && code !== 'EDQUOT') || this.#removed.length === 0) return false
+    this.onFull()
+    return true
   }
 
   /** Bytes. */
@@ -116,12 +138,12 @@ export class ContentFiles {
     let made = this.#unmade.has(number)
     if (made && this.#readOnly) return emptyContent
     try {
-      fd = made ? fs.openSync(path, 'wx+', 0o600) : fs.openSync(path, this.#readOnly ? 'r' : 'r+')
+      fd = made ? this.#make(path) : fs.openSync(path, this.#readOnly ? 'r' : 'r+')
     } catch (error) {
       if (codeOf(error) !== 'ENOENT' || made) throw error
       if (content.is === 'kept') throw this.#missing(error, path)
       if (this.#readOnly) return emptyContent
-      fd = fs.openSync(path, 'wx+', 0o600)
+      fd = this.#make(path)
       made = true
     }
     this.#unmade.delete(number)
@@ -140,7 +162,8 @@ export class ContentFiles {
       this.#retire(live)
       onClose?.()
     }
-    return new ContentHandle(this.#disk, fd, live, { onClose: closed, onSync })
+    const makesRoom = (error: unknown): boolean => this.makesRoom(error)
+    return new ContentHandle(this.#disk, fd, live, { onClose: closed, onSync, makesRoom })
   }
 
   /** The file is no longer any inode's. Handles on it stay usable. */
@@ -151,11 +174,16 @@ export class ContentFiles {
       live.dirty = false
     }
     this.#removed.push(number)
+    this.#removedBytes += live?.size ?? this.#sizeOf(number)
   }
 
   /** How many files wait to be removed. */
   get waiting(): number {
     return this.#removed.length
+  }
+
+  get waitingBytes(): number {
+    return this.#removedBytes
   }
 
   /** Returns when all content is on the disk. */
@@ -186,10 +214,20 @@ export class ContentFiles {
   collect(): void {
     for (const number of this.#removed) this.discard(number)
     this.#removed = []
+    this.#removedBytes = 0
   }
 
   #retire(live: LiveContent): void {
     if (live.handles === 0 && !live.dirty) this.#live.delete(live.number)
+  }
+
+  #make(path: string): number {
+    return this.roomy(() => this.#disk.fs.openSync(path, 'wx+', 0o600))
+  }
+
+  #sizeOf(number: number): number {
+    if (this.#unmade.has(number)) return 0
+    return this.#disk.fs.lstatSync(this.#path(number), { throwIfNoEntry: false })?.size ?? 0
   }
 
   #path(number: number): string {

@@ -14,19 +14,22 @@ export interface LiveContent {
   removed: boolean
 }
 
+/** What a handle calls. */
+export interface ContentCalls {
+  readonly onClose: () => void
+  readonly onSync: () => void
+  /** Whether it is worth trying again what failed. */
+  readonly makesRoom: (error: unknown) => boolean
+}
+
 /** One open descriptor on the content of a file. */
 export class ContentHandle implements WritableBytes {
   readonly #disk: Disk
   readonly #live: LiveContent
-  readonly #calls: { readonly onClose: () => void; readonly onSync: () => void }
+  readonly #calls: ContentCalls
   #fd: number | undefined
 
-  constructor(
-    disk: Disk,
-    fd: number,
-    live: LiveContent,
-    calls: { readonly onClose: () => void; readonly onSync: () => void },
-  ) {
+  constructor(disk: Disk, fd: number, live: LiveContent, calls: ContentCalls) {
     this.#disk = disk
     this.#fd = fd
     this.#live = live
@@ -48,25 +51,28 @@ export class ContentHandle implements WritableBytes {
   write(from: Uint8Array, position: number): number {
     if (from.length === 0) return 0
     this.#live.dirty = !this.#live.removed
-    const written = this.#disk.fs.writeSync(this.#open('write'), from, 0, from.length, position)
+    const written = this.#written(from, position)
     if (position + written > this.#live.size) this.#live.size = position + written
     return written
   }
 
   truncate(size: number): void {
     this.#live.dirty = !this.#live.removed
-    this.#disk.fs.ftruncateSync(this.#open('ftruncate'), size)
+    const fd = this.#open('ftruncate')
+    this.#roomy(() => this.#disk.fs.ftruncateSync(fd, size))
     this.#live.size = size
   }
 
   allocate(what: Allocation, position: number, length: number): void {
     this.#live.dirty = !this.#live.removed
-    this.#disk.allocate(this.#open('fallocate'), what, position, length)
+    const fd = this.#open('fallocate')
+    this.#roomy(() => this.#disk.allocate(fd, what, position, length))
     if (what === 'extend' && position + length > this.#live.size) this.#live.size = position + length
   }
 
   copyFrom(from: Bytes, fromPosition: number, position: number, length: number): number {
-    const copied = copyBetween(this.#disk, from, fromPosition, { fd: this.#open('write'), offset: position }, length)
+    const to = { fd: this.#open('write'), offset: position }
+    const copied = this.#roomy(() => copyBetween(this.#disk, from, fromPosition, to, length))
     if (copied === 0) return 0
     this.#live.dirty = !this.#live.removed
     if (position + copied > this.#live.size) this.#live.size = position + copied
@@ -89,6 +95,25 @@ export class ContentHandle implements WritableBytes {
     this.#disk.fs.closeSync(this.#fd)
     this.#fd = undefined
     this.#calls.onClose()
+  }
+
+  #written(from: Uint8Array, position: number): number {
+    const fd = this.#open('write')
+    try {
+      return this.#disk.fs.writeSync(fd, from, 0, from.length, position)
+    } catch (error) {
+      if (!this.#calls.makesRoom(error)) throw error
+      return this.#disk.fs.writeSync(fd, from, 0, from.length, position)
+    }
+  }
+
+  #roomy<T>(act: () => T): T {
+    try {
+      return act()
+    } catch (error) {
+      if (!this.#calls.makesRoom(error)) throw error
+      return act()
+    }
   }
 
   #open(syscall: string): number {

@@ -13,8 +13,8 @@ import { ifPossible } from './real-facts.ts'
 import type { StoredUpper } from './stored-upper.ts'
 import { UnnamedContents } from './unnamed-contents.ts'
 
-/** How many removed files wait for the next `sync` before one is made for them. */
-const removedAtMost = 256
+/** How many removed files, and bytes of them, wait for the next `sync` before one is made for them. */
+const removedAtMost = { files: 256, bytes: 64 << 20 }
 
 export interface PortableParts {
   readonly state: PortableState
@@ -46,6 +46,7 @@ export class PortableUpper extends PortableView implements StoredUpper {
     state.onRelease = ({ content }) => {
       if (content.is !== 'none') files.remove(content.number)
     }
+    files.onFull = () => this.#freeRemoved()
   }
 
   create(directory: number, name: ByteString, creation: Creation): number {
@@ -219,7 +220,12 @@ export class PortableUpper extends PortableView implements StoredUpper {
   /** Checked before: writes the record, and only then is it so in memory. */
   #change(change: Change): void {
     this.#mayChange()
-    this.log.append(change, () => this.state.changes())
+    try {
+      this.log.append(change, () => this.state.changes())
+    } catch (error) {
+      if (!this.files.makesRoom(error)) throw error
+      this.log.append(change, () => this.state.changes())
+    }
     this.state.apply(change, this.#now())
     this.#changed = true
   }
@@ -227,11 +233,14 @@ export class PortableUpper extends PortableView implements StoredUpper {
   /** Before a change and never after it: what fails here has not happened, and what was appended has. */
   #mayChange(): void {
     if (this.#readOnly) throw new PlyError('EROFS', { syscall: 'write' })
-    if (this.log.worthCompacting) this.log.compact(this.state.changes())
-    if (this.files.waiting >= removedAtMost) {
-      this.log.sync()
-      this.files.collect()
-    }
+    if (this.log.worthCompacting) this.files.roomy(() => this.log.compact(this.state.changes()))
+    const { waiting, waitingBytes } = this.files
+    if (waiting >= removedAtMost.files || waitingBytes >= removedAtMost.bytes) this.#freeRemoved()
+  }
+
+  #freeRemoved(): void {
+    this.log.sync()
+    this.files.collect()
   }
 
   #withContent(content: Bytes, change: (kept: { readonly is: 'kept'; readonly number: number }) => Change): void {

@@ -229,6 +229,47 @@ for (const [where, disk] of [
       upper.close()
     })
 
+    test('where the disk is full, what was removed makes room for what is written', () => {
+      const used = disk()
+      let root = ''
+      let full = false
+      const writeSync = ((fd: number, bytes: Uint8Array, from: number, length: number, position: number) => {
+        if (full && used.fs.existsSync(`${root}/inodes/1`)) throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' })
+        return used.fs.writeSync(fd, bytes, from, length, position)
+      }) as Disk['fs']['writeSync']
+      for (const next of ['content', 'record'] as const) {
+        full = false
+        root = place(used)
+        const upper = openPortableUpper({ disk: { ...used, fs: { ...used.fs, writeSync } }, root })
+        upper.copyUp(upper.root.ino, 'a', 7, file, memoryBytes(Buffer.from('a')))
+        upper.copyUp(upper.root.ino, 'b', 8, file, memoryBytes(Buffer.from('b')))
+        upper.forget(upper.root.ino, 'a')
+        full = true
+        if (next === 'record') upper.setAttributes(8, { mode: 0o600 })
+        else {
+          const content = upper.writer(8)
+          content.write(Buffer.from('c'), 0)
+          content.close()
+        }
+        expect(used.fs.readdirSync(`${root}/inodes`)).toEqual(['2'])
+        upper.close()
+      }
+    })
+
+    test('much that was removed does not wait for somebody to sync', () => {
+      const used = disk()
+      const root = place(used)
+      const upper = openPortableUpper({ disk: used, root })
+      upper.copyUp(upper.root.ino, 'a', 7, file, memoryBytes(Buffer.from('a')))
+      const content = upper.writer(7)
+      content.truncate(1 << 30)
+      content.close()
+      upper.forget(upper.root.ino, 'a')
+      upper.create(upper.root.ino, 'b', file)
+      expect(used.fs.readdirSync(`${root}/inodes`)).toEqual([])
+      upper.close()
+    })
+
     test('a log that is missing beside content is damage, not a new upper', () => {
       const used = disk()
       const root = place(used)
