@@ -15,6 +15,7 @@ import { formatPlatform, parsePlatform, thisPlatform } from '../model/platform.t
 import type { Tree } from '../stack/tree.ts'
 import { buildGround } from '../store/builds/ground.ts'
 import type { Store } from '../store/store.ts'
+import { removeAbandoned } from './execute.ts'
 import type { BuildOptions } from './options.ts'
 import { globalScope, platformArguments, proxyArguments, Scope } from './scope.ts'
 import { buildStage } from './stage.ts'
@@ -28,6 +29,7 @@ import { buildStage } from './stage.ts'
 export async function build(store: Store, options: BuildOptions): Promise<Image> {
   const dockerfile = parseDockerfile(options.dockerfile, options.file)
   using _ = await store[buildGround].hold(options)
+  await removeAbandoned(store)
   await using building = new Building(store, dockerfile, options)
   return building.run()
 }

@@ -41,6 +41,8 @@ export interface Execution {
 
 /** As much of what a command said last is in the message if it fails. Bytes. */
 const mostShown = 4096
+/** Milliseconds that a command may take to end by itself. */
+const patience = 1000
 
 /**
  * Runs a command on an image, in a container that is gone afterwards. Answers the image with what the command has changed as one more
@@ -50,12 +52,14 @@ export async function execute(execution: Execution): Promise<Image> {
   const { store, operation, history, finish, epoch } = execution
   const ground = store[buildGround]
   const base = await ground.keep(execution.image, operation)
-  const name = `build-${process.pid}-${randomBytes(6).toString('hex')}`
+  const name = `build-${randomBytes(8).toString('hex')}`
+  // Who finds it free knows that nobody builds in it any more.
+  using _held = await ground.alone(name, operation)
   await (await store.containers.create(name, base.digest, operation)).close()
   try {
     await runIn(name, execution)
     await using container = await store.containers.open(name, operation)
-    for await (const _ of container.changes(operation)) {
+    for await (const _change of container.changes(operation)) {
       const items = packChanges(
         container.changes(operation),
         { before: container.base, after: container.tree },
@@ -66,6 +70,21 @@ export async function execute(execution: Execution): Promise<Image> {
     return await ground.keep(finish(configure(execution.image, { history })), operation)
   } finally {
     await store.containers.remove(name)
+  }
+}
+
+/** Takes away containers in which nobody builds any more: whoever did was killed. */
+export async function removeAbandoned(store: Store): Promise<void> {
+  for (const { name } of await store.containers.list()) {
+    if (!/^build-[0-9a-f]{16}$/.test(name)) continue
+    using free = await store[buildGround].aloneNow(name)
+    if (free === undefined) continue
+    try {
+      await store.containers.remove(name)
+    } catch (error) {
+      // Its mount may still be on its way out, or another build was faster.
+      if (!['PLY_CONTAINER_BUSY', 'PLY_CONTAINER_NOT_FOUND'].includes(codeOf(error) ?? '')) throw error
+    }
   }
 }
 
@@ -81,7 +100,12 @@ async function runIn(name: string, execution: Execution): Promise<void> {
   }
   // The signals of this process are its own; a command of a build ends when the build does.
   using endings = new Endings(undefined, [])
-  const stop = () => endings.add('SIGTERM')
+  let killing: NodeJS.Timeout | undefined
+  // The first process of a container hears nothing that it does not listen for.
+  const stop = () => {
+    endings.add('SIGTERM')
+    killing = setTimeout(() => endings.add('SIGKILL'), patience)
+  }
   operation.signal?.addEventListener('abort', stop, { once: true })
   try {
     if (operation.signal?.aborted) stop()
@@ -109,6 +133,7 @@ async function runIn(name: string, execution: Execution): Promise<void> {
       lastOf(said),
     )
   } finally {
+    clearTimeout(killing)
     operation.signal?.removeEventListener('abort', stop)
     rmSync(place, { recursive: true, force: true })
   }

@@ -1,5 +1,5 @@
 /** The program that mounts for a command and runs it, in namespaces of its own: see `runInMount`. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -22,18 +22,20 @@ const patience = 1000
 const endings = new Endings()
 process.on('SIGTERM', () => running?.kill('SIGTERM'))
 let running: ChildProcess | undefined
+let ender: readonly [string, ...string[]] | undefined
 // Whoever started it has died.
 process.on('disconnect', () => {
   endings.add('SIGHUP')
   running?.kill('SIGHUP')
-  setTimeout(() => running?.kill('SIGKILL'), patience).unref()
+  setTimeout(kill, patience).unref()
 })
 // What a terminal sends to all of its foreground is not meant for who serves.
 for (const signal of passedOn) process.on(signal, () => {})
 process.on('message', (order: CommandOrder) => {
   if (order.order !== 'signal') return
   if (!(passedOn as readonly string[]).includes(order.signal)) endings.add(order.signal)
-  running?.kill(order.signal)
+  if (order.signal === 'SIGKILL') kill()
+  else running?.kill(order.signal)
 })
 
 const [order] = (await once(process, 'message')) as [CommandOrder]
@@ -44,7 +46,15 @@ try {
 }
 process.exit(0)
 
+/** Ends the command, whatever it does about it. */
+function kill(): void {
+  if (running === undefined) return
+  if (ender !== undefined) spawnSync(ender[0], ender.slice(1), { stdio: 'ignore' })
+  running.kill('SIGKILL')
+}
+
 async function run(what: CommandData): Promise<void> {
+  ender = what.ender
   const { owners, ...options } = what.options
   await using store = await openStore(what.store.root, what.store.options)
   const target = what.target ?? mkdtempSync(join(tmpdir(), 'ply-mount-'))

@@ -25,6 +25,8 @@ export interface CommandInMount {
   readonly options?: MountOptions
   /** The program, looked for as a shell does it, and its arguments. */
   readonly command: readonly [string, ...string[]]
+  /** What ends what the command has begun, where killing the command alone does not: it is run when the command is killed. */
+  readonly ender?: readonly [string, ...string[]] | undefined
 }
 
 /** It as data. */

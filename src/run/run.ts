@@ -13,7 +13,7 @@ import { mayMount } from '../sys/namespaces.ts'
 import { resolvePath } from '../union/resolve.ts'
 import type { WritableUnion } from '../union/union.ts'
 import { type Identity, identityIn } from './identity.ts'
-import { findRuntime, type Runtime, runtimeCommand, unstartedIn } from './runtime.ts'
+import { endingCommand, findRuntime, type Runtime, runtimeCommand, unstartedIn } from './runtime.ts'
 import { type BindMount, runtimeSpec } from './spec.ts'
 
 export interface RunOptions {
@@ -102,13 +102,9 @@ async function attempt(runtime: Runtime, what: Attempt, running: Running): Promi
   const { store, name, bundle, command, withoutGroups } = what
   const { opening, endings, onNote, onOutput } = running
   const log = join(bundle, 'log')
-  const call = runtimeCommand(runtime, {
-    state: join(bundle, 'state'),
-    log,
-    bundle,
-    id: `ply-${process.pid}-${Date.now().toString(36)}`,
-    withoutGroups,
-  })
+  const id = `ply-${process.pid}-${Date.now().toString(36)}`
+  const state = join(bundle, 'state')
+  const call = runtimeCommand(runtime, { state, log, bundle, id, withoutGroups })
   const end = await runInMount(
     {
       store: { root: store.root, options: opening },
@@ -116,6 +112,7 @@ async function attempt(runtime: Runtime, what: Attempt, running: Running): Promi
       target: join(bundle, 'rootfs'),
       options: { suid: true, devices: true },
       command: call,
+      ender: endingCommand(runtime, { state, id }),
     },
     { endings, onOutput, ...(onNote && { onNote }) },
   )

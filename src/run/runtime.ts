@@ -57,6 +57,14 @@ export function runtimeCommand({ name, path }: Runtime, calling: Calling): reado
   return [path, '--root', state, '--log', log, '--log-format', 'json', ...groups, 'run', '--bundle', bundle, id]
 }
 
+/** What ends a container, whoever is in it. */
+export function endingCommand(
+  { path }: Runtime,
+  { state, id }: Pick<Calling, 'state' | 'id'>,
+): readonly [string, ...string[]] {
+  return [path, '--root', state, 'delete', '--force', id]
+}
+
 /** What went wrong before the command of a container began. */
 export type Unstarted = { readonly why: 'missing' | 'closed' | 'groups' | 'other'; readonly text: string } | undefined
 

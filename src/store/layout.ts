@@ -243,6 +243,19 @@ function makeDirectories(disk: Disk, layout: Layout): void {
 
 /** The record is among them since another process may have made the store just now. */
 const ours = new Set([
-  ...['blobs', 'names', 'cache', 'accepted', 'sources', 'quarantine', 'uppers', 'containers', 'mounts', 'locks', 'tmp'],
+  ...[
+    'blobs',
+    'names',
+    'cache',
+    'accepted',
+    'sources',
+    'quarantine',
+    'uppers',
+    'containers',
+    'mounts',
+    'builds',
+    'locks',
+    'tmp',
+  ],
   ...['oci-layout', 'index.json', 'ply.json'],
 ])

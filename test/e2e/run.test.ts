@@ -196,3 +196,18 @@ able('a command that fails ends the build, and is shown with what it said last',
   expect(said.match(/exit 1/g)).toHaveLength(2)
   expect(said).toMatch(/\nwork\n2\n$/)
 })
+
+able('a build that was killed leaves nothing to the next one but what it had done', () => {
+  const said = runs(
+    'root',
+    `mkdir context
+    printf 'FROM shell\\nSHELL ["/bin/sh", "-c"]\\nRUN echo one > /one\\nRUN touch /two; echo ready; [ -e /fast ] || sleep 20\\n' > Dockerfile
+    "$NODE" "$BIN" build -f Dockerfile context 2> out & pid=$!
+    eventually 'grep -q ready out'; kill -9 $pid; wait $pid 2> /dev/null || true
+    eventually '! pgrep -x sleep > /dev/null'
+    ply ps -q | sed 's/build-.*/left/' | sort
+    sed -i 's/sleep 20/true/' Dockerfile; ply build -f Dockerfile context 2>&1 > /dev/null | grep -c 'echo one.*cached'
+    ply ps -q; ply fsck -q && echo whole`,
+  )
+  expect(said).toBe('left\nwork\n1\nwork\nwhole\n')
+})

@@ -35,6 +35,8 @@ export interface BuildGround {
   ): Promise<Image>
   /** Waits until nobody else makes what a key names. */
   alone(key: string, operation: Operation): Promise<Lock>
+  /** As `alone`, but `undefined` at once where somebody else has it. */
+  aloneNow(key: string): Promise<Lock | undefined>
   /** A directory of the store's disk that builds keep something in, by a name that is safe; made if it is missing. */
   directory(name: string): string
   /** Puts an image that has no new layers into the store, without a name. */
@@ -81,6 +83,9 @@ export function buildGroundOf(parts: BuildGroundParts): BuildGround {
     },
     async alone(key, { signal }) {
       return (await parts.disk.lock(join(parts.layout.locks, `build-${key}`), { wait: true, signal }))!
+    },
+    async aloneNow(key) {
+      return parts.disk.lock(join(parts.layout.locks, `build-${key}`))
     },
     directory(name) {
       if (parts.disk.kind !== 'disk')

@@ -202,6 +202,7 @@ function checkSurroundings(survey: Survey): void {
       'uppers',
       'containers',
       'mounts',
+      'builds',
       'locks',
       'tmp',
     ],
