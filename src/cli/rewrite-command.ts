@@ -34,7 +34,7 @@ export const layerFlags = {
   'source-epoch': Flags.integer({
     helpValue: 'SECONDS',
     aliases: ['source-date-epoch'],
-    summary: 'Lower later times to this one (Unix time).',
+    summary: 'Lower later times to this one (Unix time); by default $SOURCE_DATE_EPOCH.',
   }),
   unmark: Flags.boolean({
     summary: 'Make ordinary layers also of those that are marked not to be distributed.',

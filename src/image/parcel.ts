@@ -18,9 +18,10 @@ import { isForeign } from './distributable.ts'
 import type { Image, Layer } from './image.ts'
 import { type BlobReader, type LayerSource, layerFromBlob, readDocument } from './image-from-blobs.ts'
 
-/** How deep indexes may hold indexes, and how many documents they may lead to. */
+/** How deep indexes may hold indexes, how many documents they may lead to, and of how many bytes together: all are held at once. */
 const deepest = 8
 const mostDocuments = 10_000
+const mostBytes = 256 << 20
 
 /** A blob that a manifest names, as it travels: see `Layer`, which is one. */
 export type ParcelBlob = Pick<Layer, 'descriptor' | 'compressed' | 'atRest' | 'origin' | 'elsewhere'> & {
@@ -82,6 +83,7 @@ export async function readParcel(
 ): Promise<Parcel> {
   const { read, blob = (one) => one, has = () => true, ...decompression } = source
   const known = new Map<string, Parcel>()
+  let held = 0
   const at = async (wanted: Descriptor, depth: number): Promise<Parcel> => {
     checkAborted(operation.signal)
     const before = known.get(wanted.digest)
@@ -92,6 +94,9 @@ export async function readParcel(
       throw new PlyError('PLY_BAD_DOCUMENT', { what: `index ${descriptor.digest}`, reason })
     }
     const raw = await readDocument(wanted, read, manifestLimit, operation)
+    held += raw.length
+    if (held > mostBytes)
+      throw new PlyError('PLY_TOO_LARGE', { what: `all that ${descriptor.digest} leads to`, limit: mostBytes })
     const isIndex = isIndexType(wanted.mediaType) || manifestOrIndex(raw, what) === 'index'
     if (!isIndex) {
       const manifest = parseManifest(raw, what)

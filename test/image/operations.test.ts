@@ -231,5 +231,13 @@ describe('validate', () => {
     const found = await validate(source)
     expect(found).toMatchObject({ valid: false, documents: 3, findings: [{ code: 'PLY_BLOB_NOT_FOUND' }] })
     expect(await validate(source, { fast: true })).toMatchObject({ valid: false, blobs: 0 })
+    await using store = await openStore(place.at('store'))
+    const image = await sampleImage()
+    await store.write(image, 'image')
+    rmSync(place.at(`store/blobs/sha256/${image.layers[1]!.descriptor.digest.slice(7)}`))
+    for (const fast of [true, false]) {
+      const { findings } = await validate(store, { name: 'image', fast })
+      expect(findings).toMatchObject([{ where: 'layer 1', code: 'PLY_BLOB_NOT_FOUND' }])
+    }
   })
 })

@@ -1,3 +1,5 @@
+import { linkSync, lstatSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { diff, packChanges } from '../../src/diff/index.ts'
@@ -11,13 +13,15 @@ import { codeOf } from '../../src/model/errors.ts'
 import { openStore } from '../../src/store/open-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { memoryBytes, streamOf } from '../../src/stream/bytes.ts'
+import { filesLayer } from '../../src/transport/index.ts'
 import { bytesIn } from '../support/collect.ts'
+import { temporary } from '../support/temporary.ts'
 import { archive } from '../tar/raw.ts'
 import { applyTar, NotJudged, Refused } from './apply-tar.ts'
 import { differences } from './differences.ts'
 import { ableModel, drawEdits } from './draw.ts'
 import { perform } from './edits.ts'
-import { at, copied, type Inode, namesIn, pathsIn, plainDirectory, split } from './inode.ts'
+import { at, copied, type Inode, inode, namesIn, pathsIn, plainDirectory, split } from './inode.ts'
 import { oracleTree } from './oracle-tree.ts'
 import { readTar } from './read-tar.ts'
 import { Dice, holds, toss, tosses } from './seed.ts'
@@ -238,3 +242,106 @@ test(
   },
   5 * minutes,
 )
+
+/** A few files, symlinks and hardlinks in a directory of the disk, and the same as objects. */
+function someFiles(dice: Dice, directory: string): Inode {
+  const root = plainDirectory()
+  const directories = [{ path: directory, inode: root }]
+  const files: { readonly path: string; readonly inode: Inode }[] = []
+  for (let left = dice.below(8); left > 0; left--) {
+    const parent = dice.pick(directories)
+    const name = dice.pick(['a', 'b', 'c d', 'é', 'z'])
+    const bytes = Buffer.from(name).toString('latin1')
+    const path = join(parent.path, name)
+    if (parent.inode.children.has(bytes)) continue
+    const made = (some: Partial<Inode>) => {
+      const { mtimeNs, uid, gid, mode } = lstatSync(path, { bigint: true })
+      const seconds = (mtimeNs / 1_000_000_000n) * 1_000_000_000n
+      const bits = Number(mode) & 0o7777
+      const own = inode({ uid: Number(uid), gid: Number(gid), mode: bits, mtime: seconds, ...some })
+      parent.inode.children.set(bytes, own)
+      return own
+    }
+    switch (dice.below(4)) {
+      case 0:
+        mkdirSync(path, { mode: 0o750 })
+        directories.push({ path, inode: made({ kind: 'directory' }) })
+        break
+      case 1:
+        symlinkSync('a/../b', path)
+        made({ kind: 'symlink', mode: 0o777, target: 'a/../b' })
+        break
+      case 2: {
+        if (files.length === 0) break
+        const target = dice.pick(files)
+        linkSync(target.path, path)
+        parent.inode.children.set(bytes, target.inode)
+        break
+      }
+      default: {
+        const content = `${path} ${dice.below(100)}`
+        writeFileSync(path, content, { mode: dice.pick([0o600, 0o755]) })
+        files.push({ path, inode: made({ content: Buffer.from(content) }) })
+      }
+    }
+  }
+  // Directories got their last time when something was put into them.
+  for (const { path, inode: own } of directories.slice(1))
+    own.mtime = (lstatSync(path, { bigint: true }).mtimeNs / 1_000_000_000n) * 1_000_000_000n
+  return root
+}
+
+/** The directory at a path, made as nobody describes it where there is none: what is no directory goes. */
+function made(root: Inode, path: string): Inode {
+  let directory = root
+  for (const name of path.split('/')) {
+    const child = directory.children.get(name)
+    const next = child?.kind === 'directory' ? child : plainDirectory()
+    directory.children.set(name, next)
+    directory = next
+  }
+  return directory
+}
+
+test('M-06, N-13: files of the disk on top of any image show as if they had been copied there', async () => {
+  await holds('append', 60, cases, async ([how, batches]) => {
+    const dice = new Dice(how)
+    const stack = await someStack(batches, dice)
+    await using store = await openStore(':memory:')
+    const image = await imageIn(store, stack, 'image')
+    if (image === undefined) return
+    const directory = temporary()
+    const files = someFiles(dice, directory)
+    const view = copied(stack.views.at(-1)!)
+    const to = dice.pick(['a', 'new', 'a/b', 'new/er', 'c/d-/x'])
+    const isThrough = (path: string) =>
+      path.split('/').some((_, number, all) => {
+        const stands = at(view, all.slice(0, number + 1).join('/'))
+        return stands !== undefined && stands.kind !== 'directory'
+      })
+    // Symlinks of the image are followed: another test has that.
+    if (isThrough(to)) return
+    const target = made(view, to)
+    const merge = (into: Inode, from: Inode): void => {
+      for (const [name, child] of from.children) {
+        const stands = into.children.get(name)
+        if (child.kind !== 'directory' || stands?.kind !== 'directory') into.children.set(name, child)
+        else {
+          const { mode, uid, gid, mtime, xattrs } = child
+          Object.assign(stands, { mode, uid, gid, mtime, xattrs })
+          merge(stands, child)
+        }
+      }
+    }
+    // An empty directory has nothing but itself to say.
+    if (files.children.size === 0) return
+    merge(target, files)
+    const tree = await store.tree(image)
+    const layer = await filesLayer([{ from: directory, to: `/${to}` }], { below: tree })
+    tree.close()
+    const appended = append(image, layer, {})
+    await store.write(appended, 'appended')
+    expect(diffIds(appended).slice(0, -1)).toEqual(diffIds(image))
+    expectEqual(await plainly(appended), view)
+  })
+})

@@ -26,7 +26,12 @@ export class Strip extends RewriteCommand {
     const { args, flags } = await this.parse(Strip)
     const { message } = flags
     return this.rewritten(args.image, flags, async (image, as) =>
-      (await this.store()).strip(image, { paths: args.paths, message, ...this.writing(flags, as) }),
+      (await this.store()).strip(image, {
+        paths: args.paths,
+        message,
+        ...this.writing(flags, as),
+        sourceEpoch: undefined,
+      }),
     )
   }
 }

@@ -322,7 +322,9 @@ class Validation implements Disposable {
 
   /** @throws what is no answer: an abort, a network that fails, a disk that is full */
   #failed(document: Digest, where: ValidityFinding['where'], error: unknown): void {
-    const code = codeOf(error) ?? ''
+    const thrown = codeOf(error) ?? ''
+    // A blob that lies in a file, and does not.
+    const code = thrown === 'ENOENT' ? 'PLY_BLOB_NOT_FOUND' : thrown
     if (!integrity.test(code)) throw error
     this.#add(document, where, code, (error as Error).message)
   }
