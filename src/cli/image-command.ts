@@ -19,6 +19,8 @@ export interface Passage {
 /** What the commands share that move images: where they come from, where they go, and what is found on the way. */
 export abstract class ImageCommand extends StoreCommand {
   #reported: ImageReport[] = []
+  /** Stdout carries an archive. */
+  #poured = false
   #judging: ImportFlags | undefined
 
   /**
@@ -54,9 +56,9 @@ export abstract class ImageCommand extends StoreCommand {
     return report
   }
 
-  /** The result, unless the report has stdout. */
+  /** The result, unless the report or an archive has stdout. */
   protected printResult(line: string): void {
-    if (this.#judging?.report === '-') this.say(line)
+    if (this.#poured || this.#judging?.report === '-') this.say(line)
     else this.print(line)
   }
 
@@ -146,6 +148,8 @@ export abstract class ImageCommand extends StoreCommand {
     const { openSink, splitReference } = await this.library()
     const { transport: kind, details } = splitReference(reference)
     if (kind === 'store') return { sink: await this.store(), name: details }
+    this.#poured = /^[^:]+:-(?::|$)/.test(reference)
+    if (this.#poured) await this.claimStdout({ binary: true, instead: 'write to a file' })
     const sink = await openSink(reference, {
       output: this.output,
       registry: this.registry,

@@ -91,7 +91,7 @@ export abstract class RewriteCommand extends ImageCommand {
     }
     const made = await rewrite(await this.stored(text, flags.platform), flags.tag)
     const { describeImage } = await this.library()
-    this.print(await this.sent(made, flags))
+    this.printResult(await this.sent(made, flags))
     return describeImage(made)
   }
 
@@ -119,7 +119,7 @@ export abstract class RewriteCommand extends ImageCommand {
     const { describeImage } = await this.library()
     if (flags.tag !== undefined || flags.output === undefined)
       await (await this.store()).write(made, flags.tag, this.operation)
-    this.print(await this.sent(made, flags))
+    this.printResult(await this.sent(made, flags))
     return describeImage(made)
   }
 
@@ -167,7 +167,7 @@ export abstract class RewriteCommand extends ImageCommand {
       this.closing(sink)
       ;({ digest } = await copyWhole(made, sink, { as: name, ...this.operation }))
     }
-    this.print(digest)
+    this.printResult(digest)
     return { digest, mediaType: made.descriptor.mediaType, manifests: made.index.manifests }
   }
 

@@ -134,6 +134,14 @@ describe('config', () => {
     expect(code, err).toBe(0)
     expect((await inspected(layout)).digest).toBe(out.trim())
     expect(readdirSync(directory)).not.toContain('no-store')
+    for (const argv of [
+      ['copy', archive, 'oci-archive:-'],
+      ['config', archive, '-l', 'a=b', '-o', 'oci-archive:-'],
+    ]) {
+      const { bytes, err: said } = await ply([...argv, '--root', elsewhere])
+      expect(said).toMatch(/^sha256:\S+$/m)
+      expect(bytes.subarray(-1024).every((byte) => byte === 0)).toBe(true)
+    }
     await run('copy', archive, `tar:${join(directory, 'rootfs.tar')}`)
     expect(await run('cat', `tar:${join(directory, 'rootfs.tar')}`, '/etc/motd')).toBe('welcome\n')
   })
