@@ -63,19 +63,19 @@ export function abilities({ store }: { readonly store?: string | undefined } = {
     mounting,
     erofs,
     files: filesAbility(store, stacked, mounting, erofs),
-    loops: openable('/dev/loop-control', 'loop devices', 'modprobe loop; a container has to be given /dev/loop*'),
+    loops: openable('/dev/loop-control', 'loop devices', {
+      missing: 'modprobe loop; a container has to be given /dev/loop*',
+      closed: 'run it as root of the machine',
+    }),
     overlay: fileSystem('overlay', privileges),
     uppers: uppersAbility(privileges, stacked),
     idMapping: atLeast(5, 19)
       ? program('unshare', 'util-linux')
       : unable(`Linux ${release()} cannot map owners under overlayfs`, 'Linux 5.19 can'),
-    fuseDevice: openable(
-      '/dev/fuse',
-      'FUSE',
-      existsSync('/dev/fuse')
-        ? 'as root: chmod 0666 /dev/fuse'
-        : 'modprobe fuse; a container has to be given /dev/fuse',
-    ),
+    fuseDevice: openable('/dev/fuse', 'FUSE', {
+      missing: 'modprobe fuse; a container has to be given /dev/fuse',
+      closed: 'as root: chmod 0666 /dev/fuse',
+    }),
     fusermount: fusermountAbility(),
     namespaces: namespacesAbility(privileges),
   }
@@ -157,15 +157,16 @@ function namespacesAbility(privileges: Abilities['privileges']): Ability {
   return has
 }
 
-function openable(path: string, what: string, more: string): Ability {
+function openable(path: string, what: string, more: { readonly missing: string; readonly closed: string }): Ability {
   try {
     closeSync(openSync(path, 'r+'))
     return able
   } catch (error) {
     const code = codeOf(error)
     if (code === undefined) throw error
-    if (code === 'ENOENT' || code === 'ENODEV' || code === 'ENXIO') return unable(`there is no ${path}: ${what}`, more)
-    return unable(`${path} is closed to this user`, more)
+    if (code === 'ENOENT' || code === 'ENODEV' || code === 'ENXIO')
+      return unable(`there is no ${path}: ${what}`, more.missing)
+    return unable(`${path} is closed to this user`, more.closed)
   }
 }
 

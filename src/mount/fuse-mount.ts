@@ -31,7 +31,7 @@ export interface FuseOptions extends MountOptions {
  * any users, what belongs to others is shown as root's there, unless owners are asked for; what is recorded stays as it is.
  *
  * @param target the directory from the root, resolved: bytes
- * @throws PLY_UNSUPPORTED with what to do where there is no way in; PLY_CONTAINER_BUSY; EACCES, ENOENT, ENOTDIR about the target;
+ * @throws PLY_UNSUPPORTED with what to do where there is no way in; PLY_CONTAINER_BUSY; PLY_MOUNT_TARGET, ENOENT, ENOTDIR about the target;
  * PLY_ABORTED; whatever opening the container throws
  */
 export async function mountByFuse(

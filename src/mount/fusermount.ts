@@ -28,7 +28,7 @@ export interface FusermountOptions {
  * The way for ordinary users: the program `fusermount3`, which is root's, mounts and sends the open device. It stays, and unmounts when
  * this process ends, however it ends.
  *
- * @throws from `open`: PLY_UNSUPPORTED with what to do; EACCES, ENOENT, ENOTDIR about the target; PLY_ABORTED
+ * @throws from `open`: PLY_UNSUPPORTED with what to do; PLY_MOUNT_TARGET, ENOENT, ENOTDIR about the target; PLY_ABORTED
  */
 export function fusermountDoor(options: FusermountOptions, signal?: AbortSignal): FuseDoor {
   return { open: (target) => openByFusermount(target, options, signal) }
@@ -58,6 +58,8 @@ async function openByFusermount(
       stdio: ['ignore', 'ignore', 'pipe', theirs],
       env: { ...environment(), _FUSE_COMMFD: '3' },
       cwd: '/',
+      // What a terminal sends to all of its foreground must not end it halfway.
+      detached: true,
     })
   } catch (error) {
     closeSync(mine)
@@ -146,6 +148,7 @@ export async function unmountByFusermount(target: Path, { detach }: { readonly d
     stdio: ['ignore', 'ignore', 'pipe'],
     env: environment(),
     cwd: '/',
+    detached: true,
   })
   let said = ''
   child.stderr.setEncoding('latin1').on('data', (text: string) => {
@@ -175,8 +178,10 @@ async function received(socket: number, signal: AbortSignal | undefined): Promis
 function refused(said: string, path: string): PlyError {
   const text = said.replace(/^fusermount3: /gm, '').trim()
   if (/\/dev\/fuse/.test(text)) return closedDevice(text)
-  if (/no write access|not owned|Permission denied/.test(text))
-    return new PlyError('EACCES', { syscall: 'mount', path })
+  if (/no write access|not owned|Permission denied/.test(text)) {
+    const reason = `${program} mounts only where this user may write; name a directory of your own`
+    return new PlyError('PLY_MOUNT_TARGET', { target: path, reason }, { cause: new Error(text) })
+  }
   if (/No such file/.test(text)) return new PlyError('ENOENT', { syscall: 'mount', path })
   if (/Not a directory|not a directory/.test(text)) return new PlyError('ENOTDIR', { syscall: 'mount', path })
   return noWayIn(`${program} says: ${text || 'nothing'}`)

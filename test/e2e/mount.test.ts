@@ -246,6 +246,19 @@ work
 `)
   })
 
+  able('comes with that of the terminal, whoever of its foreground hears of it, and however often (user)', () => {
+    const said = runs(
+      'user',
+      `setsid "$NODE" "$BIN" mount work mnt --via fuse --foreground -q > out 2>&1 & pid=$!
+      eventually 'test -s out'; kill -HUP -$pid; sleep 0.1; kill -HUP -$pid || true; wait $pid || true
+      eventually '! mounted $PWD/mnt'; cat out; ls mnt
+      ply mount work /usr --via fuse || echo "exit $?"`,
+    )
+    expect(said).toBe(
+      './mnt\nply: nothing can be mounted on /usr: fusermount3 mounts only where this user may write; name a directory of your own (PLY_MOUNT_TARGET)\nexit 3\n',
+    )
+  })
+
   able('waits for nobody who is told who is in the way', () => {
     const said = runs(
       'root',
@@ -298,6 +311,27 @@ exit 2
     expect(said, `seed ${seed}`).toBe('work\ntmp/alone\n')
   })
 })
+
+for (const as of ['root', 'user'] as const)
+  able(`who mounts is killed at any moment: nothing stays that ply umount does not remove (${as})`, () => {
+    const seed = Math.floor(Math.random() * 30_000)
+    const said = runs(
+      as,
+      `RANDOM=${seed}; mkdir tmp; export TMPDIR=$PWD/tmp; touch tmp/alone
+      for how in ${as === 'root' ? "'mnt --via kernel'" : ''} 'mnt --via fuse' 'mnt --via extract' '-- sleep 50'; do
+        ms=$((RANDOM % 1200)); "$NODE" "$BIN" mount work -q $how > out 2>&1 & pid=$!
+        sleep $(printf '%d.%03d' $((ms / 1000)) $((ms % 1000))); kill -KILL $pid 2> /dev/null || true; wait $pid || true
+        eventually '! pgrep -f "[c]ommand-in-mount"'; sleep 0.2
+        ply umount --all -q > /dev/null; eventually '! mounted $PWD/mnt && [ -z "$(servers)" ]'
+        # A copy that was whole and not recorded yet.
+        rm -rf mnt; mkdir mnt
+        echo x | ply cp - work:/etc/x
+      done
+      ply mount work mnt --via extract -q; ply umount mnt
+      ${listed}; ply fsck > /dev/null 2>&1; ls -d tmp/* .ply-extract-* 2> /dev/null || true`,
+    )
+    expect(said, `seed ${seed}`).toBe('./mnt\n./mnt\nwork\ntmp/alone\n')
+  })
 
 describe('a mount for a command', () => {
   for (const as of ['root', 'user'] as const) {

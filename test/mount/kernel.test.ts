@@ -474,6 +474,21 @@ describe('what goes wrong with a mount', () => {
     },
   )
 
+  for (const each of ['kernel', 'extract'] as const)
+    kernelTest(`of two that come to one directory at the same moment one is told of the other (${each})`, async () => {
+      const { store, target } = await storeWithImage()
+      const both = await Promise.allSettled([1, 2].map(() => mount({ store, image: 'plain' }, target, { via: each })))
+      expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+      const [failed] = both.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []))
+      expect(failed).toMatchObject({
+        code: 'PLY_MOUNT_TARGET',
+        message: expect.stringContaining('somebody else is mounting there just now'),
+      })
+      expect(store.mounts.list()).toHaveLength(1)
+      expect(await unmount(store, target)).toEqual([target])
+      expect([mountsIn(target), fs.readdirSync(target)]).toEqual([[], []])
+    })
+
   kernelTest('is found and unmounted where a directory above it was renamed', async () => {
     const { store, target } = await storeWithImage()
     await (await store.containers.create('work', 'plain')).close()
