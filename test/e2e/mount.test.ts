@@ -296,15 +296,17 @@ exit 2
       'root',
       `RANDOM=${seed}; mkdir tmp; export TMPDIR=$PWD/tmp; touch tmp/alone
       for how in 'mnt --foreground' 'mnt' '-- sleep 50' 'mnt' '-- sleep 50' 'mnt --foreground'; do
-        signals=(TERM HUP); signal=\${signals[$((RANDOM % 2))]}; ms=$((RANDOM % 1200))
-        "$NODE" "$BIN" mount work --via fuse -q $how > out 2>&1 & pid=$!
-        sleep $(printf '%d.%03d' $((ms / 1000)) $((ms % 1000))); kill -$signal $pid 2> /dev/null || true
+        signals=(TERM HUP INT); signal=\${signals[$((RANDOM % 3))]}; ms=$((RANDOM % 1200))
+        setsid env --default-signal=INT "$NODE" "$BIN" mount work --via fuse -q $how > out 2>&1 & pid=$!
+        # A terminal's Ctrl-C goes to everybody in front of it.
+        case $signal in INT) whom=-$pid ;; *) whom=$pid ;; esac
+        sleep $(printf '%d.%03d' $((ms / 1000)) $((ms % 1000))); kill -$signal -- $whom 2> /dev/null || true
         status=0; wait $pid || status=$?
-        case $status in 0 | 129 | 143) ;; *) echo "$how: $status"; cat out ;; esac
+        case $status in 0 | 129 | 130 | 143) ;; *) echo "$how: $status"; cat out ;; esac
         # It was done before the signal came.
         [ "$how $status" != 'mnt 0' ] || { kill -HUP $(servers); mounted $PWD/mnt; kill -TERM $(servers); }
         eventually '! mounted $PWD/mnt && [ -z "$(servers)" ] && ! pgrep -f "[c]ommand-in-mount"'
-        ply ls work:/ > /dev/null; echo x | ply cp - work:/etc/x
+        ply ls work:/ > /dev/null; echo x | ply cp -q - work:/etc/x
       done
       ${listed}; ply fsck > /dev/null 2>&1; ls -d tmp/*`,
     )
@@ -405,15 +407,16 @@ an image
 `)
   })
 
-  able('has no room left: nothing that was synced is lost, and there is room again after removing', () => {
-    const said = runs(
-      'root',
-      `ply mount work mnt --via fuse -q; echo kept > mnt/etc/kept; sync mnt/etc/kept
-      cat /dev/zero > mnt/etc/big || echo full; cat mnt/etc/kept; rm mnt/etc/big; echo again > mnt/etc/again; cat mnt/etc/again
-      ply umount mnt; ply changes work; (ply fsck 2>&1) | sed 's/.*: //'`,
-      { before: 'mount -t tmpfs -o size=8m none "$WORK"; mkdir "$WORK/mnt" "$WORK/other"' },
-    )
-    expect(said).toBe(`./mnt
+  for (const as of ['root', 'user'] as const) {
+    able(`has no room left: nothing that was synced is lost, and there is room again after removing (${as})`, () => {
+      const said = runs(
+        as,
+        `ply mount work mnt --via fuse -q --uidmap 0:$(id -u):1 --gidmap 0:$(id -g):1; echo kept > mnt/etc/kept; sync mnt/etc/kept
+        cat /dev/zero > mnt/etc/big || echo full; cat mnt/etc/kept; rm mnt/etc/big; echo again > mnt/etc/again; cat mnt/etc/again
+        ply umount mnt; ply changes work; (ply fsck 2>&1) | sed 's/.*: //'`,
+        { before: 'mount -t tmpfs -o size=8m none "$WORK"; mkdir "$WORK/mnt" "$WORK/other"' },
+      )
+      expect(said).toBe(`./mnt
 cat: write error: No space left on device
 full
 kept
@@ -421,6 +424,56 @@ again
 ./mnt
 A /etc/again
 A /etc/kept
+0 damaged, 0 drifted, 0 cosmetic
+`)
+    })
+  }
+
+  able('has several mount one container at once: one of them does, the others are told where it is', () => {
+    const said = runs(
+      'root',
+      `for i in 1 2 3; do mkdir at$i; ply mount work at$i --via fuse -q > said$i 2>&1 && echo mounted > end$i || echo "exit $?" > end$i & done; wait
+      cat end? | sort; cat said? | grep -c PLY_CONTAINER_BUSY; servers | wc -l; ply umount work > /dev/null; ls store/mounts`,
+    )
+    expect(said).toBe('exit 6\nexit 6\nmounted\n2\n1\n')
+  })
+
+  able('has its store on an overlay mount: the kernel shows images, FUSE containers, and why is said', () => {
+    const said = runs(
+      'root',
+      `mkdir l u w o; mv store l; mount -t overlay -o lowerdir=l,upperdir=u,workdir=w x o; export PLY_ROOT=$PWD/o/store
+      ply mount image:1 mnt --via kernel -q; cat mnt/etc/issue; ply umount mnt
+      ply create image:1 --name more; (ply mount more mnt --via kernel 2>&1 || echo "exit $?")
+      ply mount more mnt -q; echo x > mnt/etc/new; mv mnt/etc mnt/moved; rm mnt/bin/tool; ${listed}; ply umount mnt
+      ply mount more mnt -q; ls mnt mnt/moved; ply umount mnt; ply changes more; (ply fsck 2>&1) | sed 's/.*: //'`,
+    )
+    expect(said).toBe(`./mnt
+an image
+./mnt
+more
+ply: --via kernel here is not supported: container more is in the portable form, which the kernel does not know; the store lies on overlayfs (PLY_UNSUPPORTED)
+exit 5
+./mnt
+more ./mnt,fuse,live,rw
+work
+./mnt
+./mnt
+mnt:
+bin
+moved
+tmp
+
+mnt/moved:
+issue
+new
+other
+./mnt
+D /etc
+D /bin/tool
+A /moved
+A /moved/issue
+A /moved/new
+A /moved/other
 0 damaged, 0 drifted, 0 cosmetic
 `)
   })
