@@ -235,7 +235,8 @@ class RegistrySource implements ImageSource {
     const ways = [best, ...this.#sessions.filter((session) => session !== best)].map(
       (session) => (at: number) => blobStream(session, descriptor, request, at),
     )
-    for (const url of addressesOf(descriptor)) ways.push((at) => foreignStream(best, url, descriptor, request, at))
+    for (const url of addressesOf(descriptor, this.#primary))
+      ways.push((at) => foreignStream(best, url, descriptor, request, at))
     let at = from
     for (const [i, way] of ways.entries()) {
       try {
@@ -251,11 +252,14 @@ class RegistrySource implements ImageSource {
   }
 }
 
-/** Where else a foreign layer is: with TLS, or on this machine. */
-function addressesOf({ urls = [] }: Descriptor): URL[] {
+/** Where else a foreign layer is: with TLS; without it on this machine, where the registry is on it too: no other may have us ask around here. */
+function addressesOf({ urls = [] }: Descriptor, { host: registry }: Endpoint): URL[] {
   return urls
     .filter((url) => URL.canParse(url))
     .map((url) => new URL(url))
-    .filter(({ protocol, host }) => protocol === 'https:' || (protocol === 'http:' && isLoopback(host)))
+    .filter(
+      ({ protocol, host }) =>
+        protocol === 'https:' || (protocol === 'http:' && isLoopback(host) && isLoopback(registry)),
+    )
     .slice(0, 4)
 }
