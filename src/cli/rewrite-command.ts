@@ -81,15 +81,19 @@ export abstract class RewriteCommand extends ImageCommand {
     text: string,
     flags: PlaceFlags,
     rewrite: (image: Image, as: string | undefined) => Promise<Image>,
-    options: WithImagesOptions = {},
+    /** All images are made, and nothing has a name yet. */
+    check: () => void = () => {},
   ): Promise<ImageDescription | IndexDescription> {
     const whole = flags.all ? await this.parcel(text) : undefined
     if (whole?.is === 'index') {
       const store = await this.store()
       await store.writeParcel(whole, undefined, this.operation)
-      return this.indexed(whole, flags, async ({ digest }) => rewrite(await store.image(digest), undefined), options)
+      const change = async ({ digest }: Image) => rewrite(await store.image(digest), undefined)
+      return this.indexed(whole, flags, change, {}, check)
     }
-    const made = await rewrite(await this.stored(text, flags.platform), flags.tag)
+    const made = await rewrite(await this.stored(text, flags.platform), flags.all ? undefined : flags.tag)
+    check()
+    if (flags.all && flags.tag !== undefined) await (await this.store()).write(made, flags.tag, this.operation)
     const { describeImage } = await this.library()
     this.printResult(await this.sent(made, flags))
     return describeImage(made)
@@ -151,6 +155,7 @@ export abstract class RewriteCommand extends ImageCommand {
     flags: PlaceFlags,
     change: (image: Image) => Promise<Image>,
     options: WithImagesOptions,
+    check: () => void = () => {},
   ): Promise<IndexDescription> {
     const { copyWhole, withImages } = await this.library()
     const made = await withImages(whole, change, {
@@ -159,6 +164,7 @@ export abstract class RewriteCommand extends ImageCommand {
         this.say(`warning: ${digest} is left out: it is about ${about}, which is another image now`),
       ...this.operation,
     })
+    check()
     if (flags.tag !== undefined || flags.output === undefined)
       await (await this.store()).writeParcel(made, flags.tag, this.operation)
     let { digest } = made.descriptor

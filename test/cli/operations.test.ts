@@ -253,6 +253,11 @@ describe('strip', () => {
     expect(await run('cat', 'unlinked', 'third')).toBe('TOP-SECRET-2')
     expect(JSON.parse(await run('stat', 'unlinked', 'copy', '--json')).links).toBe(2)
     await fails(3, 'ENOENT', 'strip', 'linked', '/no/such')
+    await fails(3, "strip '/no/such'", 'strip', index, '/etc/issue', '/no/such', '--all', '-t', 'never')
+    await fails(3, "strip '/no/such'", 'strip', 'linked', '/no/such', '--all', '-t', 'never')
+    await fails(3, 'no image named', 'inspect', 'never')
+    await run('strip', 'linked', 'third', '--all', '-t', 'two')
+    expect(await digestsOf('two')).toHaveLength(2)
   })
 })
 

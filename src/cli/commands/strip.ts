@@ -1,5 +1,6 @@
 import * as Flags from '@oclif/core/flags'
 import { imageArg, requiredArgs } from '../arguments.ts'
+import type { Image } from '../library.ts'
 import { nameFlag, RewriteCommand } from '../rewrite-command.ts'
 
 export class Strip extends RewriteCommand {
@@ -25,13 +26,21 @@ export class Strip extends RewriteCommand {
   async run() {
     const { args, flags } = await this.parse(Strip)
     const { message } = flags
-    return this.rewritten(args.image, flags, async (image, as) =>
-      (await this.store()).strip(image, {
-        paths: args.paths,
-        message,
-        ...this.writing(flags, as),
-        sourceEpoch: undefined,
-      }),
-    )
+    const { PlyError } = await this.library()
+    // In an index a path may be in the image of one platform only.
+    const known = new Set<string>()
+    const strip = async (image: Image, as: string | undefined) => {
+      const missing = new Set<string>()
+      const writing = { ...this.writing(flags, as), sourceEpoch: undefined }
+      const onMissing = flags.all ? (path: string) => void missing.add(path) : undefined
+      const store = await this.store()
+      const stripped = await store.strip(image, { paths: args.paths, message, onMissing, ...writing })
+      for (const path of args.paths) if (!missing.has(path)) known.add(path)
+      return stripped
+    }
+    return this.rewritten(args.image, flags, strip, () => {
+      const path = args.paths.find((one) => !known.has(one))
+      if (path !== undefined) throw new PlyError('ENOENT', { syscall: 'strip', path })
+    })
   }
 }

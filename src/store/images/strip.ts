@@ -19,16 +19,22 @@ import { makeLayer, once, opened, pathOf, type RewriteOptions, type Rewriting, t
 export interface StripOptions extends Omit<RewriteOptions, 'nanoseconds'> {
   /** What goes (text), each with all that is under it. Symlinks on the way are not followed. */
   readonly paths: readonly string[]
+  /** Hears of a path (as it was given) that no layer knows; without it that is an error. */
+  readonly onMissing?: ((path: string) => void) | undefined
 }
 
 /**
  * Takes paths out of every layer that has them, or only removes them: such a layer is written anew without them, every other one
- * stays as it is. The image shows the same, but for the paths. Files that were at the paths and have other names keep their
+ * stays as it is, and if all do, so does the image. The image shows the same, but for the paths. Files that were at the paths and have other names keep their
  * content there, which `onWarning` hears of. Steps of the history stay, and one more tells of this.
  *
  * @throws ENOENT for a path that no layer knows; PLY_USAGE for one that is none; PLY_UNSUPPORTED for foreign layers (Q-06)
  */
-export async function stripImage(image: Image, { paths, ...rest }: StripOptions, place: Rewriting): Promise<Rewritten> {
+export async function stripImage(
+  image: Image,
+  { paths, onMissing, ...rest }: StripOptions,
+  place: Rewriting,
+): Promise<Rewritten> {
   const options = { ...rest, nanoseconds: true }
   const wanted = [...new Set(paths.map(pathOf))]
   if (wanted.length === 0) throw new PlyError('PLY_USAGE', { reason: 'say which paths shall go' })
@@ -68,17 +74,21 @@ export async function stripImage(image: Image, { paths, ...rest }: StripOptions,
     added.push(made.layer.diffId)
     reports.push(made.report)
   }
-  const [missing] = unseen
-  if (missing !== undefined) {
-    const path = `/${displayText(missing)}`
-    throw new PlyError('ENOENT', { syscall: 'strip', path })
+  for (const path of paths.filter((one) => unseen.has(pathOf(one)))) {
+    if (onMissing === undefined) throw new PlyError('ENOENT', { syscall: 'strip', path })
+    onMissing(path)
   }
+  if (added.length === 0) return { image, added, reports }
   const range = { from: 0, to: image.layers.length - 1 }
   const stripped = replaceLayers(image, range, layers, (steps) => steps.map(({ step }) => step))
   const { created } = image.config.history?.at(-1) ?? {}
+  const isKnown = (path: ByteString) => !unseen.has(path)
   const history = {
     ...(created !== undefined && { created }),
-    created_by: `ply strip ${wanted.map((path) => `/${displayText(path)}`).join(' ')}`,
+    created_by: `ply strip ${wanted
+      .filter(isKnown)
+      .map((path) => `/${displayText(path)}`)
+      .join(' ')}`,
     ...(options.message !== undefined && { comment: options.message }),
   }
   return { image: configure(stripped, { history }), added, reports }

@@ -51,6 +51,6 @@ export const compression: Switches = {
     put: `if (this.#findings.entries === 0) throw badLayer('the archive', 'Q-05', 'it has no entries')
     this.#hardlinks.finish()`,
   },
-  'Q-06': { file: 'src/transport/recompress.ts', find: 'if (isElsewhere(descriptor)) {', put: 'if (false) {' },
+  'Q-06': { file: 'src/transport/recompress.ts', find: ' || isForeign(descriptor)', put: '' },
   'Q-07': { file: 'src/layer/import.ts', find: 'refuseEncrypted(mediaType)', put: '' },
 }
