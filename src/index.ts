@@ -1,9 +1,9 @@
 /** plyfs: layered container images as a library. Everything public is named here. */
 
 // Builds
-export { build } from './build/build.ts'
+export { build, buildPlatforms, checkBuild } from './build/build.ts'
 export type { ContextOptions } from './build/context.ts'
-export { contextTree } from './build/context.ts'
+export { contextTree, ignorePatterns } from './build/context.ts'
 export type { BuildEvent, BuildOptions } from './build/options.ts'
 export type {
   Added,
@@ -18,6 +18,7 @@ export type {
 } from './diff/index.ts'
 // Trees, changes, the union
 export { diff, withRenames } from './diff/index.ts'
+export type { Finding as LintFinding, LintRule } from './dockerfile/index.ts'
 export type {
   ExtractLayersOptions,
   ExtractOptions,

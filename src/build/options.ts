@@ -1,3 +1,4 @@
+import type { LintRule } from '../dockerfile/index.ts'
 import type { Image } from '../image/image.ts'
 import type { Operation } from '../model/operation.ts'
 import type { Tree } from '../stack/tree.ts'
@@ -9,6 +10,8 @@ export type BuildEvent =
       readonly what: 'step'
       /** The name of the stage, or its number. */
       readonly stage: string
+      /** Which image it is of, where several are built. */
+      readonly platform?: string
       /** From 1. */
       readonly step: number
       readonly steps: number
@@ -22,9 +25,15 @@ export type BuildEvent =
       /** Why nothing could be taken from an earlier build, where that was asked for. */
       readonly because?: string
     }
-  | { readonly what: 'warning'; readonly text: string; readonly line?: number }
+  | {
+      readonly what: 'warning'
+      readonly text: string
+      readonly line?: number
+      /** Which check found it. */
+      readonly rule?: LintRule
+    }
   /** What a command of a build printed. */
-  | { readonly what: 'output'; readonly stage: string; readonly chunk: Uint8Array }
+  | { readonly what: 'output'; readonly stage: string; readonly platform?: string; readonly chunk: Uint8Array }
 
 export interface BuildOptions extends Operation {
   /** Text of the Dockerfile. */
@@ -57,6 +66,10 @@ export interface BuildOptions extends Operation {
   readonly opening?: StoreOptions | undefined
   /** Where images come from that no context and no stage is. Default: the store. */
   readonly resolve?: ((name: string, platform: string, operation: Operation) => Promise<Image>) | undefined
+  /** Make one layer of all that the build adds to the image that it begins with. */
+  readonly squash?: boolean | undefined
+  /** Patterns of what the context leaves out, for the check that looks for copies of it. */
+  readonly ignored?: readonly string[] | undefined
   /** Say why what could be taken from no earlier build could not. */
   readonly explainCache?: boolean | undefined
   readonly onEvent?: ((event: BuildEvent) => void) | undefined

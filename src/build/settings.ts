@@ -107,9 +107,10 @@ function healthcheckOf(check: HealthcheckMeaning): Healthcheck {
   return { test, ...Object.fromEntries(told), ...(retries !== undefined && { retries }) }
 }
 
-/** `80`, `53/udp`, `8000-8010`: each port by itself. */
+/** `80`, `53/udp`, `8000-8010`: each port by itself. An address or a port of the host in front of it means nothing. */
 function portsOf(text: string): string[] {
-  const [, from = '', to = from, protocol = 'tcp'] = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp|sctp))?$/i.exec(text) ?? []
+  const [, from = '', to = from, protocol = 'tcp'] =
+    /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp|sctp))?$/i.exec(text.slice(text.lastIndexOf(':') + 1)) ?? []
   if (from === '' || Number(to) > 65_535 || Number(from) > Number(to))
     throw new Error(`${text} is no port: write 80, 53/udp or 8000-8010/tcp`)
   const count = Number(to) - Number(from) + 1

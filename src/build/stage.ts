@@ -19,6 +19,7 @@ import { chainIds } from '../model/digest.ts'
 import type { ExecutionConfig, History } from '../model/documents.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { Operation } from '../model/operation.ts'
+import { formatPlatform } from '../model/platform.ts'
 import type { Tree } from '../stack/tree.ts'
 import { type BuildGround, buildGround } from '../store/builds/ground.ts'
 import type { Store, StoreOptions } from '../store/store.ts'
@@ -29,6 +30,7 @@ import { type CopyRules, copyInto, copyParents } from './copy.ts'
 import { findSources, pathPatterns } from './copy-sources.ts'
 import { Draft } from './draft.ts'
 import { draftDigest } from './draft-digest.ts'
+import { checkRunnable } from './emulation.ts'
 import { execute } from './execute.ts'
 import { modeChange } from './mode-change.ts'
 import type { BuildEvent } from './options.ts'
@@ -206,6 +208,7 @@ class StageBuilding implements AsyncDisposable {
     const { User = '' } = this.#config
     const inputs = {
       below: chain,
+      platform: formatPlatform(this.#image.config),
       command: JSON.stringify([words, scripts]),
       environment: JSON.stringify(environment),
       directory: this.#workingDirectory,
@@ -225,6 +228,7 @@ class StageBuilding implements AsyncDisposable {
       return { state: 'cached' }
     }
     const because = explain ? this.#why(text, inputs) : undefined
+    checkRunnable(this.#image.config)
     this.#image = await execute({
       store,
       image: this.#image,
@@ -481,6 +485,7 @@ class StageBuilding implements AsyncDisposable {
 const inputNames: Readonly<Record<string, string>> = {
   below: 'what it stands on',
   files: 'the files that it copies',
+  platform: 'the platform',
   command: 'the command',
   environment: 'its variables',
   directory: 'its directory',

@@ -1,6 +1,9 @@
 /** The language of Dockerfiles: what one says, before anything is done about it. */
 export { badDockerfile, meant } from './failure.ts'
+export { globalScope, platformArguments } from './globals.ts'
 export { contentOf, type Flag, type Heredoc, type Instruction } from './instruction.ts'
+export { checksFor, lint } from './lint.ts'
+export { type Finding, type LintBase, type LintOptions, type LintRule, lintRules } from './lint-finding.ts'
 export type { RunMount } from './mounts.ts'
 export type { Pair } from './pairs.ts'
 export type { Directives } from './read.ts'

@@ -1,5 +1,5 @@
 import { DockerfileParser, type Heredoc as HeredocNode, type Instruction as Node } from 'dockerfile-ast'
-import { badDockerfile } from './failure.ts'
+import { badDockerfile, type Place } from './failure.ts'
 import { splitFlags } from './flags.ts'
 import type { Heredoc, Instruction } from './instruction.ts'
 import { expandWords } from './words.ts'
@@ -11,6 +11,8 @@ export interface Directives {
   readonly escapeToken: '\\' | '`'
   /** Checks that are left out, in lower case; `all` for all of them. */
   readonly skippedChecks: readonly string[]
+  /** Checks that are made only where somebody asks for them, in lower case; `all` for all of them. */
+  readonly experimentalChecks: readonly string[]
   /** Whether what a check finds is an error. */
   readonly checksFail: boolean
 }
@@ -66,30 +68,33 @@ function directivesOf(lines: readonly string[], file: string): Directives {
   const token = found.get('escape')
   if (token !== undefined && token.value !== '\\' && token.value !== '`')
     throw badDockerfile({ file, line: token.line }, `escape is a backslash or a backtick, not ${token.value}`)
-  const { skip = '', error = 'false' } = checkOf(found.get('check'), file)
+  const check = found.get('check')
   return {
     ...(found.has('syntax') && { syntax: found.get('syntax')!.value }),
     escapeToken: (token?.value ?? '\\') as '\\' | '`',
-    skippedChecks: skip.split(',').flatMap((name) => (name.trim() === '' ? [] : [name.trim().toLowerCase()])),
-    checksFail: error === 'true',
+    ...checksOf(check?.value, { file, line: check?.line ?? 1 }),
   }
 }
 
-function checkOf(
-  directive: { readonly value: string; readonly line: number } | undefined,
-  file: string,
-): { readonly skip?: string; readonly error?: string } {
-  const options: Record<string, string> = {}
-  for (const option of directive?.value.split(';') ?? []) {
+/** What `skip=NAMES;experimental=NAMES;error=true` says of checks. @throws PLY_BAD_DOCKERFILE */
+export function checksOf(
+  text: string | undefined,
+  place: Place,
+): Pick<Directives, 'skippedChecks' | 'experimentalChecks' | 'checksFail'> {
+  const options = new Map<string, string>()
+  for (const option of text?.split(';') ?? []) {
     const [, name = '', value = ''] = /^\s*([^=]*?)\s*=\s*(.*?)\s*$/.exec(option) ?? []
-    if (name === 'skip' || (name === 'error' && /^(true|false)$/i.test(value))) options[name] = value.toLowerCase()
-    else
-      throw badDockerfile(
-        { file, line: directive!.line },
-        `check takes skip=NAMES and error=true, not ${option.trim()}`,
-      )
+    if (name === 'skip' || name === 'experimental' || (name === 'error' && /^(true|false)$/i.test(value)))
+      options.set(name, value.toLowerCase())
+    else throw badDockerfile(place, `check takes skip=NAMES, experimental=NAMES and error=true, not ${option.trim()}`)
   }
-  return options
+  const names = (name: string) =>
+    (options.get(name) ?? '').split(',').flatMap((one) => (one.trim() === '' ? [] : [one.trim()]))
+  return {
+    skippedChecks: names('skip'),
+    experimentalChecks: names('experimental'),
+    checksFail: options.get('error') === 'true',
+  }
 }
 
 function instructionOf(node: Node, lines: readonly string[], reading: Reading): Instruction {

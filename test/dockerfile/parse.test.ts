@@ -230,6 +230,7 @@ describe('a Dockerfile', () => {
         syntax: 'docker/dockerfile:1',
         escapeToken: '`',
         skippedChecks: ['a', 'b'],
+        experimentalChecks: [],
         checksFail: true,
       },
     )
