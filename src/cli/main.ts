@@ -33,7 +33,7 @@ export async function main(argv: readonly string[], world: World, facts: Package
     if (load === undefined) throw unknownCommand(named)
     const config = await loadConfig(facts)
     const Command = await load()
-    runsAnother = Command.runsAnother === true && rest.includes('--')
+    runsAnother = Command.runsAnother(rest)
     // To `ls` and `du` -h means sizes that people can read.
     const taken = Object.values((Command.flags ?? {}) as Readonly<Record<string, { readonly char?: string }>>)
     const short = taken.some(({ char }) => char === 'h')

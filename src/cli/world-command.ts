@@ -20,7 +20,9 @@ export abstract class WorldCommand extends Command {
   static override baseFlags = sharedFlags
 
   /** Whether it runs another program, given after `--`, whose exit code then is that of ply. */
-  static readonly runsAnother: boolean = false
+  static runsAnother(_argv: readonly string[]): boolean {
+    return false
+  }
 
   /** Set by a command whose answer is no: exit code 1. */
   protected negative = false

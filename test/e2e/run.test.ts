@@ -216,9 +216,7 @@ able('a command that fails ends the build, and is shown with what it said last',
     printf 'FROM shell\nRUN ["/nothing"]\n' > Dockerfile; ply build -f Dockerfile -q context || echo "exit $?"
     ply ps -q; ls store/builds | wc -l`,
   )
-  expect(said).toMatch(
-    /^ply: Dockerfile:3: RUN echo it.*: it ended with 3; it said: it is broken \(PLY_BUILD_FAILED\)/,
-  )
+  expect(said).toMatch(/^ply: Dockerfile:3: RUN echo it.*: it ended with 3; it said: it is broken \(PLY_BUILD_FAILED\)/)
   expect(said).toMatch(/Dockerfile:2: RUN \["\/nothing"\]: there is no program \/nothing in the image/)
   expect(said.match(/exit 1/g)).toHaveLength(2)
   expect(said).toMatch(/\nwork\n2\n$/)

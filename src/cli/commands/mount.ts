@@ -27,7 +27,9 @@ Without root and without a namespace, files keep the owners of the image: --uidm
     ),
     dir: Args.string({ ignoreStdin: true, description: 'The directory to mount on. It must be there.' }),
   }
-  static override readonly runsAnother = true
+  static override runsAnother(argv: readonly string[]) {
+    return argv.includes('--')
+  }
   static override usage = 'mount TREE [DIR] [FLAGS] [-- COMMAND [ARGUMENT...]]'
   static override flags = {
     via: Flags.option({ options: ways, summary: 'Mount in this way, or not at all.' })(),

@@ -22,7 +22,9 @@ export class Run extends StoreCommand {
     image: requiredArg('An image, or a container (container:NAME where an image has that name, too).'),
   }
   static override strict = false
-  static override readonly runsAnother = true
+  static override runsAnother() {
+    return true
+  }
   static override usage = 'run [FLAGS] IMAGE [COMMAND [ARGUMENT...]]'
   static override flags = {
     rm: Flags.boolean({ summary: 'Remove the container that was made, once the command has ended.' }),
