@@ -202,7 +202,7 @@ function lists(features: FormatRecord['features'] | undefined): boolean {
 function initialise(disk: Disk, layout: Layout, record: FormatRecord): void {
   const { fs } = disk
   try {
-    const others = fs.readdirSync(layout.root).filter((name) => !ours.has(name))
+    const others = fs.readdirSync(layout.root).filter((name) => !partsOfStore.has(name))
     if (others.length > 0) {
       throw new PlyError('PLY_STORE_FORMAT', {
         root: layout.root,
@@ -241,8 +241,8 @@ function makeDirectories(disk: Disk, layout: Layout): void {
     makeDirectoryDurably(disk, directory, 0o700)
 }
 
-/** The record is among them since another process may have made the store just now. */
-const ours = new Set([
+/** What is in a store's directory. The record is among it since another process may have made the store just now. */
+export const partsOfStore: ReadonlySet<string> = new Set([
   ...[
     'blobs',
     'names',

@@ -4,6 +4,7 @@ import { codeOf } from '../../model/errors.ts'
 import { seenFile } from '../images/index-seen.ts'
 import { findIndex } from '../layers/cached-index.ts'
 import { hasSpill } from '../layers/spills.ts'
+import { partsOfStore } from '../layout.ts'
 import { readJson } from '../records.ts'
 import { fetchAgain } from './findings.ts'
 import type { Survey } from './survey.ts'
@@ -191,25 +192,8 @@ function checkCaches(survey: Survey): void {
 /** What nobody knows, what was put aside, and who may look in. */
 function checkSurroundings(survey: Survey): void {
   const { disk, layout } = survey.store
-  const ours = new Set([
-    ...[
-      'blobs',
-      'names',
-      'cache',
-      'accepted',
-      'sources',
-      'quarantine',
-      'uppers',
-      'containers',
-      'mounts',
-      'builds',
-      'locks',
-      'tmp',
-    ],
-    ...['oci-layout', 'index.json', 'ply.json'],
-  ])
   for (const name of listed(survey, layout.root)) {
-    if (ours.has(name)) continue
+    if (partsOfStore.has(name)) continue
     const problem = 'it is no part of a store; another tool may have left it'
     survey.add({ kind: 'cosmetics', code: 'unknown-file', file: name, problem, advice: 'remove it if nobody needs it' })
   }
