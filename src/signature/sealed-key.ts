@@ -1,5 +1,5 @@
 import { scrypt } from 'node:crypto'
-import { codeOf, PlyError } from '../model/errors.ts'
+import { codeOf } from '../model/errors.ts'
 import { Field } from '../model/field.ts'
 import { parseJson } from '../model/json.ts'
 import { badKey, keyLimit } from './keys.ts'
@@ -16,11 +16,12 @@ export function isSealed(label: string): boolean {
  * What a sealed key of cosign holds: PKCS#8 in NaCl's secretbox (XSalsa20-Poly1305) under scrypt, as JSON in the PEM
  * (go-securesystemslib, encrypted). `body` is the text between the lines of the PEM. The caller wipes the answer.
  *
- * @throws PLY_BAD_KEY; PLY_UNSUPPORTED where there is no secretbox here
+ * @throws PLY_BAD_KEY
  */
 export async function openSealed(body: string, passphrase: Uint8Array, what: string): Promise<Buffer> {
   const { N, r, p, salt, nonce, ciphertext } = envelopeIn(body, what)
-  const { xsalsa20poly1305 } = await secretbox(what)
+  // OpenSSL has no XSalsa20. Loaded for such a key alone.
+  const { xsalsa20poly1305 } = await import('@noble/ciphers/salsa.js')
   const key = await derived(passphrase, salt, { N, r, p })
   try {
     return Buffer.from(xsalsa20poly1305(key, nonce).decrypt(ciphertext))
@@ -71,23 +72,4 @@ function derived(
     const done = (error: Error | null, key: Buffer) => (error ? reject(error) : resolve(key))
     scrypt(passphrase, salt, 32, { N, r, p, maxmem: mostMemory + (64 << 20) }, done)
   })
-}
-
-interface Secretbox {
-  xsalsa20poly1305(key: Uint8Array, nonce: Uint8Array): { decrypt(sealed: Uint8Array): Uint8Array }
-}
-
-/** OpenSSL has no XSalsa20. Loaded only for such a key, and missed only then. */
-async function secretbox(what: string): Promise<Secretbox> {
-  const name: string = '@noble/ciphers/salsa.js'
-  try {
-    return (await import(name)) as Secretbox
-  } catch (error) {
-    if (codeOf(error) !== 'ERR_MODULE_NOT_FOUND') throw error
-    throw new PlyError('PLY_UNSUPPORTED', {
-      what: `the sealed form of cosign, which ${what} has,`,
-      reason:
-        'the package @noble/ciphers is not here; install it, or make a key pair with: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -aes256 -out KEY.pem',
-    })
-  }
 }
