@@ -75,8 +75,9 @@ async function step(item: SyncEntry & { readonly to: string }, options: SyncOpti
   try {
     digest = await digestAt(from, registryOf(item, options), options)
     if (digest === undefined) throw new PlyError('PLY_IMAGE_NOT_FOUND', { name: from, where: 'the source' })
-    if ((await digestAt(to, options.registry, { ...options, platform: undefined })) === digest)
-      return { from, to, state: 'current', digest }
+    // What is there already is only compared: it has no signatures to show.
+    const there = { ...options, platform: undefined, signatures: undefined }
+    if ((await digestAt(to, options.registry, there)) === digest) return { from, to, state: 'current', digest }
     if (!options.dryRun) await transfer(item, options)
     return { from, to, state: 'copied', digest }
   } catch (error) {
@@ -110,8 +111,8 @@ async function digestAt(
   options: SyncOptions,
 ): Promise<Digest | undefined> {
   const { transport, details } = splitReference(reference)
-  const { platform, signal } = options
-  if (transport === 'docker' && platform === undefined) {
+  const { platform, signatures, signal } = options
+  if (transport === 'docker' && platform === undefined && signatures === undefined) {
     const { tag, digest } = parseName(details)
     await using repository = openRepository(reference, registry)
     return repository.resolve(digest ?? tag!, { signal })
@@ -186,9 +187,19 @@ async function sourceAt(
   { signatures, signal, onProgress, ...options }: SyncOptions,
 ): Promise<ImageSource> {
   if (nameIn(reference) === undefined) return openSource(reference, { registry, signatures, signal, onProgress })
+  if (signatures !== undefined) {
+    const reason = 'it is in the store, which keeps no signatures: name it where it is signed'
+    throw new PlyError('PLY_UNSIGNED', { what: reference, reason })
+  }
   const store = storeOf(options)
   // It is the caller's, and stays open.
-  return { ...store, list: () => store.list(), image: store.image.bind(store), async [Symbol.asyncDispose]() {} }
+  const { parcel } = store
+  return {
+    list: () => store.list(),
+    image: store.image.bind(store),
+    ...(parcel && { parcel: parcel.bind(store) }),
+    async [Symbol.asyncDispose]() {},
+  }
 }
 
 function storeOf({ store }: Pick<SyncOptions, 'store'>): ImageSource & ImageSink {

@@ -130,6 +130,7 @@ describe('sync', () => {
       [`${from.host}/all:1`, arm.digest],
     ])
     expect((await run(`${from.host}/all:1`, { store })).map(({ state }) => state)).toEqual(['copied'])
+    expect((await run(`${from.host}/all:1`, { store })).map(({ state }) => state)).toEqual(['current'])
   })
 
   test('does not let two images have one name', async () => {
