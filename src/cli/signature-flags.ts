@@ -47,7 +47,8 @@ export async function requirementOf(
 /** What there is to say where an image of the store is to be signed. */
 export async function unsignedInStore(name: string, library: Promise<Library>): Promise<Error> {
   const { PlyError } = await library
-  const reason = 'it is in the store, which keeps no signatures: they are asked for on the way in'
+  const reason =
+    'it is in the store, which keeps no signatures: they are asked for on the way in; name it where it is signed, as docker://HOST/NAME:TAG or oci:DIR:TAG, or, if it was checked when it came in, leave --require-signature out'
   return new PlyError('PLY_UNSIGNED', { what: name, reason })
 }
 

@@ -4,6 +4,7 @@ import { pathFields } from '../file-values.ts'
 import type { Blamed, BlameStep, Library } from '../library.ts'
 import { LookCommand, streamFlags } from '../look-command.ts'
 import { registryFlags } from '../registry-flags.ts'
+import { requireFlags } from '../signature-flags.ts'
 import { binarySize } from '../sizes.ts'
 import { table } from '../table.ts'
 
@@ -35,6 +36,7 @@ export class Blame extends LookCommand {
     'no-trunc': Flags.boolean({ summary: 'Show instructions in full.' }),
     platform: Flags.string({ helpValue: 'OS/ARCH', summary: 'Which image of an index.' }),
     ...registryFlags,
+    ...requireFlags,
     ...streamFlags,
   }
 

@@ -4,7 +4,7 @@ import * as Flags from '@oclif/core/flags'
 import { pathArg } from '../arguments.ts'
 import type { BuildEvent, Image, Tree } from '../library.ts'
 import { registryFlags } from '../registry-flags.ts'
-import { requireFlags } from '../signature-flags.ts'
+import { requireFlags, unsignedInStore } from '../signature-flags.ts'
 import { humanSize } from '../sizes.ts'
 import { StoreCommand } from '../store-command.ts'
 import { UsageError } from '../usage-error.ts'
@@ -127,8 +127,9 @@ export class Build extends StoreCommand {
     return describeImage(image)
   }
 
-  /** An image of the store, by a reference, or of a registry. */
-  async #base(name: string, platform: string): Promise<Image> {
+  /** An image of the store, by a reference, or of a registry. Where it has to be signed, one that is in the store will not do. */
+  async #base(name: string, platform?: string): Promise<Image> {
+    if ((await this.required()) !== undefined) return this.#signedBase(name, platform)
     const { codeOf } = await this.library()
     try {
       return await this.image(name, platform)
@@ -136,6 +137,26 @@ export class Build extends StoreCommand {
       if (codeOf(error) !== 'PLY_IMAGE_NOT_FOUND' || /^[a-z-]+:(?:\.|\/)/.test(name)) throw error
       return await this.image(`docker://${name}`, platform)
     }
+  }
+
+  /**
+   * A name with a registry is asked for there, whatever the store has under it; one without may be meant for the store, and is asked for
+   * elsewhere only if the store has none. @throws PLY_UNSIGNED
+   */
+  async #signedBase(name: string, platform?: string): Promise<Image> {
+    const { codeOf, splitReference } = await this.library()
+    const { transport, details } = splitReference(await this.named(name))
+    if (transport !== 'store') return this.image(name, platform)
+    const saysStore = name.startsWith('store:')
+    if (!saysStore && /^(?:[^/]*[.:][^/]*|localhost)\//.test(details)) return this.image(`docker://${name}`, platform)
+    const store = await this.store()
+    try {
+      await store.image(details, { ...(platform !== undefined && { platform }), ...this.operation })
+    } catch (error) {
+      if (codeOf(error) === 'PLY_IMAGE_NOT_FOUND' && !saysStore) return this.image(`docker://${name}`, platform)
+      if (codeOf(error) !== 'PLY_PLATFORM_NOT_FOUND') throw error
+    }
+    throw await unsignedInStore(details, this.library())
   }
 
   async #contexts(said: readonly string[]): Promise<Record<string, Tree | Image>> {
@@ -149,7 +170,8 @@ export class Build extends StoreCommand {
         contexts[name] = tree
       } catch (error) {
         if (codeOf(error) !== 'ENOENT') throw error
-        contexts[name] = await this.image(value.replace(/^docker-image:\/\//, ''))
+        const [, image] = /^docker-image:\/\/(.*)$/.exec(value) ?? []
+        contexts[name] = image === undefined ? await this.image(value) : await this.#base(image)
       }
     }
     return contexts

@@ -5,6 +5,7 @@ import { configLines, layerLines, layerValues } from '../image-differences.ts'
 import type { Aspect } from '../library.ts'
 import { LookCommand, streamFlags } from '../look-command.ts'
 import { registryFlags } from '../registry-flags.ts'
+import { requireFlags } from '../signature-flags.ts'
 import { UsageError } from '../usage-error.ts'
 
 /** What `--ignore` takes, in words of the command line. */
@@ -55,6 +56,7 @@ export class Diff extends LookCommand {
     'directory-times': Flags.boolean({ summary: 'A directory of which only the time differs counts as changed.' }),
     platform: Flags.string({ helpValue: 'OS/ARCH', summary: 'Which image of an index.' }),
     ...registryFlags,
+    ...requireFlags,
     ...streamFlags,
   }
 

@@ -2,6 +2,7 @@ import * as Flags from '@oclif/core/flags'
 import { humanAge } from '../ages.ts'
 import { imageArg } from '../arguments.ts'
 import { registryFlags } from '../registry-flags.ts'
+import { requireFlags } from '../signature-flags.ts'
 import { humanSize } from '../sizes.ts'
 import { StoreCommand } from '../store-command.ts'
 import { shortId, table } from '../table.ts'
@@ -20,6 +21,7 @@ export class History extends StoreCommand {
     }),
     platform: Flags.string({ helpValue: 'OS/ARCH', summary: 'Which image of an index.' }),
     ...registryFlags,
+    ...requireFlags,
   }
 
   async run() {

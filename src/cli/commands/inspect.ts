@@ -3,6 +3,7 @@ import { imagesArg } from '../arguments.ts'
 import { ImageCommand } from '../image-command.ts'
 import { jsonText } from '../json.ts'
 import { registryFlags } from '../registry-flags.ts'
+import { requireFlags, unsignedInStore } from '../signature-flags.ts'
 
 export class Inspect extends ImageCommand {
   static override summary = 'Show images and containers in full, as a JSON array.'
@@ -29,6 +30,7 @@ export class Inspect extends ImageCommand {
     }),
     platform: Flags.string({ helpValue: 'OS/ARCH', summary: 'Which image of an index.' }),
     ...registryFlags,
+    ...requireFlags,
   }
 
   async run() {
@@ -69,6 +71,7 @@ export class Inspect extends ImageCommand {
   }
 
   async #container(name: string) {
+    if ((await this.required()) !== undefined) throw await unsignedInStore(`container:${name}`, this.library())
     const found = (await (await this.store()).containers.list()).find((container) => container.name === name)
     if (found) return found
     const { PlyError } = await this.library()
