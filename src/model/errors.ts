@@ -26,8 +26,7 @@ const table = {
   PLY_DIGEST_MISMATCH: '{what}: expected {expected} but the bytes hash to {actual}',
   PLY_EXISTS: '{path} exists already and is not empty; name another directory, or empty it first',
   PLY_IMAGE_NOT_FOUND: 'no image named {name} in {where}; list them with: ply images',
-  PLY_MOUNT_BUSY:
-    '{target} is in use by {who}; {advice}',
+  PLY_MOUNT_BUSY: '{target} is in use by {who}; {advice}',
   PLY_MOUNT_EXISTS: '{target} is a mount of ply already; unmount it first: ply umount {target}',
   PLY_MOUNT_NOT_FOUND: 'nothing of this store is mounted as {name}; see what is with: ply ps',
   PLY_MOUNT_TARGET: 'nothing can be mounted on {target}: {reason}',
