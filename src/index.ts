@@ -3,7 +3,9 @@
 // Builds
 export { build, buildPlatforms, checkBuild } from './build/build.ts'
 export type { ContextOptions } from './build/context.ts'
-export { contextTree, ignorePatterns } from './build/context.ts'
+export { contextTree } from './build/context.ts'
+export type { BuildContext, OpenContextOptions } from './build/open-context.ts'
+export { openContext } from './build/open-context.ts'
 export type { BuildEvent, BuildOptions } from './build/options.ts'
 export type {
   Added,

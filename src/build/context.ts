@@ -20,8 +20,13 @@ export interface ContextOptions extends Pick<DirectoryTreeOptions, 'digests'> {
  */
 export function contextTree(directory: string, { ignored, dockerfile, digests }: ContextOptions = {}): Tree {
   const tree = realTree(directory, { digests })
-  const patterns = pathPatterns(ignored ?? ignorePatterns(directory, dockerfile))
-  return patterns === undefined ? tree : new IgnoringTree(tree, patterns, (ino) => tree.pathOf(ino))
+  return withoutIgnored(tree, ignored ?? ignorePatterns(directory, dockerfile))
+}
+
+/** A tree without what the patterns of an ignore file name. Closing it closes that one. */
+export function withoutIgnored(tree: Tree, ignored: readonly string[]): Tree {
+  const patterns = pathPatterns(ignored)
+  return patterns === undefined ? tree : new IgnoringTree(tree, patterns)
 }
 
 /** The lines of the ignore file that counts; none where there is none. */
@@ -32,14 +37,17 @@ export function ignorePatterns(directory: string, dockerfile?: string): readonly
 
 function linesOf(path: string): readonly string[] | undefined {
   try {
-    const lines = readFileSync(path, 'utf8')
-      .replace(/^\ufeff/, '')
-      .split(/\r?\n/)
-    return lines.map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'))
+    return ignoreLines(readFileSync(path, 'utf8'))
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined
     throw error
   }
+}
+
+/** The patterns in an ignore file. */
+export function ignoreLines(text: string): readonly string[] {
+  const lines = text.replace(/^\ufeff/, '').split(/\r?\n/)
+  return lines.map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'))
 }
 
 /** A tree without some of its paths. A directory that is ignored is there if something in it is not. */
@@ -48,15 +56,16 @@ class IgnoringTree implements Tree {
   readonly digests: Tree['digests']
   readonly #tree: Tree
   readonly #patterns: PathPatterns
-  readonly #pathOf: (directory: number) => ByteString
+  /** Of directories that were asked for: each has one path. */
+  readonly #paths: Map<number, ByteString>
   readonly #listed = new Map<number, readonly TreeEntry[]>()
 
-  constructor(tree: Tree, patterns: PathPatterns, pathOf: (directory: number) => ByteString) {
+  constructor(tree: Tree, patterns: PathPatterns) {
     this.root = tree.root
     this.digests = tree.digests
     this.#tree = tree
     this.#patterns = patterns
-    this.#pathOf = pathOf
+    this.#paths = new Map([[tree.root, '']])
   }
 
   lookup(directory: number, name: ByteString): number | undefined {
@@ -98,9 +107,11 @@ class IgnoringTree implements Tree {
   }
 
   #shows(directory: number, name: ByteString, ino: number): boolean {
-    const above = this.#pathOf(directory)
-    if (!this.#patterns.matches(above === '' ? name : `${above}/${name}`)) return true
-    if (!this.#patterns.exceptions || this.#tree.stat(ino).kind !== 'directory') return false
-    return this.list(ino).length > 0
+    const above = this.#paths.get(directory) ?? ''
+    const path = above === '' ? name : `${above}/${name}`
+    const isDirectory = this.#tree.stat(ino).kind === 'directory'
+    if (isDirectory) this.#paths.set(ino, path)
+    if (!this.#patterns.matches(path)) return true
+    return isDirectory && this.#patterns.exceptions && this.list(ino).length > 0
   }
 }

@@ -4,10 +4,13 @@ import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { realTree } from '../extract/directory-tree.ts'
+import { encodeText } from '../model/bytes.ts'
 import { PlyError } from '../model/errors.ts'
 import type { Operation } from '../model/operation.ts'
 import type { Tree } from '../stack/tree.ts'
+import { resolvePath } from '../union/resolve.ts'
 import { runProgram } from './programs.ts'
+import { treeBelow } from './tree-below.ts'
 
 /** A place on the network that ADD takes something from. */
 export type Remote =
@@ -56,11 +59,13 @@ export async function fetchRemote(remote: Remote, options: FetchOptions = {}): P
   try {
     const root =
       remote.is === 'git' ? await clone(remote, directory, options) : await download(remote, directory, options)
-    const tree = realTree(root)
+    const whole = realTree(root)
+    const inside = remote.is === 'git' ? remote.directory : undefined
+    const tree = inside === undefined ? whole : below(whole, inside)
     return {
       tree,
       [Symbol.dispose]() {
-        tree.close()
+        whole.close()
         remove()
       },
     }
@@ -113,7 +118,7 @@ function safeName(name: string): string {
 }
 
 async function clone(
-  { url, ref = 'HEAD', directory: inside }: Extract<Remote, { readonly is: 'git' }>,
+  { url, ref = 'HEAD' }: Extract<Remote, { readonly is: 'git' }>,
   directory: string,
   { checksum, keepGitDirectory = false, signal }: FetchOptions,
 ): Promise<string> {
@@ -142,12 +147,14 @@ async function clone(
     })
   await git('checkout', '-q', '--detach', commit)
   if (!keepGitDirectory) rmSync(join(work, '.git'), { recursive: true })
-  return inside === undefined ? work : join(work, within(inside))
+  return work
 }
 
-/** A path that stays where it begins. */
-function within(path: string): string {
-  const names = path.split('/').filter((name) => name !== '' && name !== '.')
-  if (names.includes('..')) throw new Error(`${path} leads out of the repository`)
-  return names.join('/')
+/** A directory of a repository; symlinks on the way to it are followed inside of that. */
+function below(tree: Tree, path: string): Tree {
+  if (path.split('/').includes('..')) throw new Error(`${path} leads out of the repository`)
+  const { ino } = resolvePath(tree, encodeText(path), { follow: true })
+  if (ino === undefined || tree.stat(ino).kind !== 'directory')
+    throw new Error(`there is no directory ${path} in the repository`)
+  return treeBelow(tree, ino)
 }

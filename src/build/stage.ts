@@ -346,7 +346,9 @@ class StageBuilding implements AsyncDisposable {
     for (const one of found) {
       const isFile = tree.stat(one.ino).kind === 'file'
       const archive =
-        isFile && (meaning.unpack ?? remote === undefined) ? await unpacked(tree, one.ino, store, operation) : undefined
+        isFile && (meaning.unpack ?? remote === undefined)
+          ? await unpacked(() => tree.open(one.ino), store, operation)
+          : undefined
       if (archive === undefined) {
         await copyInto(draft, tree, [one], target, rules, operation)
         continue

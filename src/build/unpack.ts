@@ -22,14 +22,10 @@ const others = [
  *
  * @throws PLY_BAD_ARCHIVE for one that is cut off; what a layer throws for what it holds
  */
-export async function unpacked(
-  source: Pick<Tree, 'open' | 'stat'>,
-  ino: number,
-  store: Store,
-  operation: Operation = {},
-): Promise<Tree | undefined> {
-  if (source.stat(ino).size < 512 && !(await isCompressed(source, ino))) return undefined
-  const plain = () => plainStream(source, ino, operation)
+export async function unpacked(open: () => Bytes, store: Store, operation: Operation = {}): Promise<Tree | undefined> {
+  const first = beginning(open)
+  if (first.size < 512 && !isCompressed(first.bytes)) return undefined
+  const plain = () => plainStream(open, first.bytes, operation)
   if (!(await beginsAsTar(plain()))) return undefined
   await using archive = await openSource('tar:-', { input: plain(), ...operation })
   const { layers } = await archive.image(undefined, operation)
@@ -37,10 +33,9 @@ export async function unpacked(
   return store.tree(image, operation)
 }
 
-async function* plainStream(source: Pick<Tree, 'open'>, ino: number, operation: Operation): ByteStream {
-  const content = source.open(ino)
+async function* plainStream(open: () => Bytes, first: Uint8Array, operation: Operation): ByteStream {
+  const content = open()
   try {
-    const first = beginning(content)
     const other = others.find(({ magic }) => magic.every((byte, at) => first[at] === byte))
     yield* other === undefined
       ? streamOf(content)
@@ -50,23 +45,22 @@ async function* plainStream(source: Pick<Tree, 'open'>, ino: number, operation: 
   }
 }
 
-async function isCompressed(source: Pick<Tree, 'open'>, ino: number): Promise<boolean> {
-  const content = source.open(ino)
+function isCompressed([a, b]: Uint8Array): boolean {
+  return (
+    (a === 0x1f && b === 0x8b) ||
+    (a === 0x28 && b === 0xb5) ||
+    others.some(({ magic }) => magic[0] === a && magic[1] === b)
+  )
+}
+
+function beginning(open: () => Bytes): { readonly bytes: Uint8Array; readonly size: number } {
+  const content = open()
   try {
-    const [a, b] = beginning(content)
-    return (
-      (a === 0x1f && b === 0x8b) ||
-      (a === 0x28 && b === 0xb5) ||
-      others.some(({ magic }) => magic[0] === a && magic[1] === b)
-    )
+    const bytes = new Uint8Array(8)
+    return { bytes: bytes.subarray(0, content.read(bytes, 0)), size: content.size }
   } finally {
     content.close()
   }
-}
-
-function beginning(content: Bytes): Uint8Array {
-  const bytes = new Uint8Array(8)
-  return bytes.subarray(0, content.read(bytes, 0))
 }
 
 /** Whether the first block of what a stream holds is one of a tar. */

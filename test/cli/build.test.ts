@@ -129,4 +129,87 @@ describe('ply build', () => {
     expect(code).toBe(2)
     expect(err).toMatch(/there is no .*lib\/Dockerfile: name the Dockerfile with -f/)
   })
+
+  test('checks, builds nothing, and says no where something is odd', async () => {
+    const file = join(directory, 'Odd')
+    writeFileSync(file, 'FROM base:1 as Odd\nCMD x\nCOPY notes.txt /\n')
+    const argv = ['build', '--check', '-t', 'odd:1', '-f', file, context, '--root', root]
+    const { code, out } = await ply(argv)
+    expect(code).toBe(1)
+    expect(out.split('\n').map((line) => line.slice(file.length).split(' ')[0])).toEqual([
+      ':1:',
+      ':1:',
+      ':2:',
+      ':3:',
+      '',
+    ])
+    expect(out).toContain(`${file}:2: JSONArgsRecommended: `)
+    expect(JSON.parse((await ply([...argv, '--json'])).out)[3]).toMatchObject({ rule: 'CopyIgnoredFile', line: 3 })
+    expect((await ply(['history', 'odd:1', '--root', root])).code).toBe(3)
+    writeFileSync(file, 'FROM base:1\nCMD ["x"]\n')
+    expect(await ply(argv)).toMatchObject({ code: 0, out: '' })
+  })
+
+  test('builds several platforms into one index, and writes it where it is wanted', async () => {
+    const file = join(directory, 'Many')
+    writeFileSync(file, 'FROM scratch\nARG TARGETARCH\nCOPY run.js /$TARGETARCH\n')
+    const out = join(directory, 'many')
+    const metadata = join(directory, 'metadata.json')
+    const { out: digest, err } = await run(
+      ...['build', '-f', file, '--platform', 'linux/amd64,linux/arm64', '--platform', 'linux/arm/v6', '-t', 'many:1'],
+      ...['-o', `type=oci,dest=${out}.tar`, '-o', `type=local,dest=${out}`, '--metadata-file', metadata, context],
+    )
+    expect(err).toContain('[linux/arm64 0 2/2] COPY run.js /$TARGETARCH')
+    expect(JSON.parse(readFileSync(metadata, 'utf8'))).toMatchObject({
+      'containerimage.digest': digest.trim(),
+      'image.name': 'many:1',
+    })
+    expect((await run('ls', 'many:1', '--platform', 'linux/arm64', '/')).out).toContain('arm64')
+    expect((await run('inspect', '--all', `oci-archive:${out}.tar:many:1`)).out).toContain(digest.trim())
+    expect(readFileSync(join(out, 'linux_arm_v6/arm'), 'utf8')).toBe('run\n')
+    const { code, err: why } = await ply([
+      'build',
+      '-f',
+      file,
+      '--platform',
+      'linux/amd64,linux/arm64',
+      '-o',
+      `type=tar,dest=${out}.x`,
+      context,
+      '--root',
+      root,
+    ])
+    expect({ code, why }).toMatchObject({ code: 2, why: expect.stringContaining('type=tar holds one image') })
+  })
+
+  test('writes one image to archives, files and stdout', async () => {
+    const file = join(directory, 'One')
+    writeFileSync(file, 'FROM base:1\nCOPY run.js /\nCOPY run.js /again\n')
+    const out = join(directory, 'one')
+    const { out: digest } = await run(
+      ...['build', '-f', file, '-t', 'one:1', '--squash', '-o', `type=docker,dest=${out}.docker`],
+      ...['-o', `type=oci,dest=${out}.oci,compression=gzip`, '-o', `type=tar,dest=${out}.tar`, '-o', out, context],
+    )
+    expect((await run('inspect', `docker-archive:${out}.docker:one:1`)).out).toContain('one:1')
+    expect((await run('cat', `oci-archive:${out}.oci`, '/again')).out).toBe('run\n')
+    expect((await run('cat', `tar:${out}.tar`, '/etc/passwd')).out).toContain('app:x')
+    expect(readFileSync(join(out, 'again'), 'utf8')).toBe('run\n')
+    expect((await run('history', 'one:1', '--json')).out).toContain('ply build --squash')
+    const piped = await ply(['build', '-f', file, '-o', '-', context, '--root', root])
+    expect(piped.out).toContain('ustar')
+    expect(piped.err).toMatch(/sha256:[0-9a-f]{64}\n$/)
+    expect(digest).toMatch(/^sha256:/)
+    for (const [wrong, why] of [
+      ['type=disk,dest=x', /the type is image, registry/],
+      ['type=oci', /type=oci,dest=PATH/],
+      ['type=oci,dest=a:b', /has a colon/],
+      ['type=tar,dest=x,compression=gzip', /compression is/],
+      ['type=oci,dest=x,mode=1', /no mode/],
+    ] as const) {
+      const { code, err } = await ply(['build', '-f', file, '-o', wrong, context, '--root', root])
+      expect(code, wrong).toBe(2)
+      expect(err).toMatch(why)
+    }
+    expect((await ply(['build', '-f', file, '--push', context, '--root', root])).err).toContain('-t HOST/NAME:TAG')
+  })
 })

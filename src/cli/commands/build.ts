@@ -1,15 +1,16 @@
-import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import * as Flags from '@oclif/core/flags'
 import { pathArg } from '../arguments.ts'
-import type { BuildEvent, Image, Tree } from '../library.ts'
+import { type BuildOutput, parseBuildOutput, referencesOf } from '../build-outputs.ts'
+import { ImageCommand } from '../image-command.ts'
+import type { BuildContext, BuildEvent, BuildOptions, Image, Parcel, Tree } from '../library.ts'
 import { registryFlags } from '../registry-flags.ts'
 import { requireFlags, unsignedInStore } from '../signature-flags.ts'
 import { humanSize } from '../sizes.ts'
-import { StoreCommand } from '../store-command.ts'
 import { UsageError } from '../usage-error.ts'
 
-export class Build extends StoreCommand {
+export class Build extends ImageCommand {
   static override summary = 'Build an image from a Dockerfile.'
   static override description =
     'Instructions are those of BuildKit’s frontend. No time of the clock and no name of this machine goes into the image: all times are SOURCE_DATE_EPOCH, or when the image below was made. What was built before is taken from the store as long as it is the same; files are compared by what they hold. RUN takes an OCI runtime (runc or crun), as root or in a user namespace; what runs nothing needs no privileges, and is built for any platform.'
@@ -17,9 +18,20 @@ export class Build extends StoreCommand {
     { description: 'The Dockerfile of this directory', command: 'ply build -t app:1 .' },
     { description: 'Another file, up to one of its stages', command: 'ply build -f deploy/Dockerfile --target test .' },
     { description: 'For another machine', command: 'ply build --platform linux/arm64 -t app:arm .' },
+    {
+      description: 'For several machines, into a registry',
+      command: 'ply build --platform linux/amd64,linux/arm64 --push -t registry.example.com/app:1 .',
+    },
+    { description: 'What a stage makes, as files', command: 'ply build --target bin -o ./out .' },
+    { description: 'From a repository', command: 'ply build -t app:1 https://git.example.com/app.git#main:server' },
+    { description: 'What is odd about a Dockerfile', command: 'ply build --check .' },
     { description: 'Why a step was built again', command: 'ply build --explain-cache .' },
   ]
-  static override args = { context: pathArg('The directory that COPY and ADD take from; default: this one.') }
+  static override args = {
+    context: pathArg(
+      'What COPY and ADD take from: a directory (default: this one), a tar, an address of a tar or of a git repository (ADDRESS.git#REF:DIR), or - for a tar or a Dockerfile on stdin.',
+    ),
+  }
   static override flags = {
     tag: Flags.string({
       char: 't',
@@ -31,7 +43,8 @@ export class Build extends StoreCommand {
     file: Flags.string({
       char: 'f',
       helpValue: 'FILE',
-      summary: 'The Dockerfile; default: CONTEXT/Dockerfile. - is stdin.',
+      summary:
+        'The Dockerfile; default: CONTEXT/Dockerfile. - is stdin. In a context that is no directory, a path there.',
     }),
     target: Flags.string({ helpValue: 'STAGE', summary: 'The stage to build; default: the last.' }),
     'build-arg': Flags.string({
@@ -58,7 +71,27 @@ export class Build extends StoreCommand {
       helpValue: 'NAME=VALUE',
       summary: 'One more annotation of the manifest.',
     }),
-    platform: Flags.string({ helpValue: 'OS/ARCH', summary: 'What machine the image is for; this one by default.' }),
+    platform: Flags.string({
+      multiple: true,
+      multipleNonGreedy: true,
+      helpValue: 'OS/ARCH[,...]',
+      summary: 'What machine the image is for; this one by default. Of several comes an index.',
+    }),
+    check: Flags.boolean({
+      summary:
+        'Build nothing: say what is odd about the Dockerfile, by the names of BuildKit’s checks. Exit code 1 if there is something.',
+    }),
+    output: Flags.string({
+      char: 'o',
+      multiple: true,
+      multipleNonGreedy: true,
+      helpValue: 'type=TYPE,dest=PATH',
+      summary:
+        'Where it goes beside the store: oci, docker and tar are files (- is stdout), local is a directory, registry goes by the names of -t. A path alone is local.',
+    }),
+    push: Flags.boolean({ summary: 'The same as -o type=registry.' }),
+    squash: Flags.boolean({ summary: 'Make one layer of all that is added to the image below.' }),
+    'metadata-file': Flags.string({ helpValue: 'FILE', summary: 'Write digests and names to a file, as JSON.' }),
     secret: Flags.string({
       multiple: true,
       multipleNonGreedy: true,
@@ -93,23 +126,31 @@ export class Build extends StoreCommand {
 
   async run() {
     const { args, flags } = await this.parse(Build)
-    const { build, contextTree, describeImage } = await this.library()
-    const directory = args.context ?? '.'
-    const path = flags.file === '-' ? undefined : (flags.file ?? join(directory, 'Dockerfile'))
-    const dockerfile = path === undefined ? await this.#stdin() : read(path)
+    const { build, buildPlatforms, checkBuild, describeImage, openContext, parcelOf } = await this.library()
+    const outputs = (flags.output ?? []).map(parseBuildOutput)
+    if (flags.push) outputs.push({ type: 'registry', names: [], directory: false })
+    const tags = flags.tag ?? []
+    const platforms = (flags.platform ?? []).flatMap((one) => one.split(','))
+    for (const output of outputs) await this.#checkOutput(output, tags, platforms.length > 1)
     const store = await this.store()
-    const context = contextTree(directory, { dockerfile: path, digests: store.fileDigests })
-    this.atEnd(() => context.close())
-    const image = await build(store, {
-      dockerfile,
-      file: path ?? 'stdin',
-      context,
+    const buildArgs = this.#args(flags['build-arg'] ?? [])
+    const context = this.closing(
+      await openContext(store, args.context ?? '.', {
+        file: flags.file,
+        input: this.world.stdin,
+        keepGitDirectory: /^(?:1|true)$/i.test(buildArgs.BUILDKIT_CONTEXT_KEEP_GIT_DIR ?? ''),
+        ...this.operation,
+      }),
+    )
+    const options: BuildOptions = {
+      ...inputsOf(context),
       contexts: await this.#contexts(flags['build-context'] ?? []),
       target: flags.target,
-      args: this.#args(flags['build-arg'] ?? []),
+      args: buildArgs,
       labels: pairs('--label', flags.label ?? []),
       annotations: pairs('--annotation', flags.annotation ?? []),
-      platform: flags.platform,
+      platform: platforms[0],
+      squash: flags.squash,
       noCache: flags['no-cache-filter'] ?? flags['no-cache'],
       explainCache: flags['explain-cache'],
       secrets: Object.fromEntries((flags.secret ?? []).map((text) => this.#secret(text))),
@@ -119,12 +160,65 @@ export class Build extends StoreCommand {
       resolve: (name, platform) => this.#base(name, platform),
       onEvent: (event) => this.#show(event),
       ...this.operation,
-    })
-    for (const name of flags.tag ?? []) await store.write(image, name, this.operation)
-    const { digest } = image.manifest.config
-    if (flags.iidfile !== undefined) writeFileSync(flags.iidfile, digest)
-    this.print(this.quiet ? digest : image.digest)
-    return describeImage(image)
+    }
+    if (flags.check) {
+      const found = await checkBuild(store, options)
+      for (const { rule, line, text } of found) this.print(`${context.file}:${line}: ${rule}: ${text}`)
+      this.negative = found.length > 0
+      return found
+    }
+    const parcel: Parcel =
+      platforms.length > 1
+        ? await buildPlatforms(store, { ...options, platforms })
+        : parcelOf(await build(store, options))
+    if (parcel.is === 'index' && tags.length === 0) await store.writeParcel(parcel, undefined, this.operation)
+    for (const name of tags) await store.writeParcel(parcel, name, this.operation)
+    for (const output of outputs) await this.#put(parcel, output, tags)
+    const { digest } = parcel.descriptor
+    const id = parcel.is === 'index' ? digest : parcel.manifest.config.digest
+    if (flags.iidfile !== undefined) writeFileSync(flags.iidfile, id)
+    if (flags['metadata-file'] !== undefined) writeFileSync(flags['metadata-file'], metadataOf(parcel, tags))
+    const line = this.quiet ? id : digest
+    if (outputs.some(({ dest }) => dest === '-')) this.say(line)
+    else this.print(line)
+    if (parcel.is === 'manifest') return describeImage(parcel.image!)
+    return { digest, mediaType: parcel.descriptor.mediaType, manifests: parcel.index.manifests }
+  }
+
+  /** What cannot be written is said before anything is built. */
+  async #checkOutput(output: BuildOutput, tags: readonly string[], several: boolean): Promise<void> {
+    referencesOf(output, tags)
+    if (output.dest === '-') await this.claimStdout({ binary: true, instead: 'name a file' })
+    if (several && ['docker', 'tar'].includes(output.type))
+      throw new UsageError(`type=${output.type} holds one image: use oci or registry, or build one platform`)
+    if (several && output.compress !== undefined)
+      throw new UsageError('compression is for one platform: write them to the store, and use ply recompress')
+  }
+
+  async #put(parcel: Parcel, output: BuildOutput, tags: readonly string[]): Promise<void> {
+    const { copyWhole, parcelOf, copy, manifestsIn } = await this.library()
+    if (output.type === 'local' && parcel.is === 'index') {
+      for (const { image } of manifestsIn(parcel)) {
+        const { os, architecture, variant } = image!.config
+        const dest = `${output.dest}/${[os, architecture, variant].filter(Boolean).join('_')}`
+        await this.#put(parcelOf(image!), { ...output, dest }, tags)
+      }
+      return
+    }
+    const names = output.names.length > 0 ? output.names : tags
+    const as = ['oci', 'docker'].includes(output.type) ? names[0] : undefined
+    if (output.type === 'local') mkdirSync(dirname(output.dest!), { recursive: true })
+    for (const reference of referencesOf(output, tags)) {
+      const { sink } = await this.sink(reference)
+      this.closing(sink)
+      if (parcel.is === 'index') {
+        await copyWhole(parcel, sink, { as, ...this.operation })
+        continue
+      }
+      const form = { compress: output.compress, 'compress-level': output.level }
+      const { image } = await this.asCompressed(parcel.image!, form, reference)
+      await copy(image, sink, { as, ...this.operation })
+    }
   }
 
   /** An image of the store, by a reference, or of a registry. Where it has to be signed, one that is in the store will not do. */
@@ -210,28 +304,38 @@ export class Build extends StoreCommand {
   #show(event: BuildEvent): void {
     if (this.quiet) return
     if (event.what === 'output') this.world.stderr.write(Buffer.from(event.chunk).toString())
-    if (event.what === 'warning') this.say(event.line === undefined ? event.text : `line ${event.line}: ${event.text}`)
+    if (event.what === 'warning') {
+      const { line, rule, text } = event
+      this.say(`${line === undefined ? '' : `line ${line}: `}${rule === undefined ? '' : `${rule}: `}${text}`)
+    }
     if (event.what !== 'step' || event.state === 'begun') return
-    const { stage, step, steps, text, state, size, took = 0, because } = event
+    const { platform, step, steps, text, state, size, took = 0, because } = event
+    const stage = platform === undefined ? event.stage : `${platform} ${event.stage}`
     const done = state === 'cached' ? 'cached' : state === 'set' ? '' : `${(took / 1000).toFixed(1)} s`
     const more = [done, size === undefined ? '' : humanSize(size), because ?? ''].filter((one) => one !== '').join(', ')
     this.say(`[${stage} ${step}/${steps}] ${text}${more === '' ? '' : ` (${more})`}`)
   }
-
-  async #stdin(): Promise<string> {
-    const chunks: Uint8Array[] = []
-    for await (const chunk of this.world.stdin) chunks.push(chunk as Uint8Array)
-    return Buffer.concat(chunks).toString()
-  }
 }
 
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    if ((error as { code?: unknown }).code !== 'ENOENT') throw error
-    throw new UsageError(`there is no ${path}: name the Dockerfile with -f, or the directory that holds it`)
+function inputsOf({
+  tree,
+  ignored,
+  dockerfile,
+  file,
+}: BuildContext): Pick<BuildOptions, 'context' | 'ignored' | 'dockerfile' | 'file'> {
+  return { context: tree, ignored, dockerfile, file }
+}
+
+/** As BuildKit's clients write it. */
+function metadataOf(parcel: Parcel, tags: readonly string[]): string {
+  const { digest, mediaType, size } = parcel.descriptor
+  const metadata = {
+    ...(parcel.is === 'manifest' && { 'containerimage.config.digest': parcel.manifest.config.digest }),
+    'containerimage.descriptor': { mediaType, digest, size },
+    'containerimage.digest': digest,
+    ...(tags.length > 0 && { 'image.name': tags.join(',') }),
   }
+  return `${JSON.stringify(metadata, undefined, 2)}\n`
 }
 
 function pairs(flag: string, said: readonly string[]): Record<string, string> {
