@@ -22,7 +22,12 @@ const others = [
  *
  * @throws PLY_BAD_ARCHIVE for one that is cut off; what a layer throws for what it holds
  */
-export async function unpacked(open: () => Bytes, store: Store, operation: Operation = {}): Promise<Tree | undefined> {
+export async function unpacked(
+  open: () => Bytes,
+  store: Store,
+  { signal, onProgress }: Operation = {},
+): Promise<Tree | undefined> {
+  const operation = { signal, onProgress }
   const first = beginning(open)
   if (first.size < 512 && !isCompressed(first.bytes)) return undefined
   const plain = () => plainStream(open, first.bytes, operation)

@@ -139,7 +139,7 @@ describe('the context of a build', () => {
     })
     const climbing = tar({ Dockerfile: 'FROM scratch\nCOPY . /\n', '../../escaped': 'x' })
     await expect(built(store, '-', { input: bytes(climbing) })).rejects.toMatchObject({ code: 'PLY_BAD_LAYER' })
-    await expect(built(store, '-', { input: bytes(tar(files).subarray(0, 1024 + 700)) })).rejects.toMatchObject({
+    await expect(built(store, '-', { input: bytes(tar(files).subarray(0, 1024 + 514)) })).rejects.toMatchObject({
       code: expect.stringMatching(/^PLY_BAD_/),
     })
     const ino = await openContext(store, '-', { input: bytes(tar({ Dockerfile: 'x', a: 'b' })) })
