@@ -68,6 +68,8 @@ export class Run extends StoreCommand {
     const { args, flags } = await this.parse(Run, split.own)
     if (this.jsonEnabled()) throw new UsageError('--json and the output of a command cannot share stdout')
     const { Endings, codeOf, run } = await this.library()
+    // What is wrong here is found before there is a container.
+    const mounts = (flags.volume ?? []).map(bindOf)
     const store = await this.store()
     const existing = await this.#existing(args.image)
     const name = existing ?? flags.name ?? `run-${randomBytes(4).toString('hex')}`
@@ -88,7 +90,7 @@ export class Run extends StoreCommand {
         user: flags.user,
         hostname: flags.hostname,
         network: flags.network,
-        mounts: (flags.volume ?? []).map(bindOf),
+        mounts,
         temporary: Object.fromEntries((flags.tmpfs ?? []).map((path) => [path, []])),
         terminal: flags.tty,
         readOnly: flags['read-only'],
