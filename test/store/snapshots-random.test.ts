@@ -95,7 +95,8 @@ everywhere('containers that are kept, taken back and cloned at random', (make, k
           }
           const open = new Map<string, Container>([['c0', await containers.create('c0', 'a')]])
           const models: Model[] = [{ name: 'c0', history: [], snapshots: new Map() }]
-          const newName = () => `c${all.length}-${open.size}-${models.length}`
+          let names = 0
+          const newName = () => `c${++names}`
           const entered = async (name: string, history: readonly Step[], container?: Container) => {
             models.push({ name, history, snapshots: new Map() })
             open.set(name, container ?? (await containers.open(name)))
