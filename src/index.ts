@@ -2,11 +2,29 @@
 
 // Builds
 export { build, buildPlatforms, checkBuild } from './build/build.ts'
-export type { ContextOptions } from './build/context.ts'
-export { contextTree } from './build/context.ts'
-export type { BuildContext, OpenContextOptions } from './build/open-context.ts'
-export { openContext } from './build/open-context.ts'
-export type { BuildEvent, BuildOptions } from './build/options.ts'
+export type { BuildCache } from './build/cache/source.ts'
+export { openBuildCache } from './build/cache/source.ts'
+export type { BuiltStep, WriteCacheOptions } from './build/cache/target.ts'
+export { BuiltSteps, writeBuildCache } from './build/cache/target.ts'
+export type { ContextOptions } from './build/context/context.ts'
+export { contextTree } from './build/context/context.ts'
+export type { BuildContext, OpenContextOptions } from './build/context/open-context.ts'
+export { openContext } from './build/context/open-context.ts'
+export type { BuildEvent, BuildOptions, BuildSettings, NamedContext } from './build/options.ts'
+export type { FilesFrom, Program, ProgramOptions, ProgramStep } from './build/program/program.ts'
+/** The steps of a program: one function for each instruction of a Dockerfile. */
+export * as steps from './build/program/steps.ts'
+export type { Reproduction } from './build/reproduce/reproduce.ts'
+export { reproduce } from './build/reproduce/reproduce.ts'
+export type { DifferentContent, DifferentEntry, DifferentStep } from './build/reproduce/reproduction.ts'
+export type {
+  CheckFinding,
+  CheckReport,
+  CheckRules,
+  RuleName as CheckRuleName,
+} from './check/index.ts'
+// The gate
+export { checkImage, checkRules, defaultRules, findingLine, junitReport, sarifReport } from './check/index.ts'
 export type {
   Added,
   Aspect,
@@ -15,12 +33,25 @@ export type {
   Deleted,
   DiffOptions,
   Modified,
+  PatchOptions,
   Renamed,
   RenameOptions,
 } from './diff/index.ts'
 // Trees, changes, the union
-export { diff, withRenames } from './diff/index.ts'
+export { diff, patchOf, withRenames } from './diff/index.ts'
 export type { Finding as LintFinding, LintRule } from './dockerfile/index.ts'
+// The explorer
+export type {
+  Difference,
+  Explorable,
+  Exploration,
+  Explored,
+  FileTable,
+  LayerFacts,
+  Served,
+  Terminal,
+} from './explore/index.ts'
+export { explore, exploreInTerminal, explorerPage, servePage } from './explore/index.ts'
 export type {
   ExtractLayersOptions,
   ExtractOptions,
@@ -88,6 +119,8 @@ export { codeOf, errorCodes, PlyError } from './model/errors.ts'
 export type { IdRange } from './model/id-mapping.ts'
 export { IdMapping } from './model/id-mapping.ts'
 export type { Operation, Progress } from './model/operation.ts'
+export type { Phase } from './model/phases.ts'
+export { onPhase } from './model/phases.ts'
 export type { Reference } from './model/reference.ts'
 export { splitReference } from './model/reference.ts'
 // Mounts
@@ -127,9 +160,13 @@ export type {
 // Questions to a tree
 export { accountsOf, find, packagesOf, parseFind, treeUsage, walkTree } from './query/index.ts'
 // Running
+export { clearAbandoned } from './run/abandoned.ts'
+export type { CapabilityChanges } from './run/capabilities.ts'
 export type { Running, RunOptions } from './run/run.ts'
 export { run } from './run/run.ts'
 export type { BindMount } from './run/spec.ts'
+export type { TemporaryContainer } from './run/traces.ts'
+export { temporaryContainer } from './run/traces.ts'
 export type {
   Attached,
   Attachments,
@@ -155,7 +192,7 @@ export { mappedTree } from './stack/mapped-tree.ts'
 export type { Tree, TreeEntry } from './stack/tree.ts'
 export type { Collected, CollectOptions } from './store/collection/collect.ts'
 export type { Explanation, Reason } from './store/collection/explain.ts'
-export type { Container, ContainerRecord, Containers, Snapshot } from './store/containers/containers.ts'
+export type { Container, ContainerRecord, Containers, Materialized, Snapshot } from './store/containers/containers.ts'
 export type { UpperForm } from './store/containers/uppers.ts'
 export type { RepairSource } from './store/fsck/fetch.ts'
 export type {

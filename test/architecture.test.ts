@@ -14,14 +14,15 @@ const tiers = [
   ['union'],
   ['overlay', 'extract', 'diff', 'query', 'fs', 'fuse', 'image'],
   ['transport', 'trace'],
-  ['store'],
-  ['mount'],
+  ['store', 'check'],
+  ['mount', 'explore'],
   ['run'],
   ['build'],
   ['index.ts'],
   ['cli'],
 ]
 const pure = new Set([
+  'explore',
   'model',
   'dockerfile',
   'stream',
@@ -37,9 +38,10 @@ const pure = new Set([
   'fuse',
   'image',
   'trace',
+  'check',
 ])
 /** Where a pure folder meets the machine. */
-const edges = new Set(['fuse/ask-mount.ts', 'fuse/mount-fuse.ts', 'fuse/thread.ts'])
+const edges = new Set(['explore/page.ts', 'fuse/ask-mount.ts', 'fuse/mount-fuse.ts', 'fuse/thread.ts'])
 const edgeModules = new Set(['node:fs', 'node:fs/promises', 'koffi', 'memfs', 'node:child_process'])
 
 const root = fileURLToPath(new URL('../src', import.meta.url))
@@ -57,6 +59,17 @@ function importsOf(file: string): string[] {
 describe('the architecture', () => {
   test('every folder of src has a rank', () => {
     expect([...new Set(files.map(homeOf))].filter((home) => rank(home) < 0)).toEqual([])
+  })
+
+  test('docs/architecture.md shows every folder, with its rank and whether it is pure', () => {
+    const page = readFileSync(join(root, '../docs/architecture.md'), 'utf8')
+    const shown = [...page.matchAll(/^[├└]── (\w+)\/? .*? (\d+)(?: {2}(pure|edge))?$/gm)].map(
+      ([, folder = '', number, kind]) => [folder, Number(number), kind === 'pure'],
+    )
+    const known = tiers.flat().filter((folder) => folder !== 'index.ts')
+    expect(shown.toSorted()).toEqual(known.map((folder) => [folder, rank(folder), pure.has(folder)]).toSorted())
+    const inStore = readdirSync(join(root, 'store'), { withFileTypes: true }).filter((entry) => entry.isDirectory())
+    for (const { name } of inStore) expect(page).toMatch(new RegExp(`^│ {3}[├└]── ${name}/`, 'm'))
   })
 
   for (const file of files) {

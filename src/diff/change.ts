@@ -38,6 +38,7 @@ export interface Deleted extends Named {
   readonly before: Stat
 }
 
+/** One difference between two trees. */
 export type Change = Added | Modified | Deleted
 
 /**

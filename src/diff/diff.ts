@@ -1,13 +1,17 @@
-import { type ByteString, compareBytes, decodeText } from '../model/bytes.ts'
+import { type ByteString, decodeText } from '../model/bytes.ts'
 import type { Stat } from '../model/entry.ts'
 import type { Operation } from '../model/operation.ts'
 import { Pace } from '../model/pace.ts'
-import type { Tree, TreeEntry } from '../stack/tree.ts'
+import { sharedInodes } from '../stack/shared-inodes.ts'
+import type { Tree } from '../stack/tree.ts'
 import { differingAspects } from './aspects.ts'
 import { type Aspect, added, type Change, type Changeset, deleted, modified } from './change.ts'
 import { ContentComparison } from './content.ts'
+import { keptInodes } from './kept-inodes.ts'
 import { LinkPairs } from './link-pairs.ts'
+import { mergedListings } from './merged-listings.ts'
 
+/** What counts as a difference. */
 export interface DiffOptions extends Operation {
   /** The inode of `before` that an inode of `after` is, unchanged and with everything under it, where that is known. */
   readonly untouched?: ((ino: number) => number | undefined) | undefined
@@ -38,7 +42,7 @@ interface Pair {
 
 /**
  * What must be done to one tree to get another: layer-semantics E-01 to E-04, E-06, E-07. Neither tree may change
- * meanwhile. With `untouched` the cost follows what was touched, not the size of the trees.
+ * meanwhile. With `untouched`, and of trees whose lowest layers are the same, the cost follows what was touched, not the size of the trees.
  *
  * @throws PLY_ABORTED; EIO if a content is shorter than its size says
  */
@@ -46,9 +50,10 @@ export async function* diff(before: Tree, after: Tree, options: DiffOptions = {}
   const { untouched, ignore, onProgress } = options
   const pace = new Pace(options.signal)
   const contents = new ContentComparison(before, after)
-  const links = new LinkPairs(options.sameNumbers ?? false)
-
-  const shared = (b: number, a: number): boolean => untouched !== undefined && untouched(a) === b
+  const same = untouched === undefined ? sharedInodes(before, after) : undefined
+  const shared = (b: number, a: number): boolean =>
+    same === undefined ? untouched !== undefined && untouched(a) === b : a === b && same(a)
+  const links = new LinkPairs(options.sameNumbers ?? false, same && (() => keptInodes(before, after, shared)))
 
   async function differing(path: ByteString, b: number, a: number, x: Stat, y: Stat): Promise<Aspect[]> {
     const aspects = await differingAspects(
@@ -63,7 +68,7 @@ export async function* diff(before: Tree, after: Tree, options: DiffOptions = {}
   }
 
   function* removed(path: ByteString, b: number | undefined, a: number, pairs: Pair[]): Iterable<Change> {
-    for (const { name, was, is } of merged(b === undefined ? [] : before.list(b), after.list(a))) {
+    for (const { name, was, is } of mergedListings(b === undefined ? [] : before.list(b), after.list(a))) {
       if (is) pairs.push({ name, before: was?.ino, after: is.ino, directory: is.kind === 'directory' })
       else if (was) yield deleted(join(path, name), before.stat(was.ino))
     }
@@ -104,28 +109,6 @@ export async function* diff(before: Tree, after: Tree, options: DiffOptions = {}
     yield* removed(path, below, a, pairs)
     stack.push({ path, pairs, next: 0 })
   }
-}
-
-/** Two listings in byte order as one. */
-function* merged(
-  before: Iterable<TreeEntry>,
-  after: Iterable<TreeEntry>,
-): Iterable<{ name: ByteString; was: TreeEntry | undefined; is: TreeEntry | undefined }> {
-  const left = before[Symbol.iterator]()
-  const right = after[Symbol.iterator]()
-  let was = taken(left)
-  let is = taken(right)
-  while (was || is) {
-    const order = was && is ? compareBytes(was.name, is.name) : was ? -1 : 1
-    yield { name: (order <= 0 ? was! : is!).name, was: order <= 0 ? was : undefined, is: order >= 0 ? is : undefined }
-    if (order <= 0) was = taken(left)
-    if (order >= 0) is = taken(right)
-  }
-}
-
-function taken(entries: Iterator<TreeEntry>): TreeEntry | undefined {
-  const { done, value } = entries.next()
-  return done ? undefined : value
 }
 
 function join(directory: ByteString, name: ByteString): ByteString {

@@ -5,6 +5,7 @@ import { Pace } from '../model/pace.ts'
 import type { Tree } from '../stack/tree.ts'
 import type { Changeset } from './change.ts'
 import { EntryItems, type Skipping, skips } from './entry-items.ts'
+import { checkVerified } from './verified.ts'
 
 export interface PackChangesOptions extends Operation, Skipping {
   /** A directory that lost all it had below gets one opaque marker, not a whiteout for each name (E-07). */
@@ -23,7 +24,7 @@ interface Node {
  * with their real attributes (E-05), one whiteout for a removed subtree (E-06), every name of a hardlink group of which
  * one name changed (E-09). `changes` is a diff of these two trees. Memory grows with the changes, not with the trees.
  *
- * @throws PLY_UNREPRESENTABLE for a name that would be read as a whiteout (E-10); PLY_ABORTED
+ * @throws PLY_UNREPRESENTABLE for a name that would be read as a whiteout (E-10); PLY_UNSUPPORTED for a tree that was not verified; PLY_ABORTED
  */
 export async function* packChanges(
   changes: Changeset,
@@ -31,6 +32,7 @@ export async function* packChanges(
   options: PackChangesOptions = {},
 ): AsyncGenerator<PackItem, void, undefined> {
   const { before, after } = between
+  checkVerified(before, after)
   const pace = new Pace(options.signal)
   const root: Node = { ino: after.root, children: undefined, removed: undefined }
   const groups = new Map<number, { seen: number; readonly links: number }>()

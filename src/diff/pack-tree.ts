@@ -6,17 +6,19 @@ import { Pace } from '../model/pace.ts'
 import type { Tree, TreeEntry } from '../stack/tree.ts'
 import { EntryItems, type Skipping, skips } from './entry-items.ts'
 import { portableXattrs } from './exported.ts'
+import { checkVerified } from './verified.ts'
 
 /**
  * A whole tree as one layer, in the order of layer-semantics E-04. The root is left out where it has the attributes
  * that a root has anyway.
  *
- * @throws PLY_UNREPRESENTABLE for a name that would be read as a whiteout (E-10); PLY_ABORTED
+ * @throws PLY_UNREPRESENTABLE for a name that would be read as a whiteout (E-10); PLY_UNSUPPORTED for a tree that was not verified; PLY_ABORTED
  */
 export async function* packTree(
   tree: Tree,
   options: Operation & Skipping = {},
 ): AsyncGenerator<PackItem, void, undefined> {
+  checkVerified(tree)
   const pace = new Pace(options.signal)
   const items = new EntryItems(tree)
   if (describesRoot(tree)) yield items.entry('', tree.root)

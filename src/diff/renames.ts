@@ -23,6 +23,7 @@ export interface Renamed {
   readonly changed: readonly Aspect[]
 }
 
+/** How alike files are that count as the same one. */
 export interface RenameOptions extends Operation {
   readonly ignore?: ReadonlySet<Aspect> | undefined
 }

@@ -1,8 +1,8 @@
 import type { ByteString } from '../model/bytes.ts'
 import type { Digest } from '../model/digest.ts'
-import { type Attributes, defaultDirectory, type Kind, noXattrs, type Xattrs } from '../model/entry.ts'
+import { type Attributes, defaultDirectory, type Kind, noXattrs, type Stat, type Xattrs } from '../model/entry.ts'
 import type { ByteSink } from '../stream/bytes.ts'
-import { InodeColumns } from './columns.ts'
+import { InodeColumns, majorOf, minorOf, noBlock } from './columns.ts'
 import type { Listing } from './content.ts'
 import type { Device, Extent, ExternalLink, InodeFacts, NewInode, SpillSegments } from './format.ts'
 import type { InodeRow } from './inode-row.ts'
@@ -153,6 +153,41 @@ export class IndexBuilder {
   /** The lower path recorded at a name by `externalLink`. */
   externalPath(directory: number, name: ByteString): ByteString | undefined {
     return this.#links.get(directory)?.get(name)
+  }
+
+  /** What `Index.stat` would say, under another number; links are counted by whoever asks. */
+  stat(id: number, ino: number, links: number): Stat {
+    const kind = this.#columns.kind(id)
+    const device = kind === 'character' || kind === 'block'
+    const { mode, uid, gid, size, place } = this.#columns
+    return {
+      ino,
+      kind,
+      mode: mode[id]! & 0o7777,
+      uid: uid[id]!,
+      gid: gid[id]!,
+      mtime: this.#columns.mtime(id),
+      size: size[id]!,
+      links,
+      major: device ? majorOf(place[id]!) : 0,
+      minor: device ? minorOf(place[id]!) : 0,
+    }
+  }
+
+  /** As `Index.extent`, of a file. */
+  extent(id: number): Extent | undefined {
+    const { place, device } = this.#columns
+    return place[id] === noBlock ? undefined : { device: device[id]!, offset: place[id]! * 512 }
+  }
+
+  /** The facts that are yes or no, as `factBits`. */
+  flags(id: number): number {
+    return this.#columns.flags[id]!
+  }
+
+  /** The names of a directory that `externalLink` recorded, with their paths. */
+  externalLinks(directory: number): Iterable<[ByteString, ByteString]> {
+    return this.#links.get(directory)?.entries() ?? []
   }
 
   /** Attributes that were given but cannot be stored, because EROFS has no number for their prefix: for a warning. */

@@ -10,7 +10,7 @@ export const factBits = { implied: 1, ghost: 2, opaque: 4, whiteout: 8 } as cons
 export const noBlock = 0xffffffff
 
 /** Largest file of one chunk: chunks are a power of two of at most 2^40 bytes. */
-export const maxFileSize = 2 ** 40
+const maxFileSize = 2 ** 40
 
 const kindOfType: (Kind | undefined)[] = []
 for (const [kind, bits] of Object.entries(typeBits)) kindOfType[bits >> 12] = kind as Kind

@@ -4,6 +4,7 @@ import { directoryType, direntKind } from './dirents.ts'
 import type { IndexEntry } from './format.ts'
 import type { InodeReader } from './inode-reader.ts'
 import type { Pages } from './pages.ts'
+import { RecentNames } from './recent-names.ts'
 import type { Fail } from './refusal.ts'
 import { blockSize } from './superblock.ts'
 
@@ -25,6 +26,7 @@ export class Directories {
   readonly #inodes: InodeReader
   readonly #fail: Fail
   #recent: Directory | undefined
+  readonly #recentNames = new RecentNames()
 
   constructor(pages: Pages, inodes: InodeReader, fail: Fail) {
     this.#pages = pages
@@ -33,8 +35,7 @@ export class Directories {
   }
 
   lookup(directory: number, name: ByteString): number | undefined {
-    const open = this.#open(directory)
-    return name === '.' || name === '..' ? undefined : this.#search(open, name)
+    return this.#recentNames.get(directory, name, this.#find)
   }
 
   parent(directory: number): number {
@@ -80,6 +81,11 @@ export class Directories {
 
   #holds(directory: number, child: number): boolean {
     return this.#inodes.kind(child) === 'directory' && this.parent(child) === directory
+  }
+
+  readonly #find = (directory: number, name: ByteString): number | undefined => {
+    const open = this.#open(directory)
+    return name === '.' || name === '..' ? undefined : this.#search(open, name)
   }
 
   #search(directory: Directory, name: ByteString): number | undefined {

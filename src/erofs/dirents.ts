@@ -16,7 +16,7 @@ kindsInOrder.forEach((kind, number) => {
 
 export const directoryType = 2
 
-export function direntType(mode: number): number {
+function direntType(mode: number): number {
   return typeOfMode[mode >> 12]!
 }
 

@@ -5,11 +5,11 @@
  * whiteout spelling: whiteouts, ghosts, opaque and implied directories are flags of an inode here.
  */
 export { IndexBuilder, type WriteOptions } from './builder.ts'
-export { factBits, maxFileSize } from './columns.ts'
+export { factBits } from './columns.ts'
 export type { Device, Extent, ExternalLink, IndexEntry, InodeFacts, NewInode, SpillSegments } from './format.ts'
 export { InodeRow } from './inode-row.ts'
 export type { OverlayData } from './overlay-data.ts'
 export { pageSize } from './page-output.ts'
 export { Index, type IndexOptions } from './reader.ts'
-export { indexFormat } from './trailer.ts'
-export { maxXattrArea, maxXattrValue, storable } from './xattr-sets.ts'
+
+export { storable } from './xattr-sets.ts'

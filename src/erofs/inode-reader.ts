@@ -40,6 +40,12 @@ export class InodeReader {
     return this.#open(nid)
   }
 
+  /** Bytes of a file or symlink; 0 for anything else. */
+  size(nid: number): number {
+    const kind = this.#open(nid)
+    return kind === 'file' || kind === 'symlink' ? this.#size() : 0
+  }
+
   stat(ino: number): Stat {
     const kind = this.#open(ino)
     const buffer = this.#buffer

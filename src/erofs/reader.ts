@@ -126,6 +126,11 @@ export class Index {
     return this.#inodeReader.kind(ino)
   }
 
+  /** Bytes of a file or symlink; 0 for anything else. */
+  size(ino: number): number {
+    return this.#inodeReader.size(ino)
+  }
+
   /** @throws EINVAL if it is no symlink. */
   readlink(ino: number): ByteString {
     return this.#inodeReader.readlink(ino)

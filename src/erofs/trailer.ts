@@ -9,7 +9,7 @@ export const segmentSize = 24
 
 const magic = 'plyfsidx'
 /** The version of the format, in every footer and in every record that remembers inode numbers. */
-export const indexFormat = 1
+const indexFormat = 1
 
 /** Where the sections of the trailer are; each ends where the next begins. Byte offsets in the file. */
 export interface Footer {

@@ -4,10 +4,10 @@ import { noXattrs, type Xattrs } from '../model/entry.ts'
 import { unrepresentable } from './refusal.ts'
 
 /** Longest value, in bytes: its length has 16 bits. */
-export const maxXattrValue = 65_535
+const maxXattrValue = 65_535
 
 /** Bytes that the entries of one inode may take together: `i_xattr_icount` has 16 bits and counts words of four. */
-export const maxXattrArea = 65_534 * 4
+const maxXattrArea = 65_534 * 4
 
 /** One attribute as EROFS stores it: the prefix as a number. */
 export interface StoredXattr {
@@ -17,7 +17,7 @@ export interface StoredXattr {
 }
 
 /** EROFS's name prefixes (`erofs_fs.h`, EROFS_XATTR_INDEX_*). Names with another prefix cannot be stored. */
-export const xattrPrefixes: readonly { readonly prefix: number; readonly text: string; readonly whole: boolean }[] = [
+const xattrPrefixes: readonly { readonly prefix: number; readonly text: string; readonly whole: boolean }[] = [
   { prefix: 1, text: 'user.', whole: false },
   { prefix: 2, text: 'system.posix_acl_access', whole: true },
   { prefix: 3, text: 'system.posix_acl_default', whole: true },

@@ -7,6 +7,7 @@ import { type OverlayForm, probeForm } from './overlay-form.ts'
 import type { ExtractReport } from './report.ts'
 import { writeParts } from './write-parts.ts'
 
+/** How layers are written to a directory, each for itself. */
 export interface ExtractLayersOptions extends Omit<ExtractOptions, 'onWritten'> {
   /** What of the form is asked for; what is left out is what the place can do. */
   readonly form?: Partial<OverlayForm> | undefined

@@ -6,6 +6,7 @@ import type { ExtractReport } from './report.ts'
 import { writeParts } from './write-parts.ts'
 import type { Written } from './written.ts'
 
+/** How a tree is written to a directory. */
 export interface ExtractOptions extends Operation, AttributeOptions {
   /** How owners are shifted on the way to the disk (layer-semantics O-02). */
   readonly shift?: OwnerShift | undefined

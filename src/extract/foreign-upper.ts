@@ -25,6 +25,7 @@ export interface UpperWarning {
   readonly text: string
 }
 
+/** How an upper that others have written is read. */
 export interface ForeignUpperOptions {
   /** The namespace of the marks. Default: `trusted` where root finds one of these, else `user`. */
   readonly xattr?: MarkSpace | undefined

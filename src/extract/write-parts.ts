@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { type ByteString, encodeText } from '../model/bytes.ts'
 import { PlyError } from '../model/errors.ts'
 import { Pace } from '../model/pace.ts'
+import { timed } from '../model/phases.ts'
 import { mappedTree } from '../stack/mapped-tree.ts'
 import type { Tree } from '../stack/tree.ts'
 import { copyRange } from '../sys/copy.ts'
@@ -42,6 +43,14 @@ const pathMax = 4095
  * where that will be: the path of a private directory.
  */
 export async function writeParts(
+  target: string,
+  partsFor: (place: string) => readonly Part[],
+  options: ExtractOptions,
+): Promise<ExtractReport[]> {
+  return timed('unpack', target, () => written(target, partsFor, options))
+}
+
+async function written(
   target: string,
   partsFor: (place: string) => readonly Part[],
   options: ExtractOptions,

@@ -163,11 +163,12 @@ export function changing(namespace: Namespace, files: OpenFiles) {
     unlinkSync(path: PathLike): void {
       const bytes = pathBytes(path)
       namespace.call('unlink', path, () => {
-        const { ino, last, trailingSlash, ...spot } = namespace.resolveName(bytes)
+        const found = namespace.resolveName(bytes)
+        const { ino, last, trailingSlash } = found
         if (last !== 'name') throw new PlyError('EISDIR')
         if (ino === undefined) throw new PlyError('ENOENT')
         if (trailingSlash) throw new PlyError(namespace.tree.stat(ino).kind === 'directory' ? 'EISDIR' : 'ENOTDIR')
-        namespace.unlink(spot, ino)
+        namespace.unlink(found, ino)
       })
     },
 

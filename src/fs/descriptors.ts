@@ -163,5 +163,6 @@ function writePosition(position: unknown): number | null {
 }
 
 function bytesIn(buffer: View, offset = 0, length: number = buffer.byteLength - offset): Uint8Array {
+  if (length === buffer.byteLength && buffer instanceof Uint8Array) return buffer
   return new Uint8Array(buffer.buffer, buffer.byteOffset + offset, length)
 }

@@ -56,6 +56,18 @@ export function parseFlags(flags: string | number | null | undefined, name = 'fl
  * unnamed file that is not for writing. What needs no care in a union (O_SYNC, O_DIRECT, O_NONBLOCK …) is taken and has no effect.
  */
 export function openFlags(given: number): OpenFlags | undefined {
+  const known = knownFlags.get(given)
+  if (known) return known
+  const flags = flagsOf(given)
+  if (flags && knownFlags.size < mostKnown) knownFlags.set(given, flags)
+  return flags
+}
+
+/** What was asked for before: programs open in a few ways, and often. */
+const knownFlags = new Map<number, OpenFlags>()
+const mostKnown = 64
+
+function flagsOf(given: number): OpenFlags | undefined {
   // Linux looks at no other flags then.
   const bits = (given & pathOnly) === 0 ? given : given & (pathOnly | O_DIRECTORY | O_NOFOLLOW)
   const access = bits & (O_WRONLY | O_RDWR)

@@ -43,11 +43,13 @@ export function inspecting(namespace: Namespace, files: OpenFiles) {
     const bytes = pathBytes(path)
     return namespace.call(follow ? 'stat' : 'lstat', path, () => {
       try {
-        return statsOf(namespace.stat(bytes, follow), options)
+        const { ino } = namespace.resolve(bytes, follow)
+        if (ino !== undefined) return statsOf(namespace.tree.stat(ino), options)
+        if (options?.throwIfNoEntry !== false) throw new PlyError('ENOENT')
       } catch (error) {
         if (options?.throwIfNoEntry !== false || codeOf(error) !== 'ENOENT') throw error
-        return undefined as StatsFor<Options>
       }
+      return undefined as StatsFor<Options>
     })
   }
 

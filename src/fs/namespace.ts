@@ -18,7 +18,10 @@ export interface FsOptions {
   readonly gid?: number
   /** Mode bits that what is made does not get. Default: 022. Of `asUser` trees it is the user's. */
   readonly umask?: number
-  /** Where the times of what is made come from, in nanoseconds. Default: the machine's clock. */
+  /**
+   * Where the times of what is made come from, in nanoseconds. Default: the disk of the upper, where that gives times by itself;
+   * otherwise the machine's clock.
+   */
   readonly now?: () => bigint
 }
 
@@ -37,12 +40,17 @@ export class Namespace {
   readonly changes: Changes
   readonly #maker: Maker
   readonly #now: () => bigint
+  #takesTimesOfDisk = false
 
-  constructor(tree: Tree | WritableUnion, { uid = 0, gid = 0, umask = 0o022, now = systemClock() }: FsOptions) {
+  constructor(tree: Tree | WritableUnion, { uid = 0, gid = 0, umask = 0o022, now }: FsOptions) {
     this.tree = tree
     this.changes = isWritable(tree) ? changesOf(tree.upper) : new Changes()
     this.#maker = { uid, gid, umask }
-    this.#now = now
+    this.#now = now ?? systemClock()
+    if (now === undefined && isWritable(tree) && tree.takeTimesOfDisk) {
+      tree.takeTimesOfDisk()
+      this.#takesTimesOfDisk = true
+    }
   }
 
   /** The tree as one that can be written. @throws EROFS */
@@ -108,24 +116,33 @@ export class Namespace {
   /** Makes something at a free name, with what its directory hands on. Answers with its number. */
   make(
     spot: { readonly directory: number; readonly name: ByteString },
-    { mode, ...creation }: Omit<Creation, keyof Attributes> & { readonly mode: number },
+    { kind, mode, target }: Pick<Creation, 'kind' | 'target'> & { readonly mode: number },
   ): number {
     const { directory, name } = spot
-    const ino = this.writable.create(directory, name, {
-      ...creation,
-      ...this.attributesIn(directory, creation.kind, mode),
-    })
+    const attributes = this.attributesIn(directory, kind, mode)
+    const creation: Creation = target === undefined ? { kind, ...attributes } : { kind, target, ...attributes }
+    const ino = this.writable.create(directory, name, creation)
     this.changes.made(spot)
     return ino
   }
 
   /** Attributes of something new in a directory: those that were asked for, and what the directory hands on. */
-  attributesIn(directory: number, kind: Kind, mode: number): Attributes & { readonly xattrs?: Xattrs } {
+  attributesIn(
+    directory: number,
+    kind: Kind,
+    mode: number,
+  ): Attributes & { readonly xattrs?: Xattrs; readonly now: boolean } {
     const mtime = this.#now()
+    const now = this.#takesTimesOfDisk
     // Who makes something as a user gets there what is due.
-    if (this.user) return { mode, uid: 0, gid: 0, mtime }
-    const parent = { stat: this.tree.stat(directory), xattrs: this.tree.xattrs(directory) }
-    return { ...inherited(parent, kind, mode, this.#maker), mtime }
+    if (this.user) return { mode, uid: 0, gid: 0, mtime, now }
+    const parent = this.writable.heritage?.(directory) ?? {
+      stat: this.tree.stat(directory),
+      xattrs: this.tree.xattrs(directory),
+    }
+    const { mode: narrowed, uid, gid, xattrs } = inherited(parent, kind, mode, this.#maker)
+    const attributes = { mode: narrowed, uid, gid, mtime, now }
+    return xattrs === undefined ? attributes : { ...attributes, xattrs }
   }
 
   /** Removes a name that is no directory's. */

@@ -1,3 +1,4 @@
+import { kindIn } from '../layer/view.ts'
 import type { ByteString } from '../model/bytes.ts'
 import { PlyError } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
@@ -6,7 +7,7 @@ import type { WritableBytes } from '../union/upper.ts'
 import { wants } from '../union/user.ts'
 import type { Spot } from './changes.ts'
 import { type OpenFlags, openFlags, parseFlags, parseMode } from './flags.ts'
-import type { Found, Namespace } from './namespace.ts'
+import type { Namespace } from './namespace.ts'
 import { refusal } from './refusal.ts'
 import { type PathLike, pathBytes } from './texts.ts'
 
@@ -116,29 +117,29 @@ export class OpenFiles {
     const namespace = this.#namespace
     if (flags.unnamed) return this.#openUnnamed(path, flags, mode)
     const found = namespace.resolve(path, !(noFollow || (create && exclusive)), create)
-    const { ino, ...spot } = found
-    if (ino !== undefined && flags.pathOnly) return this.#openPlace(ino, spot, flags)
-    if (ino !== undefined) return this.#openFound({ ...found, ino }, flags)
+    const { ino } = found
+    if (ino !== undefined && flags.pathOnly) return this.#openPlace(ino, found, flags)
+    if (ino !== undefined) return this.#openFound(ino, found, flags)
     if (!create) throw new PlyError('ENOENT')
     // There is nothing to cut off, and nobody's set-id bits to take.
-    return this.#opened(namespace.make(spot, { kind: 'file', mode }), spot, { ...flags, truncate: false })
+    return this.#opened(namespace.make(found, { kind: 'file', mode }), found, flags, false)
   }
 
-  #openFound({ ino, ...spot }: Found, flags: OpenFlags): OpenFile {
+  #openFound(ino: number, spot: Spot, flags: OpenFlags): OpenFile {
     const { create, exclusive, directory, read, write, truncate } = flags
     const { tree, user } = this.#namespace
     if (create && exclusive) throw new PlyError('EEXIST')
-    const stat = tree.stat(ino)
-    if (create && stat.kind === 'directory') throw new PlyError('EISDIR')
-    if (directory && stat.kind !== 'directory') throw new PlyError('ENOTDIR')
-    if (stat.kind === 'symlink') throw new PlyError('ELOOP')
-    if (stat.kind === 'directory' && (write || truncate)) throw new PlyError('EISDIR')
+    const kind = kindIn(tree, ino)
+    if (create && kind === 'directory') throw new PlyError('EISDIR')
+    if (directory && kind !== 'directory') throw new PlyError('ENOTDIR')
+    if (kind === 'symlink') throw new PlyError('ELOOP')
+    if (kind === 'directory' && (write || truncate)) throw new PlyError('EISDIR')
     user?.access(ino, (read ? wants.read : 0) | (write || truncate ? wants.write : 0))
-    if (flags.noAccessTime && user && !user.user.owns(stat)) throw new PlyError('EPERM')
-    if (stat.kind === 'directory') return this.#held(ino, spot, flags)
+    if (flags.noAccessTime && user && !user.user.owns(tree.stat(ino))) throw new PlyError('EPERM')
+    if (kind === 'directory') return this.#held(ino, spot, flags)
     // There is nobody behind a device or a pipe in a union.
-    if (stat.kind !== 'file') throw new PlyError('EOPNOTSUPP')
-    return this.#opened(ino, spot, flags)
+    if (kind !== 'file') throw new PlyError('EOPNOTSUPP')
+    return this.#opened(ino, spot, flags, truncate)
   }
 
   /** Whatever stands there, a symlink too where it is not followed: nothing is asked of it, but of the way to it. */
@@ -163,15 +164,15 @@ export class OpenFiles {
     return { ino, spot: undefined, flags, content, writer: content, position: 0 }
   }
 
-  #opened(ino: number, spot: Spot, flags: OpenFlags): OpenFile {
-    if (flags.truncate) this.#namespace.changes.changed(ino, spot)
+  #opened(ino: number, spot: Spot, flags: OpenFlags, truncate: boolean): OpenFile {
+    if (truncate) this.#namespace.changes.changed(ino, spot)
     if (!flags.write) {
-      if (flags.truncate) this.#writer(ino, true).close()
+      if (truncate) this.#writer(ino, true).close()
       const { tree, user } = this.#namespace
       const content = user ? user.open(ino, { granted: true }) : tree.open(ino)
       return { ino, spot, flags, content, writer: undefined, position: 0 }
     }
-    const writer = this.#writer(ino, flags.truncate)
+    const writer = this.#writer(ino, truncate)
     return { ino, spot, flags, content: writer, writer, position: 0 }
   }
 

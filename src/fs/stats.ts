@@ -7,30 +7,34 @@ const blockSize = 4096
 /** OVERLAYFS_SUPER_MAGIC, which is what a kernel mount of the same would say. */
 const overlayMagic = 0x794c7630n
 
-/** The tests that `Stats` and `Dirent` share. */
+/** The tests that `Stats` and `Dirent` share. Printing and comparing shows what Node's objects show: not the kind. */
 abstract class Typed {
-  protected abstract readonly kind: Kind
+  readonly #kind: Kind
+
+  constructor(kind: Kind) {
+    this.#kind = kind
+  }
 
   isFile(): boolean {
-    return this.kind === 'file'
+    return this.#kind === 'file'
   }
   isDirectory(): boolean {
-    return this.kind === 'directory'
+    return this.#kind === 'directory'
   }
   isSymbolicLink(): boolean {
-    return this.kind === 'symlink'
+    return this.#kind === 'symlink'
   }
   isCharacterDevice(): boolean {
-    return this.kind === 'character'
+    return this.#kind === 'character'
   }
   isBlockDevice(): boolean {
-    return this.kind === 'block'
+    return this.#kind === 'block'
   }
   isFIFO(): boolean {
-    return this.kind === 'fifo'
+    return this.#kind === 'fifo'
   }
   isSocket(): boolean {
-    return this.kind === 'socket'
+    return this.#kind === 'socket'
   }
 }
 
@@ -39,7 +43,6 @@ abstract class Typed {
  * recorded, and is said to be its change time, as Node says it of such file systems.
  */
 export class Stats extends Typed {
-  declare protected readonly kind: Kind
   readonly dev = device
   readonly ino: number
   readonly mode: number
@@ -60,14 +63,13 @@ export class Stats extends Typed {
   readonly birthtime: Date
 
   constructor(stat: Stat) {
-    super()
-    hide(this, stat.kind)
+    super(stat.kind)
     this.ino = stat.ino
     this.mode = typeBits[stat.kind] | stat.mode
     this.nlink = stat.links
     this.uid = stat.uid
     this.gid = stat.gid
-    this.rdev = Number(deviceNumber(stat))
+    this.rdev = stat.major === 0 && stat.minor === 0 ? 0 : Number(deviceNumber(stat))
     this.size = sizeOf(stat)
     this.blocks = Math.ceil(this.size / 512)
     const { mtime, atime = mtime, ctime = mtime } = stat
@@ -83,7 +85,6 @@ export class Stats extends Typed {
 
 /** The same with `{ bigint: true }`: exact times, in nanoseconds too. */
 export class BigIntStats extends Typed {
-  declare protected readonly kind: Kind
   readonly dev = BigInt(device)
   readonly ino: bigint
   readonly mode: bigint
@@ -108,8 +109,7 @@ export class BigIntStats extends Typed {
   readonly birthtime: Date
 
   constructor(stat: Stat) {
-    super()
-    hide(this, stat.kind)
+    super(stat.kind)
     const plain = new Stats(stat)
     this.ino = BigInt(stat.ino)
     this.mode = BigInt(plain.mode)
@@ -148,15 +148,13 @@ export function statsOf<Options extends StatOptions | undefined>(stat: Stat, opt
 
 /** One name of a directory, from `readdir` with `withFileTypes` and from `opendir`. */
 export class Dirent<Name extends string | Buffer = string> extends Typed {
-  declare protected readonly kind: Kind
   readonly name: Name
   /** The directory that it is in, as it was asked for. */
   readonly parentPath: string
   readonly path: string
 
   constructor(name: Name, parentPath: string, kind: Kind) {
-    super()
-    hide(this, kind)
+    super(kind)
     this.name = name
     this.parentPath = parentPath
     this.path = parentPath
@@ -203,13 +201,18 @@ export function noStats(bigint: boolean): Stats | BigIntStats {
   return Object.assign(bigint ? new BigIntStats(nothing) : new Stats(nothing), { dev: zero, mode: zero, blksize: zero })
 }
 
-function inMilliseconds(nanoseconds: bigint): number {
-  return Number(nanoseconds / 1_000_000n) + Number(nanoseconds % 1_000_000n) / 1e6
-}
+/** A number of 64 bits in halves: products and quotients of bigints are dear. */
+const halves = new DataView(new ArrayBuffer(8))
 
-/** Printing and comparing shows what Node's objects show. */
-function hide(target: object, kind: Kind): void {
-  Object.defineProperty(target, 'kind', { value: kind, enumerable: false })
+function inMilliseconds(nanoseconds: bigint): number {
+  halves.setBigInt64(0, nanoseconds)
+  if (halves.getBigInt64(0) !== nanoseconds)
+    return Number(nanoseconds / 1_000_000n) + Number(nanoseconds % 1_000_000n) / 1e6
+  // 2^32 nanoseconds are 4294 ms and 967296 ns.
+  const high = halves.getInt32(0)
+  const rest = high * 967_296 + halves.getUint32(4)
+  const milliseconds = Math.trunc(rest / 1e6)
+  return high * 4294 + milliseconds + (rest - milliseconds * 1e6) / 1e6
 }
 
 /** Directories have no size of their own here; programs expect one. */

@@ -94,7 +94,7 @@ export function checkViews(buffers: unknown): void {
     wrongType('buffers', ['ArrayBufferView[]'], buffers)
 }
 
-export function checkEncoding(encoding: unknown): void {
+function checkEncoding(encoding: unknown): void {
   if (encoding && !Buffer.isEncoding(encoding as string)) wrongValue('encoding', encoding, 'is invalid encoding')
 }
 

@@ -32,6 +32,11 @@ export class Contents {
     this.#directories = directories
   }
 
+  /** The inodes that somebody has open. */
+  get inUse(): ReadonlySet<number> {
+    return new Set([...this.#files.all()].map(({ ino }) => ino))
+  }
+
   open(): number {
     const { request, reply, ino, tree } = this.#session
     const flags = request.u32(0)
@@ -43,7 +48,7 @@ export class Contents {
     const file = writes
       ? OpenFile.forWriting(this.#session.union, ino, { kill, truncate })
       : OpenFile.forReading(tree, ino)
-    reply.opened(0, this.#files.add(file), openAnswers.keepCache)
+    reply.opened(0, this.#files.add(file), this.#answers(flags))
     return openSize
   }
 
@@ -65,7 +70,7 @@ export class Contents {
     } finally {
       this.#directories.changed(directory)
     }
-    return this.#made(ino, file)
+    return this.#made(ino, file, request.u32(0))
   }
 
   temporaryFile(): number {
@@ -74,7 +79,7 @@ export class Contents {
     const kill = request.uid !== 0
     const exclusive = (request.u32(0) & openFlags.exclusive) !== 0
     const { ino, content } = union.unnamed(directory, creation, { exclusive, killSetId: kill })
-    return this.#made(ino, OpenFile.written(union, ino, content, kill))
+    return this.#made(ino, OpenFile.written(union, ino, content, kill), request.u32(0))
   }
 
   read(): number {
@@ -181,10 +186,21 @@ export class Contents {
     for (const file of this.#files.all()) file.close()
   }
 
-  #made(ino: number, file: OpenFile): number {
+  /**
+   * Who only writes goes past the kernel's cache: it asks for no file capability before the first write then, and copies once. The
+   * writer takes that away itself. Nobody can map such an opening.
+   */
+  #answers(flags: number): number {
+    const onlyWrites = (flags & openFlags.accessMode) === openFlags.writeOnly
+    return onlyWrites && this.#session.directWrites
+      ? openAnswers.keepCache | openAnswers.directIo
+      : openAnswers.keepCache
+  }
+
+  #made(ino: number, file: OpenFile, flags: number): number {
     const handle = this.#files.add(file)
     this.#session.entry(0, ino)
-    this.#session.reply.opened(entrySize, handle, openAnswers.keepCache)
+    this.#session.reply.opened(entrySize, handle, this.#answers(flags))
     return entrySize + openSize
   }
 }

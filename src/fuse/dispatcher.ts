@@ -71,7 +71,7 @@ export class Dispatcher {
     try {
       request.arrived(length)
       const answer = this.#answers[request.opcode]
-      result = answer ? answer() : refused('ENOSYS')
+      result = answer ? this.#roomy(answer) : refused('ENOSYS')
     } catch (error) {
       // Mistakes of this server are not answers of a file system, and must not go unseen.
       if (codeOf(error) === undefined) this.onMistake(error)
@@ -169,7 +169,10 @@ export class Dispatcher {
   #init(): number {
     const { request, reply } = this.#session
     const { result, agreed } = negotiate(request, reply, this.#wishes)
-    if (agreed) this.#session.agreed = agreed.flags
+    if (agreed) {
+      this.#session.agreed = agreed.flags
+      this.#session.directWrites = agreed.directWrites
+    }
     return result
   }
 
@@ -181,6 +184,20 @@ export class Dispatcher {
     const { uniqueLow, uniqueHigh } = request
     this.#asked = { uniqueLow, uniqueHigh, asked: controlValue(request.bytes(32, request.u32(24))) }
     return unanswered
+  }
+
+  /** What fails for lack of room has not happened: it is tried once more where something removed can be let go of. */
+  #roomy(answer: Answer): number {
+    try {
+      return answer()
+    } catch (error) {
+      const code = codeOf(error)
+      if (code !== 'ENOSPC' && code !== 'EDQUOT') throw error
+      const { inUse } = this.#contents
+      const { nodes, tree } = this.#session
+      if (nodes.letGo((ino) => inUse.has(ino) || tree.stat(ino).kind !== 'file') === 0) throw error
+      return answer()
+    }
   }
 
   #release(): number {

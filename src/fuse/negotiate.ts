@@ -7,6 +7,8 @@ const major = 7
 const minor = 45
 /** From here on all that is relied on is there (Linux 5.4). */
 const oldestMinor = 31
+/** From here on what is written past the kernel's cache takes that out of it (Linux 6.6): others would read what was there before. */
+const minorOfDirectWrites = 39
 const pageSize = 4096
 
 /** Bytes that one request may write, and one answer may read. */
@@ -38,6 +40,8 @@ const always =
 /** What was agreed on: bits of `features`. */
 export interface Agreed {
   readonly flags: number
+  /** Whether who only writes may go past the kernel's cache: nobody collects writes, and readers see them. */
+  readonly directWrites: boolean
 }
 
 /** Answers INIT: with what both sides can and this one wants. The kernel asks again if it speaks a newer major version. */
@@ -56,6 +60,7 @@ export function negotiate(
   const wanted =
     always | (writebackCache ? features.writebackCache : 0) | (locks ? features.posixLocks | features.flocks : 0)
   const flags = request.u32(12) & wanted
+  const directWrites = theirs.minor >= minorOfDirectWrites && (flags & features.writebackCache) === 0
   reply.u32(4, Math.min(minor, theirs.minor))
   reply.u32(8, request.u32(8))
   reply.u32(12, flags)
@@ -65,5 +70,5 @@ export function negotiate(
   // Times are exact to the nanosecond.
   reply.u32(24, 1)
   reply.u32(28, largestTransfer / pageSize)
-  return { result: initSize, agreed: { flags } }
+  return { result: initSize, agreed: { flags, directWrites } }
 }

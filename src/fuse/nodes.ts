@@ -53,6 +53,21 @@ export class Nodes {
     this.#holds.set(ino, this.#union.hold(ino))
   }
 
+  /**
+   * Lets go of what has lost its last name and nobody needs, before the kernel has said that it forgets it, which it does in its own
+   * time. Who still knows it by an `O_PATH` descriptor finds nothing any more. Answers with how many those were.
+   */
+  letGo(isNeeded: (ino: number) => boolean): number {
+    let gone = 0
+    for (const [ino, release] of [...this.#holds]) {
+      if (isNeeded(ino)) continue
+      this.#holds.delete(ino)
+      release()
+      gone++
+    }
+    return gone
+  }
+
   /** How many inodes the kernel knows. */
   get count(): number {
     return this.#lookups.size

@@ -97,7 +97,7 @@ export const attributeBits = {
 } as const
 
 /** Answers to opening: `FOPEN_…`. */
-export const openAnswers = { keepCache: 2, cacheDirectory: 8 } as const
+export const openAnswers = { directIo: 1, keepCache: 2, cacheDirectory: 8 } as const
 
 /** `FUSE_OPEN_KILL_SUIDGID` */
 export const openKillsSetId = 1

@@ -41,6 +41,8 @@ export class Session {
   readonly validFor: number
   /** Bits of `features`. */
   agreed = 0
+  /** Whether who only writes goes past the kernel's cache. */
+  directWrites = false
   readonly #union: WritableUnion | undefined
   #takesTimesOfDisk = false
 

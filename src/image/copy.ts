@@ -7,6 +7,7 @@ import type { Image, ImageSink, ImageSource } from './image.ts'
 import type { WriteOptions } from './layer-report.ts'
 import { documentsIn, imageOfParcel, type ManifestParcel, type Parcel, parcelOf } from './parcel.ts'
 
+/** What is copied, and how its layers travel. */
 export interface CopyOptions extends WriteOptions {
   /** Which of the source's images; default: the one its reference named, or the only one. */
   readonly name?: string | undefined

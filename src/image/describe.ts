@@ -65,7 +65,7 @@ export function describeImage(image: Image): ImageDescription {
 }
 
 /** Bytes of manifest, config and layers as they travel. */
-export function sizeOf(image: Image): number {
+function sizeOf(image: Image): number {
   return image.layers.reduce(
     (total, layer) => total + layer.descriptor.size,
     image.rawManifest.length + image.manifest.config.size,

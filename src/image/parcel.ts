@@ -34,6 +34,7 @@ export type ParcelBlob = Pick<Layer, 'descriptor' | 'compressed' | 'atRest' | 'o
  */
 export type Parcel = ManifestParcel | IndexParcel
 
+/** An image or an artifact with all that it leads to. */
 export interface ManifestParcel {
   readonly is: 'manifest'
   /** As whoever leads to it says it: an entry of an index may have platform and annotations. */
@@ -48,6 +49,7 @@ export interface ManifestParcel {
   readonly image?: Image | undefined
 }
 
+/** An index with all that it leads to. */
 export interface IndexParcel {
   readonly is: 'index'
   readonly descriptor: Descriptor

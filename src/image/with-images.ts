@@ -15,6 +15,7 @@ export interface Dropped {
 
 type Changes = Readonly<Record<string, string | null>>
 
+/** What happens to what belongs to images that were changed. */
 export interface WithImagesOptions extends Operation {
   /** Annotations of the index itself, merged into what is there; `null` takes one away. */
   readonly annotations?: Changes | undefined

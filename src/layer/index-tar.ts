@@ -82,22 +82,30 @@ export class LayerIndexer {
     this.#reader.end()
     const tarSize = this.#reader.position
     this.#tree.finish(tarSize)
-    const { builder, spill } = this.#tree
-    const tarPages = this.#pages.finish()
-    const tar = { diffId, size: tarSize }
-    const written = {
-      uuidSeed: diffId,
-      tarPages,
-      ...(spill.count === 0
-        ? { devices: [tar] }
-        : { devices: [tar, { diffId, size: spill.size, spill: true } as const], segments: spill }),
-    }
     return {
       diffId,
       tarSize,
       findings: this.findings,
       refersBelow: this.#tree.refersBelow,
-      writeIndex: (sink, { signal } = {}) => builder.write(sink, { ...written, signal }),
+      writeIndex: indexWriter(this.#tree, diffId, tarSize, this.#pages.finish()),
     }
   }
+}
+
+/** Writes what a layer's tree became, for a tar of that size with these sums of its pages. */
+export function indexWriter(
+  { builder, spill }: LayerTree,
+  diffId: DiffId,
+  tarSize: number,
+  tarPages: Uint32Array,
+): IndexedLayer['writeIndex'] {
+  const tar = { diffId, size: tarSize }
+  const written = {
+    uuidSeed: diffId,
+    tarPages,
+    ...(spill.count === 0
+      ? { devices: [tar] }
+      : { devices: [tar, { diffId, size: spill.size, spill: true } as const], segments: spill }),
+  }
+  return (sink, { signal } = {}) => builder.write(sink, { ...written, signal })
 }

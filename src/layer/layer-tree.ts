@@ -48,6 +48,11 @@ export class LayerTree {
     return this.#placement.implies || this.#hardlinks.linksBelow
   }
 
+  /** Whether it has hardlinks to files of other layers (H-06). Known once it is finished. */
+  get linksBelow(): boolean {
+    return this.#hardlinks.linksBelow
+  }
+
   add(member: Member): void {
     const { name } = member
     if (++this.#findings.entries > this.#limits.entries) {

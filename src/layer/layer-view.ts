@@ -82,7 +82,7 @@ class IndexView implements IndexedView {
 
   open(ino: number): Bytes {
     const extent = this.index.extent(ino)
-    const { size } = this.index.stat(ino)
+    const size = this.index.size(ino)
     if (extent === undefined) return size === 0 ? memoryBytes(new Uint8Array(0)) : zeroBytes(size)
     if (this.#closed) throw new PlyError('EBADF', { syscall: 'open' })
     const device = this.devices[extent.device]?.spill ? this.#openSpill() : this.#openedTar()
@@ -111,10 +111,7 @@ class IndexView implements IndexedView {
   }
 
   #verdict(ino: number, kind: Kind): Verdict {
-    const flags = this.index.flags(ino)
-    if (flags & factBits.whiteout) return whiteout
-    if (flags & factBits.ghost) return { says: 'ghost', ino }
-    return placed(ino, flags, kind)
+    return verdictOf(ino, this.index.flags(ino), kind)
   }
 
   #openedTar(): Bytes {
@@ -150,6 +147,13 @@ class IndexView implements IndexedView {
     }
     return all
   }
+}
+
+/** What stands at a name, by the flags of its inode (`factBits`). */
+export function verdictOf(ino: number, flags: number, kind: Kind): Verdict {
+  if (flags & factBits.whiteout) return whiteout
+  if (flags & factBits.ghost) return { says: 'ghost', ino }
+  return placed(ino, flags, kind)
 }
 
 function placed(ino: number, flags: number, kind: Kind): Placed {

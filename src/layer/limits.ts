@@ -23,6 +23,7 @@ export interface LayerLimits {
   readonly zstdWindow: number
 }
 
+/** The budgets that hold unless others are given: far above any image that people use. */
 export const defaultLimits: LayerLimits = {
   entries: 10_000_000,
   depth: 1024,

@@ -21,6 +21,8 @@ export interface Marks {
   /** Ours: the number of an inode that was made here, and the next free one (on the root). */
   readonly number: ByteString
   readonly next: ByteString
+  /** Ours, on a copy of attributes alone: some blocks of its content are beside the upper. */
+  readonly blocks: ByteString
   /** Ours, on the root: nobody has said yet what the root is like. */
   readonly implied: ByteString
   /** Rootless: owner, mode and type of what the real inode cannot be. `undefined` where real inodes are what they stand for. */
@@ -61,6 +63,7 @@ function marksIn(space: MarkSpace): Marks {
     nlink: `${prefix}nlink`,
     number: `${prefix}plyfs.ino`,
     next: `${prefix}plyfs.next`,
+    blocks: `${prefix}plyfs.blocks`,
     implied: `${prefix}plyfs.implied`,
     override: space === 'user' ? overrideName : undefined,
     stored(name, kind) {

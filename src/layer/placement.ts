@@ -20,7 +20,8 @@ export class Placement {
   readonly #opaque: number[] = []
   /** Names that the layer both removes and has, so that no whiteout stands there. */
   readonly #overruled = new Set<string>()
-  /** Where the last member went: archives list a directory at a time. */
+  /** Where members went: archives come back to a directory after what is in another one. */
+  readonly #arrivals = new Map<ByteString, Arrival>()
   #lastParent: ByteString | undefined
   #lastArrival: Arrival | undefined
 
@@ -32,7 +33,12 @@ export class Placement {
   /** The directory at a path, made if it is missing: the way to an entry. */
   arrive(path: ByteString, entry: ByteString, obstacleRule = 'N-14'): Arrival {
     if (path === this.#lastParent) return this.#lastArrival!
-    const arrival = walk(this.builder, path, entry, this.limits, this.#making(entry, obstacleRule)) as Arrival
+    let arrival = this.#arrivals.get(path)
+    if (arrival === undefined) {
+      arrival = walk(this.builder, path, entry, this.limits, this.#making(entry, obstacleRule)) as Arrival
+      if (this.#arrivals.size === mostArrivals) this.#arrivals.clear()
+      this.#arrivals.set(path, arrival)
+    }
     this.#lastParent = path
     return (this.#lastArrival = arrival)
   }
@@ -121,6 +127,7 @@ export class Placement {
       throw badLayer(entry, 'W-13', 'the layer marks this as an opaque directory, and it is none')
     }
     if (!ghost && !implied) this.duplicate(entry)
+    this.#arrivals.clear()
     this.#lastParent = undefined
   }
 
@@ -181,6 +188,9 @@ export class Placement {
     this.findings.forgive(entry, rule, text)
   }
 }
+
+/** Paths whose directories are remembered: as many as are worth their memory. */
+const mostArrivals = 1024
 
 function keyOf(directory: number, name: ByteString): string {
   return `${directory}/${name}`

@@ -27,6 +27,7 @@ export function decodeText(text: ByteString): string {
 
 /** A byte string for people: printable, one line, reversible (`\xNN` for what is not, `\\` for a backslash). */
 export function displayText(text: ByteString): string {
+  if (isPlain(text)) return text
   const decoded = decodeText(text)
   const exact = encodeText(decoded) === text
   return (exact ? decoded : text).replace(exact ? /[\x00-\x1f\x7f-\x9f\\]/g : /[^\x20-\x7e]|\\/g, (character) =>
@@ -50,6 +51,15 @@ function escaped(bytes: ByteString): string {
 /** Bytewise order of two byte strings, for sorting. */
 export function compareBytes(a: ByteString, b: ByteString): number {
   return a < b ? -1 : a > b ? 1 : 0
+}
+
+/** Printable ASCII but the backslash, as nearly all names are: it is shown as it stands. */
+function isPlain(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code < 0x20 || code > 0x7e || code === 0x5c) return false
+  }
+  return true
 }
 
 function isAscii(text: string): boolean {

@@ -1,5 +1,4 @@
 import { hash } from 'node:crypto'
-import { PlyError } from './errors.ts'
 
 /** The name of some bytes: `sha256:` and 64 hexadecimal digits (OCI image-spec, descriptor.md#digests). */
 export type Digest = `sha256:${string}` & { readonly __digest: true }
@@ -11,12 +10,6 @@ export type DiffId = Digest
 export type ChainId = Digest
 
 const pattern = /^sha256:[0-9a-f]{64}$/
-
-/** @throws PLY_BAD_DIGEST if the text is not a sha256 digest. */
-export function parseDigest(text: unknown): Digest {
-  if (!isDigest(text)) throw new PlyError('PLY_BAD_DIGEST', { text: String(text) })
-  return text
-}
 
 export function isDigest(text: unknown): text is Digest {
   return typeof text === 'string' && pattern.test(text)

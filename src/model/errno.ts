@@ -11,6 +11,7 @@ const unnamed: Readonly<Record<string, number | undefined>> = {
   ENOLINK: constants.errno.ENOLINK,
   ESTALE: constants.errno.ESTALE,
   ...(process.platform === 'linux' && {
+    ENOTBLK: 15,
     EUCLEAN: 117,
     EREMOTEIO: 121,
     ENOMEDIUM: 123,

@@ -5,7 +5,6 @@ const table = {
   PLY_ABORTED: 'stopped on request',
   PLY_AMBIGUOUS: '{where} holds several images; name one of: {available}',
   PLY_BAD_ARCHIVE: 'not an image archive: {reason}',
-  PLY_BAD_DIGEST: 'not a digest: {text}',
   PLY_BAD_DOCKERFILE: '{file}:{line}: {reason}',
   PLY_BAD_INDEX: 'the index of {what} is damaged: {reason}; it is a cache: open it again and it is built anew',
   PLY_BAD_LAYER: 'layer entry {entry}: {reason} ({rule})',
@@ -30,7 +29,6 @@ const table = {
   PLY_MOUNT_EXISTS: '{target} is a mount of ply already; unmount it first: ply umount {target}',
   PLY_MOUNT_NOT_FOUND: 'nothing of this store is mounted as {name}; see what is with: ply ps',
   PLY_MOUNT_TARGET: 'nothing can be mounted on {target}: {reason}',
-  PLY_NAME_EXISTS: 'the name {name} is taken by {digest}; choose another',
   PLY_NO_NATIVE: 'this platform lacks the system calls that {what} needs ({reason})',
   PLY_NO_ZSTD_ENCODER: 'there is no zstd encoder here; use gzip, or Node 22.15 or later, or install libzstd',
   PLY_PLATFORM_NOT_FOUND: '{name} has no image for {platform}; it has: {available}',
@@ -112,6 +110,7 @@ const errnoTable = {
 
 export type ErrnoName = keyof typeof errnoTable
 export type PlyCode = keyof typeof table
+/** Any code that a `PlyError` may have: those of plyfs, and errno names. */
 export type ErrorCode = PlyCode | ErrnoName
 
 /** Every code there is. */

@@ -11,7 +11,7 @@ export interface Reference {
 export const storeTransport = 'store'
 
 /** Prefixes that name a transport. Any other text before a colon belongs to an image name. */
-export const transportNames = [
+const transportNames = [
   'oci',
   'oci-archive',
   'docker-archive',

@@ -5,7 +5,7 @@ import type { MountRecord } from '../store/mounts/mount-record.ts'
 import { umount, unmountFlags } from '../sys/mount.ts'
 import { holdersLeft, mountedElsewhere } from '../sys/mount-holders.ts'
 import { type MountLine, mountAt, mountTable, whereMounted } from '../sys/mount-table.ts'
-import { mountNamespaceOf } from '../sys/processes.ts'
+import { mountNamespaceOf, startOf } from '../sys/processes.ts'
 import type { Recorded } from './attach.ts'
 import { unlessBusy } from './in-use.ts'
 import { type KernelMountRequest, kernelMount } from './kernel-mount.ts'
@@ -35,7 +35,12 @@ export async function mountByKernel(
     using mount = await kernelMount(standing, { ...options, id, files, target })
     using _ = await ground.records.lock(options)
     const namespace = mountNamespaceOf('self')
-    recorded = { ...record, mount: { id: mount.id, source: mount.source, namespace } }
+    const started = options.endsWithProcess ? startOf('self') : undefined
+    recorded = {
+      ...record,
+      mount: { id: mount.id, source: mount.source, namespace },
+      ...(started !== undefined && { server: { pid: process.pid, started } }),
+    }
     ground.records.publish(recorded)
     try {
       mount.attach(target)

@@ -1,5 +1,5 @@
 /** The program that mounts for a command and runs it, in namespaces of its own: see `runInMount`. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,53 +8,74 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { failureData } from '../fuse/thread-messages.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
 import { openStore } from '../store/open-store.ts'
-import { commandOf, mountNamespaceOf, processes } from '../sys/processes.ts'
+import { nodeDisk } from '../sys/node-disk.ts'
+import { childrenOf, commandOf, mountNamespaceOf, processes } from '../sys/processes.ts'
 import { type CommandAnswer, type CommandData, type CommandEnd, type CommandOrder, passedOn } from './command.ts'
 import { Endings } from './ending.ts'
 import { type User, usersText } from './in-use.ts'
 import { mount } from './mount.ts'
 import type { Mounted } from './mounted.ts'
 import { shiftOf } from './owner-ranges.ts'
+import { unmount } from './unmount.ts'
 
 /** Milliseconds that what a command has left running may take to leave. */
 const patience = 1000
 
 const endings = new Endings()
-process.on('SIGTERM', () => running?.kill('SIGTERM'))
+process.on('SIGTERM', () => tell('SIGTERM'))
 let running: ChildProcess | undefined
-let ender: readonly [string, ...string[]] | undefined
+let runsAnother = false
 // Whoever started it has died.
 process.on('disconnect', () => {
   endings.add('SIGHUP')
-  running?.kill('SIGHUP')
-  setTimeout(kill, patience).unref()
+  tell('SIGHUP')
+  setTimeout(() => running?.kill('SIGKILL'), patience).unref()
 })
 // What a terminal sends to all of its foreground is not meant for who serves.
 for (const signal of passedOn) process.on(signal, () => {})
 process.on('message', (order: CommandOrder) => {
   if (order.order !== 'signal') return
   if (!(passedOn as readonly string[]).includes(order.signal)) endings.add(order.signal)
-  if (order.signal === 'SIGKILL') kill()
-  else running?.kill(order.signal)
+  if (order.signal === 'SIGKILL') running?.kill('SIGKILL')
+  else tell(order.signal)
 })
 
-const [order] = (await once(process, 'message')) as [CommandOrder]
-try {
-  if (order.order === 'run') await run(order.what)
-} catch (error) {
-  await answer({ says: 'failed', error: failureData(error) })
+/** The program: with a store and a directory it unmounts what one like it has left there, else it waits for what it is told to run. */
+export async function start(): Promise<void> {
+  const [, , root, target] = process.argv
+  if (root !== undefined && target !== undefined) return release(root, target)
+  const [order] = (await once(process, 'message')) as [CommandOrder]
+  try {
+    if (order.order === 'run') await run(order.what)
+  } catch (error) {
+    await answer({ says: 'failed', error: failureData(error) })
+  }
+  process.exit(0)
 }
-process.exit(0)
 
-/** Ends the command, whatever it does about it. */
-function kill(): void {
-  if (running === undefined) return
-  if (ender !== undefined) spawnSync(ender[0], ender.slice(1), { stdio: 'ignore' })
-  running.kill('SIGKILL')
+/** Sends a signal to the command. */
+function tell(signal: NodeJS.Signals): void {
+  if (running?.pid === undefined) return
+  const inner = runsAnother ? childrenOf(running.pid) : []
+  if (inner.length === 0) running.kill(signal)
+  for (const pid of inner) {
+    try {
+      process.kill(pid, signal)
+    } catch (error) {
+      if (codeOf(error) !== 'ESRCH') throw error
+    }
+  }
+}
+
+/** Unmounts what a process like this one has mounted, and could not any more. */
+async function release(root: string, target: string): Promise<void> {
+  await using store = await openStore(root)
+  await unmount(store, target, { detach: true })
 }
 
 async function run(what: CommandData): Promise<void> {
-  ender = what.ender
+  runsAnother = what.runsAnother ?? false
+  using _ = what.lock === undefined ? undefined : await nodeDisk().lock(what.lock, { shared: true })
   const { owners, ...options } = what.options
   await using store = await openStore(what.store.root, what.store.options)
   const target = what.target ?? mkdtempSync(join(tmpdir(), 'ply-mount-'))
@@ -62,6 +83,7 @@ async function run(what: CommandData): Promise<void> {
     const mounted = await mount({ store, ...what.subject }, target, {
       ...options,
       ...(owners && { owners: shiftOf(owners) }),
+      endsWithProcess: what.alone,
       signal: endings.signal,
     })
     try {

@@ -25,12 +25,16 @@ export interface CommandInMount {
   readonly options?: MountOptions
   /** The program, looked for as a shell does it, and its arguments. */
   readonly command: readonly [string, ...string[]]
-  /** What ends what the command has begun, where killing the command alone does not: it is run when the command is killed. */
-  readonly ender?: readonly [string, ...string[]] | undefined
+  /** The program only runs the command, as a child of its own, and ends with it; signals are meant for that. */
+  readonly runsAnother?: boolean | undefined
+  /** A file that is locked, shared, as long as anything of this is there. */
+  readonly lock?: string | undefined
+  /** Where it is run; by default what `namespaceOfCommand` answers now. */
+  readonly namespace?: CommandNamespace | undefined
 }
 
 /** It as data. */
-export interface CommandData extends Omit<CommandInMount, 'options'> {
+export interface CommandData extends Omit<CommandInMount, 'options' | 'namespace'> {
   readonly options: MountData & { readonly via?: Via | undefined }
   /** Whether nobody else is in its mount namespace. */
   readonly alone: boolean
@@ -50,7 +54,7 @@ export type CommandAnswer =
   | { readonly says: 'failed'; readonly error: FailureData }
 
 /** Signals that mean something to a command alone: they are sent on to it. */
-export const passedOn = ['SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const satisfies readonly NodeJS.Signals[]
+export const passedOn = ['SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH'] as const satisfies readonly NodeJS.Signals[]
 
 /** How a command ended. */
 export type CommandEnd = { readonly status: number } | { readonly signal: NodeJS.Signals }
@@ -81,7 +85,7 @@ export async function runInMount(
   },
 ): Promise<CommandEnd> {
   inheritNothing()
-  const namespaces = namespaceOfCommand().enter
+  const namespaces = (what.namespace ?? namespaceOfCommand()).enter
   const [program, ...given] = [...namespaces, process.execPath, programPath('command-in-mount')]
   const streams = onOutput ? (['ignore', 'pipe', 'pipe'] as const) : (['inherit', 'inherit', 'inherit'] as const)
   const child = spawn(program!, given, { stdio: [...streams, 'ipc'] })
@@ -130,7 +134,7 @@ export async function runInMount(
   throw new PlyError('PLY_SERVER_ENDED', { how: signal ?? `exit ${status}` })
 }
 
-function dataOf({ store, target, options = {}, ...what }: CommandInMount): Omit<CommandData, 'alone'> {
+function dataOf({ store, target, options = {}, namespace: _, ...what }: CommandInMount): Omit<CommandData, 'alone'> {
   const { via, readOnly, suid, devices, allowOther, owners } = options
   const { root, options: opening } = store
   return {

@@ -44,6 +44,7 @@ async function openByFusermount(
   if (allowOther && process.getuid!() !== 0 && !usersMayAllowOther())
     throw noWayIn('other users may enter only where /etc/fuse.conf has the line user_allow_other; root can add it')
   const path = textOf(target)
+  if (signal?.aborted) throw new PlyError('PLY_ABORTED', {}, { cause: signal.reason })
   const wishes = [
     `default_permissions,fsname=${source},subtype=ply,auto_unmount`,
     ...(readOnly ? ['ro'] : []),
@@ -77,7 +78,7 @@ async function openByFusermount(
   })
   const gone = once(child, 'close').catch(() => {})
   try {
-    const fd = await received(mine, signal)
+    const fd = await received(mine)
     if (fd === undefined) {
       await gone
       throw failure ? unstarted(failure) : refused(said, path)
@@ -164,13 +165,15 @@ export async function unmountByFusermount(target: Path, { detach }: { readonly d
   throw new PlyError('EIO', details, { cause: new Error(said.trim()) })
 }
 
-/** The descriptor that the program sends; `undefined` when it has closed its end without one. @throws PLY_ABORTED */
-async function received(socket: number, signal: AbortSignal | undefined): Promise<number | undefined> {
+/**
+ * The descriptor that the program sends, soon; `undefined` when it has closed its end without one. It has to be waited for, whoever asks to
+ * stop: a program that has mounted and finds nobody to send it to ends without unmounting, and leaves a dead mount that nobody knows of.
+ */
+async function received(socket: number): Promise<number | undefined> {
   for (let pause = 1; ; pause = Math.min(20, pause * 2)) {
     const found = receiveDescriptor(socket)
     if (found === 'closed') return undefined
     if (found !== undefined) return found
-    if (signal?.aborted) throw new PlyError('PLY_ABORTED', {}, { cause: signal.reason })
     await sleep(pause)
   }
 }

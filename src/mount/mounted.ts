@@ -23,8 +23,11 @@ export interface MountOptions extends Operation {
    * with which it ends.
    */
   readonly background?: boolean | undefined
+  /** This process has a mount namespace for itself and those whom it starts: what the kernel mounts there counts as gone when it is. */
+  readonly endsWithProcess?: boolean | undefined
 }
 
+/** What is done with those who are still in it. */
 export interface UnmountOptions {
   /** Take the name away at once; what is open stays open until it is closed. */
   readonly detach?: boolean | undefined

@@ -120,6 +120,12 @@ function kernelObstacle(
     if (typeof owners.outside === 'object')
       return { able: false, why: 'the kernel cannot have somebody take the place of owners that are not mapped' }
   }
+  if (subject.upper === undefined && subject.frozen.some(({ blocks }) => blocks))
+    return {
+      able: false,
+      why: 'large files were changed in blocks in it, which the kernel does not know, and a snapshot never changes',
+      more: 'make a container of it: ply clone SNAPSHOT NAME',
+    }
   if (isKernels(subject)) return undefined
   const name = subject.subject.kind === 'container' ? subject.subject.name : 'it'
   if (subject.frozen.some(({ form }) => form !== 'overlay'))

@@ -12,6 +12,7 @@ import {
   hasRedirect,
   standingFlags,
 } from './inode-codec.ts'
+import { blocksFeature, extendedFeature } from './log-header.ts'
 import { damaged, type FieldReader, type FieldWriter } from './record-bytes.ts'
 
 /** The first byte of a record, by change. Numbers are never used again for something else (docs/upper-format.md). */
@@ -35,18 +36,23 @@ const codes = {
 const syncedText = 'synced'
 export const syncedPattern = Buffer.from([codes.synced, syncedText.length, ...Buffer.from(syncedText)])
 
-/** Whether a record says what version 1 could not at first: then the log needs the feature `extended` (docs/upper-format.md). */
-export function isExtended(change: Change): boolean {
+/** Which incompatible features a log needs for a record, since it says what version 1 could not at first (docs/upper-format.md). */
+export function featuresOf(change: Change): number {
   switch (change.does) {
     case 'exchange':
-      return true
+      return extendedFeature
     case 'place':
     case 'root':
-      return hasOwnAccessTime(change.inode)
+      return (
+        (hasOwnAccessTime(change.inode) ? extendedFeature : 0) |
+        (change.inode.content.is === 'blocks' ? blocksFeature : 0)
+      )
+    case 'content':
+      return change.content.is === 'blocks' ? blocksFeature : 0
     case 'attributes':
-      return change.change.atime !== undefined
+      return change.change.atime !== undefined ? extendedFeature : 0
     default:
-      return false
+      return 0
   }
 }
 

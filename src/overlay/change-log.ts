@@ -1,7 +1,7 @@
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { Disk } from '../sys/disk.ts'
 import type { Change } from './change.ts'
-import { isExtended } from './change-codec.ts'
+import { featuresOf } from './change-codec.ts'
 import { headerSize, logHeader } from './log-header.ts'
 import { readLog } from './log-reader.ts'
 import { FieldWriter } from './record-bytes.ts'
@@ -39,8 +39,8 @@ export class ChangeLog {
   /** Where the log ended when it was last recorded that everything is on the disk. */
   #marked = 0
   #broken = false
-  /** Whether its records may say what the first ones of version 1 did not. */
-  #extended = false
+  /** What its records may say that the first ones of version 1 did not. */
+  #features = 0
 
   private constructor(options: LogOptions) {
     this.#disk = options.disk
@@ -58,12 +58,12 @@ export class ChangeLog {
     const { fs } = options.disk
     if (!fs.existsSync(log.#path)) {
       if (options.readOnly) return log
-      log.#replace(new FieldWriter(), false)
+      log.#replace(new FieldWriter(), 0)
     }
     log.#fd ??= fs.openSync(log.#path, options.readOnly ? 'r' : 'r+')
     try {
       const found = readLog(options.disk, log.#fd, onChange)
-      log.#extended = found.extended
+      log.#features = found.features
       log.#end = found.end
       log.#measured = found.measured
       log.#marked = found.marked
@@ -78,14 +78,15 @@ export class ChangeLog {
   }
 
   /**
-   * Writes one change. `all` are the changes so far, for a log that cannot say this one: it is written anew then, once in its life.
+   * Writes one change. `all` are the changes so far, for a log that cannot say this one: it is written anew then, once in its life for each feature.
    *
    * @throws ENOSPC and the like, with the log as it was; EIO once the disk failed to sync.
    */
   append(change: Change, all: () => Iterable<Change>): void {
-    if (!this.#extended && isExtended(change)) {
+    const features = featuresOf(change)
+    if ((features & ~this.#features) !== 0) {
       this.#writable()
-      this.#replace(encoded(all()), true)
+      this.#replace(encoded(all()), this.#features | features)
     }
     this.#write(change)
     this.#synced = false
@@ -122,16 +123,16 @@ export class ChangeLog {
   compact(changes: Iterable<Change>): boolean {
     const limit = this.#end / 2
     const fields = new FieldWriter()
-    let extended = this.#extended
+    let features = this.#features
     for (const change of changes) {
       encodeRecord(fields, change)
-      extended ||= isExtended(change)
+      features |= featuresOf(change)
       if (fields.length > limit) {
         this.#measured = this.#end
         return false
       }
     }
-    this.#replace(fields, extended)
+    this.#replace(fields, features)
     return true
   }
 
@@ -154,7 +155,7 @@ export class ChangeLog {
   }
 
   /** Replaces the log by these records, atomically and durably. */
-  #replace(fields: FieldWriter, extended: boolean): void {
+  #replace(fields: FieldWriter, features: number): void {
     const { fs } = this.#disk
     // True from the moment that this log has its name.
     encodeRecord(fields, { does: 'synced', position: headerSize + fields.length })
@@ -162,7 +163,7 @@ export class ChangeLog {
     const path = `${this.#path}.new`
     const fd = fs.openSync(path, 'w+', 0o600)
     try {
-      writeFully(this.#disk, fd, logHeader({ extended }), 0)
+      writeFully(this.#disk, fd, logHeader(features), 0)
       writeFully(this.#disk, fd, records, headerSize)
       fs.fsyncSync(fd)
       fs.renameSync(path, this.#path)
@@ -173,7 +174,7 @@ export class ChangeLog {
     }
     this.close()
     this.#fd = fd
-    this.#extended = extended
+    this.#features = features
     this.#end = headerSize + records.length
     this.#measured = Math.max(this.#end, smallLog / 2)
     this.#marked = this.#end

@@ -6,14 +6,24 @@ import type { AttributeChange, Creation, Standing } from '../union/upper.ts'
  *
  * - `none`: not a file, or only attributes were copied up.
  * - `fresh`: in `inodes/<number>`; a file that is missing there is empty (it is made by the first write).
+ * - `blocks`: some blocks in `extents/<number of the inode>.data`, the rest below; it was durable before the record was written.
  * - `kept`: in `inodes/<number>`, and was durable before the record was written: if it is missing, the upper is damaged.
  */
 export type Content =
   | { readonly is: 'none' }
+  | { readonly is: 'blocks' }
   | { readonly is: 'fresh'; readonly number: number }
   | { readonly is: 'kept'; readonly number: number }
 
 export const noContent: Content = { is: 'none' }
+export const inBlocks: Content = { is: 'blocks' }
+
+/** Content that has a file of its own in `inodes/`. */
+export type FiledContent = Content & { readonly number: number }
+
+export function isFiled(content: Content): content is FiledContent {
+  return content.is === 'fresh' || content.is === 'kept'
+}
 
 /** A whole inode as a record tells it. */
 export interface InodeFacts extends Creation {

@@ -3,9 +3,12 @@ import { codeOf, PlyError } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
 import type { Disk } from '../sys/disk.ts'
 import type { Room, WritableBytes } from '../union/upper.ts'
-import type { Content } from './change.ts'
-import { ContentHandle, emptyContent, type LiveContent } from './content-handle.ts'
+import { type Content, type FiledContent, isFiled } from './change.ts'
+import { ContentHandle, type LiveContent } from './content-handle.ts'
 import { copyContent } from './copy-content.ts'
+
+/** With more contents open than so many, each has its file at once: to be out of descriptors is for who opens to hear, not who writes. */
+const manyOpen = 16
 
 /**
  * The files of a portable upper: `inodes/<number>`, mode 0600, one for the content of each file that has some.
@@ -22,6 +25,9 @@ export class ContentFiles {
   #removedBytes = 0
   /** Numbers of which there is no file yet, as far as is known here: the disk need not be asked. */
   readonly #unmade = new Set<number>()
+  /** How many contents have handles, and those of them that have no file. */
+  #opened = 0
+  readonly #openUnmade = new Set<LiveContent>()
   /** Names in the folder that are not known to be durable. */
   #named = false
 
@@ -58,7 +64,7 @@ export class ContentFiles {
     }
   }
 
-  /** A file has got a number that was never used: it is made when somebody opens it. */
+  /** Content has got a number that was never used: its file is made when somebody writes it. */
   expect(number: number): void {
     this.#unmade.add(number)
   }
@@ -110,7 +116,7 @@ export class ContentFiles {
 
   /** Bytes. */
   size(content: Content): number {
-    if (content.is === 'none') return 0
+    if (!isFiled(content)) return 0
     const live = this.#live.get(content.number)
     if (live) return live.size
     if (this.#unmade.has(content.number)) return 0
@@ -128,42 +134,28 @@ export class ContentFiles {
    * @throws EIO if content that was durable is missing; ENOENT where the whole upper is, since somebody has removed it.
    */
   open(
-    content: Content & { readonly number: number },
+    content: FiledContent,
     { onSync, onClose }: { readonly onSync: () => void; readonly onClose?: () => void },
   ): WritableBytes {
-    const { fs } = this.#disk
     const { number } = content
-    const path = this.#path(number)
-    let fd: number
-    let made = this.#unmade.has(number)
-    if (made && this.#readOnly) return emptyContent
-    try {
-      fd = made ? this.#make(path) : fs.openSync(path, this.#readOnly ? 'r' : 'r+')
-    } catch (error) {
-      if (codeOf(error) !== 'ENOENT' || made) throw error
-      if (content.is === 'kept') throw this.#missing(error, path)
-      if (this.#readOnly) return emptyContent
-      fd = this.#make(path)
-      made = true
-    }
-    this.#unmade.delete(number)
-    if (made) this.#named = true
-    const live = this.#live.get(number) ?? {
-      number,
-      size: made ? 0 : fs.fstatSync(fd).size,
-      handles: 0,
-      dirty: false,
-      removed: false,
+    const live = this.#live.get(number) ?? { number, fd: undefined, size: -1, handles: 0, dirty: false, removed: false }
+    if (live.handles === 0) {
+      const many = this.#opened >= manyOpen && !this.#readOnly
+      if (many) for (const other of this.#openUnmade) this.#make(other)
+      live.fd = this.#open(content)
+      if (live.fd === undefined && many) this.#make(live)
+      else if (live.fd === undefined) this.#openUnmade.add(live)
+      if (live.size < 0) live.size = live.fd === undefined ? 0 : this.#disk.fs.fstatSync(live.fd).size
+      this.#opened++
     }
     live.handles++
     this.#live.set(number, live)
     const closed = (): void => {
-      live.handles--
-      this.#retire(live)
+      this.#release(live)
       onClose?.()
     }
     const makesRoom = (error: unknown): boolean => this.makesRoom(error)
-    return new ContentHandle(this.#disk, fd, live, { onClose: closed, onSync, makesRoom })
+    return new ContentHandle(this.#disk, live, { make: () => this.#make(live), onClose: closed, onSync, makesRoom })
   }
 
   /** The file is no longer any inode's. Handles on it stay usable. */
@@ -191,11 +183,11 @@ export class ContentFiles {
     const { fs } = this.#disk
     for (const live of [...this.#live.values()]) {
       if (!live.dirty) continue
-      const fd = fs.openSync(this.#path(live.number), 'r+')
+      const fd = live.fd ?? fs.openSync(this.#path(live.number), 'r+')
       try {
         fs.fdatasyncSync(fd)
       } finally {
-        fs.closeSync(fd)
+        if (live.fd === undefined) fs.closeSync(fd)
       }
       live.dirty = false
       this.#retire(live)
@@ -217,12 +209,44 @@ export class ContentFiles {
     this.#removedBytes = 0
   }
 
+  #release(live: LiveContent): void {
+    if (--live.handles > 0) return
+    this.#opened--
+    this.#openUnmade.delete(live)
+    if (live.fd !== undefined) this.#disk.fs.closeSync(live.fd)
+    live.fd = undefined
+    this.#retire(live)
+  }
+
   #retire(live: LiveContent): void {
     if (live.handles === 0 && !live.dirty) this.#live.delete(live.number)
   }
 
-  #make(path: string): number {
-    return this.roomy(() => this.#disk.fs.openSync(path, 'wx+', 0o600))
+  /** The file of some content; `undefined` where nobody has made it yet. */
+  #open(content: FiledContent): number | undefined {
+    const { number } = content
+    if (this.#unmade.has(number)) return undefined
+    const path = this.#path(number)
+    try {
+      return this.#disk.fs.openSync(path, this.#readOnly ? 'r' : 'r+')
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error
+      if (content.is === 'kept') throw this.#missing(error, path)
+      return undefined
+    }
+  }
+
+  #make(live: LiveContent): number {
+    if (this.#readOnly) throw new PlyError('EROFS', { syscall: 'write' })
+    const { number } = live
+    const fd = this.roomy(() => this.#disk.fs.openSync(this.#path(number), 'wx+', 0o600))
+    live.fd = fd
+    this.#unmade.delete(number)
+    this.#openUnmade.delete(live)
+    this.#named = true
+    // What had no file when it was removed has one to be removed now.
+    if (live.removed) this.#removed.push(number)
+    return fd
   }
 
   #sizeOf(number: number): number {

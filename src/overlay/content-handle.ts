@@ -7,6 +7,8 @@ import { copyBetween } from './copy-between.ts'
 /** Content that is open or not yet synced. Its size is kept here: only this process writes it. */
 export interface LiveContent {
   readonly number: number
+  /** For reading and writing, shared by all handles; absent while there are none, and until the first write makes the file. */
+  fd: number | undefined
   size: number
   handles: number
   dirty: boolean
@@ -16,22 +18,23 @@ export interface LiveContent {
 
 /** What a handle calls. */
 export interface ContentCalls {
+  /** Makes the file, where there is none yet. */
+  readonly make: () => number
   readonly onClose: () => void
   readonly onSync: () => void
   /** Whether it is worth trying again what failed. */
   readonly makesRoom: (error: unknown) => boolean
 }
 
-/** One open descriptor on the content of a file. */
+/** One handle on the content of a file. */
 export class ContentHandle implements WritableBytes {
   readonly #disk: Disk
   readonly #live: LiveContent
   readonly #calls: ContentCalls
-  #fd: number | undefined
+  #closed = false
 
-  constructor(disk: Disk, fd: number, live: LiveContent, calls: ContentCalls) {
+  constructor(disk: Disk, live: LiveContent, calls: ContentCalls) {
     this.#disk = disk
-    this.#fd = fd
     this.#live = live
     this.#calls = calls
   }
@@ -40,12 +43,14 @@ export class ContentHandle implements WritableBytes {
     return this.#live.size
   }
 
-  get extent(): { readonly fd: number; readonly offset: number } {
-    return { fd: this.#open('read'), offset: 0 }
+  get extent(): { readonly fd: number; readonly offset: number } | undefined {
+    const fd = this.#opened('read')
+    return fd === undefined ? undefined : { fd, offset: 0 }
   }
 
   read(into: Uint8Array, position: number): number {
-    return this.#disk.fs.readSync(this.#open('read'), into, 0, into.length, position)
+    const fd = this.#opened('read')
+    return fd === undefined ? 0 : this.#disk.fs.readSync(fd, into, 0, into.length, position)
   }
 
   write(from: Uint8Array, position: number): number {
@@ -57,6 +62,7 @@ export class ContentHandle implements WritableBytes {
   }
 
   truncate(size: number): void {
+    if (size === 0 && this.#opened('ftruncate') === undefined) return
     this.#live.dirty = !this.#live.removed
     const fd = this.#open('ftruncate')
     this.#roomy(() => this.#disk.fs.ftruncateSync(fd, size))
@@ -82,18 +88,22 @@ export class ContentHandle implements WritableBytes {
   /** Absent on a disk that knows of no holes. */
   get nextData(): ((position: number) => Run | undefined) | undefined {
     const { dataFrom } = this.#disk
-    return dataFrom && ((position) => dataFrom(this.#open('lseek'), position, this.#live.size))
+    if (!dataFrom) return undefined
+    return (position) => {
+      const fd = this.#opened('lseek')
+      return fd === undefined ? undefined : dataFrom(fd, position, this.#live.size)
+    }
   }
 
   sync(): void {
-    this.#disk.fs.fdatasyncSync(this.#open('fdatasync'))
+    const fd = this.#opened('fdatasync')
+    if (fd !== undefined) this.#disk.fs.fdatasyncSync(fd)
     this.#calls.onSync()
   }
 
   close(): void {
-    if (this.#fd === undefined) return
-    this.#disk.fs.closeSync(this.#fd)
-    this.#fd = undefined
+    if (this.#closed) return
+    this.#closed = true
     this.#calls.onClose()
   }
 
@@ -116,25 +126,13 @@ export class ContentHandle implements WritableBytes {
     }
   }
 
-  #open(syscall: string): number {
-    if (this.#fd === undefined) throw new PlyError('EBADF', { syscall })
-    return this.#fd
+  /** `undefined`: nothing was ever written, there is no file. */
+  #opened(syscall: string): number | undefined {
+    if (this.#closed) throw new PlyError('EBADF', { syscall })
+    return this.#live.fd
   }
-}
 
-/** A file that was made and never written, seen by a reader who may not make its file. */
-export const emptyContent: WritableBytes = {
-  size: 0,
-  read: () => 0,
-  write() {
-    throw new PlyError('EROFS', { syscall: 'write' })
-  },
-  truncate() {
-    throw new PlyError('EROFS', { syscall: 'ftruncate' })
-  },
-  allocate() {
-    throw new PlyError('EROFS', { syscall: 'fallocate' })
-  },
-  sync() {},
-  close() {},
+  #open(syscall: string): number {
+    return this.#opened(syscall) ?? this.#calls.make()
+  }
 }

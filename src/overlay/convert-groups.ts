@@ -53,8 +53,8 @@ export function nameless(upper: Upper, lower?: Tree): number[] {
 
 function isAsBelow(upper: Upper, lower: Tree, ino: number): boolean {
   const [above, below] = [upper.stat(ino), lower.stat(ino)]
-  if (upper.hasContent(ino) || above.mode !== below.mode || above.uid !== below.uid || above.gid !== below.gid)
-    return false
+  if (upper.hasContent(ino) || upper.blocks?.has(ino)) return false
+  if (above.mode !== below.mode || above.uid !== below.uid || above.gid !== below.gid) return false
   if (above.mtime !== below.mtime || (above.atime ?? above.mtime) !== (below.atime ?? below.mtime)) return false
   const [xattrs, own] = [upper.xattrs(ino), lower.xattrs(ino)]
   if (xattrs.size !== own.size) return false

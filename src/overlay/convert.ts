@@ -6,7 +6,7 @@ import { PlyError } from '../model/errors.ts'
 import { checkAborted, type Operation } from '../model/operation.ts'
 import type { Tree } from '../stack/tree.ts'
 import type { Bytes } from '../stream/bytes.ts'
-import { contentBelow } from '../union/content-below.ts'
+import { openBelow, openBlocks } from '../union/content-below.ts'
 import { Sides } from '../union/sides.ts'
 import { type Creation, firstNewInode, type Standing, type Upper } from '../union/upper.ts'
 import { convertGroups, nameless } from './convert-groups.ts'
@@ -18,6 +18,7 @@ import type { StoredUpper } from './stored-upper.ts'
 /** How many inodes are made before somebody else gets a turn. */
 const atOnce = 64
 
+/** What the conversion of an upper may stand on. */
 export interface ConversionOptions extends Operation {
   /**
    * The tree that the upper stands on. Needed where content that was never copied up must be copied, or found by its name; and for
@@ -212,6 +213,10 @@ class Conversion {
       put(this.#from.open(ino.from))
       return
     }
+    if (isUp && this.#from.blocks?.has(ino.from)) {
+      put(openBlocks(this.#bothSides(ino.from), ino.from, 'convert'))
+      return
+    }
     if (isUp && !this.#isBelow(ino.from)) {
       put(this.#contentByName(ino.from))
       return
@@ -236,12 +241,13 @@ class Conversion {
 
   /** Of a copy of attributes that has lost which inode it copies. In the target it gets a number that is nowhere below. */
   #contentByName(ino: number): Bytes {
-    const lower = this.#lower
-    if (!lower) throw this.#needsLower(ino, 'of which only attributes were copied up')
-    this.#sides ??= new Sides(lower, this.#from)
-    const below = contentBelow(this.#sides, ino)
-    if (below === undefined) throw new PlyError('EIO', { syscall: 'convert' })
-    return lower.open(below)
+    return openBelow(this.#bothSides(ino), ino, 'convert')
+  }
+
+  #bothSides(ino: number): Sides {
+    if (!this.#lower) throw this.#needsLower(ino, 'of which not all content was copied up')
+    this.#sides ??= new Sides(this.#lower, this.#from)
+    return this.#sides
   }
 
   #needsLower(ino: number, which: string): PlyError {

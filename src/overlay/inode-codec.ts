@@ -1,11 +1,11 @@
 import type { ByteString } from '../model/bytes.ts'
 import type { Kind } from '../model/entry.ts'
 import type { AttributeChange, Standing } from '../union/upper.ts'
-import { type Content, type InodeFacts, noContent } from './change.ts'
+import { type Content, type InodeFacts, inBlocks, isFiled, noContent } from './change.ts'
 import { damaged, type FieldReader, type FieldWriter } from './record-bytes.ts'
 
 const kinds: readonly Kind[] = ['file', 'directory', 'symlink', 'character', 'block', 'fifo', 'socket']
-const contents: readonly Content['is'][] = ['none', 'fresh', 'kept']
+const contents: readonly Content['is'][] = ['none', 'fresh', 'kept', 'blocks']
 
 /** Bits of the flag byte of an inode. */
 export const hasOpaque = 1
@@ -83,13 +83,14 @@ export function decodeStanding(from: FieldReader, flags: number): Standing {
 
 export function encodeContent(to: FieldWriter, content: Content): void {
   to.byte(contents.indexOf(content.is))
-  if (content.is !== 'none') to.number(content.number)
+  if (isFiled(content)) to.number(content.number)
 }
 
 export function decodeContent(from: FieldReader): Content {
   const is = contents[from.byte()]
   if (is === undefined) throw damaged('it holds content of an unknown kind')
-  return is === 'none' ? noContent : { is, number: from.number() }
+  if (is === 'none') return noContent
+  return is === 'blocks' ? inBlocks : { is, number: from.number() }
 }
 
 export function encodeAttributes(to: FieldWriter, { mode, uid, gid, mtime, atime }: AttributeChange): void {

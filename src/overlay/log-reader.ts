@@ -12,7 +12,8 @@ const maximumRecord = 1 << 24
 
 /** What was found out about a log while it was read. Positions are bytes. */
 export interface LogExtent {
-  readonly extended: boolean
+  /** Incompatible features that it may use. */
+  readonly features: number
   /** Where its last whole record ends. */
   readonly end: number
   /** Where a compaction ended it; 0 if none did. */
@@ -30,11 +31,11 @@ export interface LogExtent {
 export function readLog(disk: Disk, fd: number, onChange: (change: Change) => void): LogExtent {
   const head = Buffer.alloc(headerSize)
   if (readFully(disk, fd, head, 0) < headerSize) throw damaged('its header is cut short')
-  const { extended } = readHeader(head)
+  const features = readHeader(head)
   for (let read = readRecords(disk, fd, onChange, { end: headerSize, measured: 0, marked: 0 }); ; ) {
     try {
       checkTail(disk, fd, read.end)
-      return { extended, ...read }
+      return { features, ...read }
     } catch (error) {
       // Who only reads holds no lock: what was half there a moment ago may have been written since, and all that follows it.
       const more = readRecords(disk, fd, onChange, read)
@@ -49,8 +50,8 @@ function readRecords(
   disk: Disk,
   fd: number,
   onChange: (change: Change) => void,
-  before: Omit<LogExtent, 'extended'>,
-): Omit<LogExtent, 'extended'> {
+  before: Omit<LogExtent, 'features'>,
+): Omit<LogExtent, 'features'> {
   const { size } = disk.fs.fstatSync(fd)
   let buffer: Buffer = Buffer.allocUnsafe(1 << 20)
   let filled = 0

@@ -13,7 +13,17 @@ import type { UpperDisk } from './upper-disk.ts'
 /** What stands on the disk at a path. */
 export type FoundNode = Pick<
   OverlayNode,
-  'real' | 'realKind' | 'kind' | 'origin' | 'impure' | 'opaque' | 'holdsMarked' | 'metacopy' | 'aside' | 'override'
+  | 'real'
+  | 'realKind'
+  | 'kind'
+  | 'origin'
+  | 'impure'
+  | 'opaque'
+  | 'holdsMarked'
+  | 'metacopy'
+  | 'blocks'
+  | 'aside'
+  | 'override'
 > & {
   readonly ino: number
   /** It was copied up, under the number that it has below. */
@@ -86,6 +96,8 @@ export class NodeReader {
       opaque: opaque === 'y',
       holdsMarked: opaque === 'x',
       metacopy: kind === 'file' && found.includes(marks.metacopy),
+      // Without the other mark the kernel, or we, have given it all its content since.
+      blocks: kind === 'file' && found.includes(marks.metacopy) && found.includes(marks.blocks),
       redirect: found.includes(marks.redirect) ? this.#text(carrier, marks.redirect) : undefined,
       aside,
       override,

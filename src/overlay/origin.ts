@@ -11,7 +11,7 @@ const handleSize = 12
 /** Of which flags we know what they mean: 1 is big endian, 2 any endian, 4 names an upper inode. */
 const knownFlags = 0
 
-export const originSize = headerSize + handleSize
+const originSize = headerSize + handleSize
 
 /** The origin of what was copied up from a file system that names its inodes by such handles. */
 export function encodeHandle(uuid: Uint8Array, { type, id }: FileHandle): Buffer {

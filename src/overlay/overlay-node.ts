@@ -36,6 +36,8 @@ export interface OverlayNode {
   impure: boolean
   /** Files: only attributes were copied up. */
   metacopy: boolean
+  /** Of such a copy: some blocks of its content are beside the upper. */
+  blocks: boolean
   /** Path in the index directory, which counts as a link on the disk but is no name. */
   index: ByteString | undefined
   /** Directories: may hold whiteouts in the form of marked files (`opaque` is `x`). */
@@ -56,7 +58,16 @@ export function foreignNumber(real: number): number {
 /** An inode as it is before anything but these facts is known. */
 export function nodeOf(facts: Pick<OverlayNode, 'ino' | 'real' | 'kind'> & Partial<OverlayNode>): OverlayNode {
   const { ino, real, kind, realKind = kind, places = [], entries, opaque = false, redirect, relative = false } = facts
-  const { origin = false, impure = false, metacopy = false, index, holdsMarked = false, aside, override } = facts
+  const {
+    origin = false,
+    impure = false,
+    metacopy = false,
+    blocks = false,
+    index,
+    holdsMarked = false,
+    aside,
+    override,
+  } = facts
   return {
     ino,
     real,
@@ -70,6 +81,7 @@ export function nodeOf(facts: Pick<OverlayNode, 'ino' | 'real' | 'kind'> & Parti
     origin,
     impure,
     metacopy,
+    blocks,
     index,
     holdsMarked,
     aside,

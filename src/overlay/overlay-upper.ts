@@ -1,4 +1,4 @@
-import { resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { indexUuid } from '../erofs/superblock.ts'
 import { type MarkSpace, marks } from '../layer/overlay-marks.ts'
 import { encodeText } from '../model/bytes.ts'
@@ -11,6 +11,7 @@ import type { OverlayPlace } from './overlay-view.ts'
 import type { StoredUpper } from './stored-upper.ts'
 import { OverlayUpper } from './writable-overlay.ts'
 
+/** Where an upper lies in overlayfs’s own form, and what it stands on. */
 export interface OverlayUpperOptions {
   /** The directory that overlayfs calls `upperdir`, as text. It exists. */
   readonly upperDir: string
@@ -26,6 +27,8 @@ export interface OverlayUpperOptions {
   readonly lowerUuid?: Uint8Array
   /** Every change is refused with EROFS, and nothing on the disk is touched. */
   readonly readOnly?: boolean
+  /** Told before the first file is kept in blocks: versions of before do not know what they are. */
+  readonly onBlocks?: (() => void) | undefined
   /** New inodes are numbered from here on: above every number of a frozen upper below. Default: 2^40. */
   readonly numbersFrom?: number
   /** The frozen uppers that this one stands on, the topmost last, on the same file system: the kernel names what it copies up from them. */
@@ -35,6 +38,12 @@ export interface OverlayUpperOptions {
    * are EPERM. Default: false; what others wrote so is read all the same.
    */
   readonly metacopy?: boolean
+  /**
+   * Lower files of so many bytes or more are not copied whole when they are first written: their blocks are kept in `extents/` beside
+   * `upperDir`, and no kernel mount sees them (`materialize` of the union gives such files all their content). Only with `metacopy` and
+   * `redirects`. Default: none are; what was kept so before is read and written all the same.
+   */
+  readonly blocksFrom?: number | undefined
   /**
    * Directories that move keep their lower part by `overlay.redirect`. Without it everything in them is copied up first, since a mount
    * with `userxattr` follows no redirects. Default: true in `trusted`, false in `user`; what others redirected is read all the same.
@@ -75,6 +84,8 @@ export function openOverlayUpper(options: OverlayUpperOptions): StoredUpper {
     firstOwn: Math.max(firstNewInode, numbersFrom),
     frozen: new FrozenBelow(options.below ?? [], encodeText(resolve(upperDir))),
     disk: options.disk ?? nodeDisk(),
+    extents: join(dirname(resolve(upperDir)), 'extents'),
+    blocksFrom: options.blocksFrom ?? Number.POSITIVE_INFINITY,
   }
-  return new OverlayUpper(place, { readOnly, numbersFrom, metacopy, redirects, unclean })
+  return new OverlayUpper(place, { readOnly, numbersFrom, metacopy, redirects, unclean, onBlocks: options.onBlocks })
 }

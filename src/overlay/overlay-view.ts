@@ -33,6 +33,10 @@ export interface OverlayPlace {
   readonly firstOwn: number
   readonly frozen: FrozenBelow
   readonly disk: Disk
+  /** The directory of what is kept of files in blocks, as text. */
+  readonly extents: string
+  /** Bytes: from here on lower files are kept so. */
+  readonly blocksFrom: number
 }
 
 /** What an upper in overlayfs's form says: reading it. */
@@ -51,6 +55,7 @@ export class OverlayView implements LayerView {
   protected remembers = false
   readonly #stats = new Remembered<Stat>()
   readonly #xattrs = new Remembered<Xattrs>()
+  readonly #plain = new Remembered<boolean>()
   /** Whether new files get xattrs from the system; known when one was made. */
   #labels: boolean | undefined
 
@@ -63,7 +68,7 @@ export class OverlayView implements LayerView {
     this.rootImplied = this.fresh || this.files.xattr(upperDir, marks.implied) !== undefined
     const reader = new NodeReader(this.files, { marks, uuid, firstOwn, frozen, asides: this.asides })
     this.nodes = new OverlayNodes(this.files, reader, { upperDir, index: `${workDir}/index` })
-    this.nodes.onTouch = ({ ino }) => this.touched(ino)
+    this.nodes.onTouch = ({ ino }) => this.#stats.forget(ino)
     this.nodes.linksOf = ({ ino }) => this.stat(ino).links
   }
 
@@ -158,8 +163,13 @@ export class OverlayView implements LayerView {
   }
 
   /** Whether a new file gets nothing from the directory that it is made in: no group, no ACL. */
-  protected readonly isPlain = ({ ino }: OverlayNode): boolean =>
-    (this.stat(ino).mode & setGroup) === 0 && !this.xattrs(ino).has(defaultAcl)
+  protected readonly isPlain = ({ ino }: OverlayNode): boolean => {
+    const known = this.#plain.get(ino)
+    if (known !== undefined) return known
+    const isPlain = (this.stat(ino).mode & setGroup) === 0 && !this.xattrs(ino).has(defaultAcl)
+    if (this.remembers) this.#plain.set(ino, isPlain)
+    return isPlain
+  }
 
   /** To be called with a file that was made in a directory that is plain. */
   protected readonly made = (node: OverlayNode, real: ExactStat): void => {
@@ -175,13 +185,16 @@ export class OverlayView implements LayerView {
     return this.#stats.get(ino)
   }
 
-  /** To be called when attributes, names or content of an inode have changed. */
-  protected readonly touched = (ino: number): void => this.#stats.forget(ino)
+  /** To be called when attributes or content of an inode have changed. Of names the nodes tell. */
+  protected readonly touched = (ino: number): void => {
+    this.#stats.forget(ino)
+    this.#plain.forget(ino)
+  }
 
   /** To be called when xattrs of an inode have changed. */
   protected changedXattrs(ino: number): void {
     this.#xattrs.forget(ino)
-    this.#stats.forget(ino)
+    this.touched(ino)
   }
 
   close(): void {

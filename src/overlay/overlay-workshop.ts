@@ -48,11 +48,12 @@ export interface OverlayReading {
 /** Makes an upper one that can be changed; what processes left that died goes. @throws PLY_UNSUPPORTED after a volatile mount */
 export function openWorkshop(place: OverlayPlace, reading: OverlayReading): Workshop {
   const { files, disk, nodes, marks, facts, asides, fresh, said } = reading
-  const work = new WorkArea(files, place.workDir, { marks, asides })
   if (fresh) {
+    // Before there is anything in the work directory: an upper beside one that is not empty has been opened before.
     storing(() => files.setXattr(place.upperDir, marks.implied, yes))
     facts.begin(nodes.root, place.upperDir)
   }
+  const work = new WorkArea(files, place.workDir, { marks, asides })
   const placeMarks = new PlaceMarks(files, nodes, marks, facts)
   const { uuid, firstOwn, frozen } = place
   const { isPlain, onMade } = reading

@@ -1,13 +1,13 @@
 import type { ByteString } from '../model/bytes.ts'
 import { defaultDirectory } from '../model/entry.ts'
 import { type AttributeChange, firstNewInode } from '../union/upper.ts'
-import { type Change, type InodeFacts, noContent } from './change.ts'
+import { type Change, type InodeFacts, isFiled, noContent } from './change.ts'
 import { firstForeignInode } from './overlay-node.ts'
 import { damaged } from './record-bytes.ts'
 import { changeAttributes, factsOf, inodeOf, stand, type UpperInode } from './upper-inode.ts'
 
 /** The first number that belongs to the upper: below stand the numbers of the lower tree. It is the upper's own root. */
-export const firstUpperInode = firstNewInode
+const firstUpperInode = firstNewInode
 
 /** Stands in a directory in place of an inode number: the name is whited out. */
 export const whiteoutMark = 0
@@ -217,7 +217,7 @@ export class PortableState {
   /** Numbers are never given twice, also after the log is read again. */
   #count({ ino, content }: UpperInode): void {
     if (ino >= this.nextInode && ino < firstForeignInode) this.nextInode = ino + 1
-    if (content.is !== 'none' && content.number >= this.nextContent) this.nextContent = content.number + 1
+    if (isFiled(content) && content.number >= this.nextContent) this.nextContent = content.number + 1
   }
 
   #touch(inode: UpperInode): void {

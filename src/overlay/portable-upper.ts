@@ -1,14 +1,17 @@
 import type { Disk } from '../sys/disk.ts'
 import { nodeDisk } from '../sys/node-disk.ts'
 import { type Clock, systemClock } from '../union/clock.ts'
+import { isFiled } from './change.ts'
 import { ChangeLog } from './change-log.ts'
 import { readChangeTimes, writeChangeTimes } from './change-times.ts'
 import { ContentFiles } from './content-files.ts'
+import { ExtentFiles } from './extent-files.ts'
 import { PortableState } from './portable-state.ts'
 import { damaged } from './record-bytes.ts'
 import type { StoredUpper } from './stored-upper.ts'
 import { PortableUpper } from './writable-portable.ts'
 
+/** Where an upper lies in the portable form, and what it stands on. */
 export interface PortableUpperOptions {
   /** The disk that it is on. Default: the real one. */
   readonly disk?: Disk
@@ -18,6 +21,13 @@ export interface PortableUpperOptions {
   readonly readOnly?: boolean
   /** New inodes are numbered from here on: above every number of a frozen upper below. Default: 2^40. */
   readonly numbersFrom?: number
+  /**
+   * Lower files of so many bytes or more are not copied whole when they are first written: their blocks are kept in `extents/`. Default:
+   * none are; what was kept so before is read and written all the same.
+   */
+  readonly blocksFrom?: number | undefined
+  /** Told before the first file is kept in blocks. */
+  readonly onBlocks?: (() => void) | undefined
   /** Where change times come from, in nanoseconds. Default: the machine's clock. */
   readonly now?: Clock
 }
@@ -34,19 +44,24 @@ export interface PortableUpperOptions {
  */
 export function openPortableUpper(options: PortableUpperOptions): StoredUpper {
   const { disk = nodeDisk(), root, readOnly = false, numbersFrom = 0, now = systemClock() } = options
+  const { blocksFrom = Number.POSITIVE_INFINITY, onBlocks } = options
   if (!readOnly) disk.fs.mkdirSync(root, { recursive: true, mode: 0o700 })
   const files = new ContentFiles(disk, `${root}/inodes`, readOnly)
   if (!disk.fs.existsSync(`${root}/log`) && files.any()) throw damaged(`there is none in ${root}, but there is content`)
   const state = new PortableState()
   if (numbersFrom > state.nextInode) state.nextInode = numbersFrom
   const log = ChangeLog.open({ disk, root, readOnly }, (change) => state.apply(change))
+  const extents = new ExtentFiles(disk, `${root}/extents`, readOnly)
+  if (onBlocks) extents.onFirst = onBlocks
   if (!readOnly) {
     const used = new Set<number>()
-    for (const { content } of state.inodes.values()) if (content.is !== 'none') used.add(content.number)
+    for (const { content } of state.inodes.values()) if (isFiled(content)) used.add(content.number)
     files.sweep(used)
-    if (files.waiting > 0) {
+    extents.sweep((ino) => state.inodes.get(ino)?.content.is === 'blocks')
+    if (files.waiting > 0 || extents.waiting > 0) {
       log.sync()
       files.collect()
+      extents.collect()
     }
   }
   readChangeTimes(disk, root, (ino, time) => {
@@ -57,6 +72,8 @@ export function openPortableUpper(options: PortableUpperOptions): StoredUpper {
     state,
     log,
     files,
+    extents,
+    blocksFrom,
     readOnly,
     now,
     onClose: (times) => writeChangeTimes(disk, root, times),

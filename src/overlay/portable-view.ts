@@ -4,6 +4,7 @@ import { type Kind, noXattrs, type Stat, type Xattrs } from '../model/entry.ts'
 import { type ErrnoName, PlyError } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
 import type { WritableBytes } from '../union/upper.ts'
+import { isFiled } from './change.ts'
 import type { ChangeLog } from './change-log.ts'
 import type { ContentFiles } from './content-files.ts'
 import { type PortableState, whiteoutMark } from './portable-state.ts'
@@ -76,7 +77,7 @@ export class PortableView implements LayerView {
 
   hasContent(ino: number): boolean {
     const inode = this.state.inodes.get(ino)
-    return inode !== undefined && inode.content.is !== 'none'
+    return inode !== undefined && isFiled(inode.content)
   }
 
   close(): void {
@@ -88,7 +89,7 @@ export class PortableView implements LayerView {
     if (kind === 'directory') throw new PlyError('EISDIR', { syscall: 'open' })
     if (kind !== 'file') throw new PlyError('EINVAL', { syscall: 'open' })
     // The union asks `hasContent` first: what is here is a mistake of its own, not of its user.
-    if (content.is === 'none') throw new PlyError('EINVAL', { syscall: 'open' })
+    if (!isFiled(content)) throw new PlyError('EINVAL', { syscall: 'open' })
     return this.files.open(content, { onSync: () => this.syncRecords() })
   }
 

@@ -1,9 +1,11 @@
 import type { ByteString } from '../model/bytes.ts'
 import type { Bytes } from '../stream/bytes.ts'
 import type { Creation, Standing, Upper } from '../union/upper.ts'
+import type { KeptBlocks } from './kept-blocks.ts'
 
 /** An upper that is kept somewhere, in any form: what it takes beyond `Upper` to make it the same as another one. */
 export interface StoredUpper extends Upper {
+  readonly blocks: KeptBlocks
   /** The next new inode gets this number or a higher one. */
   readonly nextNumber: number
   /** The content of a copy of attributes alone is found by its name, or by the `redirect` that `restore` is given for it. */

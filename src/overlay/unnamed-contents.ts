@@ -24,6 +24,7 @@ export class UnnamedContents {
     const onClose = () => {
       if (this.#open.delete(ino)) this.#files.discard(number)
     }
+    this.#files.expect(number)
     const content = this.#files.open({ is: 'fresh', number }, { onSync: this.#onSync, onClose })
     return { ino, content }
   }

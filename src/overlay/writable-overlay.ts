@@ -5,7 +5,9 @@ import { PlyError } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
 import type { AttributeChange, Creation, Room, Standing, Unnamed, WritableBytes } from '../union/upper.ts'
 import { copyContent, makeHollow } from './copy-content.ts'
+import { ExtentFiles } from './extent-files.ts'
 import { GroupIndex } from './group-index.ts'
+import { KeptBlocks } from './kept-blocks.ts'
 import type { Move } from './name-changes.ts'
 import { Numbers } from './numbers.ts'
 import { firstForeignInode, type OverlayNode } from './overlay-node.ts'
@@ -21,6 +23,7 @@ export interface OverlaySettings {
   readonly metacopy: boolean
   readonly redirects: boolean
   readonly unclean: boolean
+  readonly onBlocks: (() => void) | undefined
 }
 
 /** An upper in overlayfs's form, opened by `openOverlayUpper`. */
@@ -30,12 +33,13 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
   readonly findsContentByName = true
   readonly givesTimes = true
   readonly groups: GroupIndex
+  readonly blocks: KeptBlocks
   readonly #place: OverlayPlace
   readonly #numbers: Numbers
   /** Absent: read only. */
   #shop: Workshop | undefined
 
-  constructor(place: OverlayPlace, { readOnly, numbersFrom, metacopy, redirects, unclean }: OverlaySettings) {
+  constructor(place: OverlayPlace, { readOnly, numbersFrom, metacopy, redirects, unclean, onBlocks }: OverlaySettings) {
     super(place)
     this.#place = place
     this.metadataOnly = metacopy
@@ -58,6 +62,7 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
       // Rootless uppers are mounted without `index=on`, which would need the content of the file for it.
       beforeHiding: this.marks.override === undefined && place.frozen.canName,
     })
+    this.blocks = this.#keptBlocks(readOnly, onBlocks)
     if (unclean) this.nodes.all()
   }
 
@@ -118,6 +123,12 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
     unfinished.end(note)
     this.files.removeXattr(path, this.marks.metacopy)
     node.metacopy = false
+    if (node.blocks) {
+      node.blocks = false
+      this.blocks.files.remove(ino)
+      // On a disk that keeps no order the other mark must not be left alone: it says that all is below.
+      if (ifPossible(() => this.#syncNode(ino))) ifPossible(() => this.files.removeXattr(path, this.marks.blocks))
+    }
     if (node.redirect === undefined) return
     this.files.removeXattr(path, this.marks.redirect)
     node.redirect = undefined
@@ -214,7 +225,10 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
 
   sync(): void {
     this.#shop?.maker.letGo()
-    if (this.#shop) this.files.sync(this.#place.upperDir)
+    if (!this.#shop) return
+    this.blocks.files.sync()
+    this.files.sync(this.#place.upperDir)
+    this.blocks.files.collect()
   }
 
   settle(): void {
@@ -227,6 +241,7 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
     this.#shop?.maker.letGo()
     this.#shop?.work.close()
     this.#shop = undefined
+    this.blocks.files.freeze()
   }
 
   override has(ino: number): boolean {
@@ -252,6 +267,8 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
     try {
       makeHollow(this.disk, fd, content.size)
       copyContent(this.disk, content, fd)
+      // Nothing is copied, and yet the hole must be gone before the mark is.
+      if (content.size === 0) this.disk.fs.fsyncSync(fd)
     } finally {
       this.files.close(fd)
     }
@@ -265,8 +282,53 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
     return parent
   }
 
+  #keptBlocks(readOnly: boolean, onBlocks: (() => void) | undefined): KeptBlocks {
+    const { extents, blocksFrom } = this.#place
+    const extentFiles = new ExtentFiles(this.disk, extents, readOnly)
+    if (onBlocks) extentFiles.onFirst = onBlocks
+    const blocks = new KeptBlocks(extentFiles, blocksFrom, {
+      has: (ino) => this.has(ino) && this.nodes.find(ino)!.blocks,
+      all: () => [...this.nodes.all()].filter((node) => node.blocks).map(({ ino }) => ino),
+      mark: (ino) => {
+        this.#writable()
+        const node = this.nodes.at(ino)
+        // On a disk that keeps no order it must not be there before what says which inode this is, and that it is such a copy.
+        this.#syncNode(ino)
+        this.files.setXattr(this.nodes.paths.of(node), this.marks.blocks, yes)
+        node.blocks = true
+        this.touched(ino)
+      },
+      touched: this.touched,
+      sync: (ino) => this.#syncNode(ino),
+    })
+    if (readOnly) return blocks
+    const { onRelease } = this.nodes
+    this.nodes.onRelease = (node) => {
+      onRelease(node)
+      if (node.blocks) extentFiles.remove(node.ino)
+    }
+    extentFiles.sweep(blocks.has.bind(blocks))
+    if (extentFiles.waiting > 0) {
+      this.files.sync(this.#place.upperDir)
+      extentFiles.collect()
+    }
+    return blocks
+  }
+
+  #syncNode(ino: number): void {
+    const node = this.nodes.find(ino)
+    if (!node) return
+    const fd = this.openContent(node, fs.constants.O_RDONLY)
+    try {
+      fs.fsyncSync(fd)
+    } finally {
+      this.files.close(fd)
+    }
+  }
+
   #writable(): Workshop {
     if (!this.#shop) throw new PlyError('EROFS', { syscall: 'write' })
+    if (this.blocks?.isFull) this.sync()
     return this.#shop
   }
 }

@@ -3,9 +3,11 @@ import { PlyError } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
 import type { Clock } from '../union/clock.ts'
 import type { AttributeChange, Creation, Room, Standing, Unnamed, WritableBytes } from '../union/upper.ts'
-import { type Change, noContent } from './change.ts'
+import { type Change, inBlocks, isFiled, noContent } from './change.ts'
 import type { ChangeLog } from './change-log.ts'
 import type { ContentFiles } from './content-files.ts'
+import type { ExtentFiles } from './extent-files.ts'
+import { KeptBlocks } from './kept-blocks.ts'
 import { checkFree, checkOutside, checkReplaceable } from './name-rules.ts'
 import { type PortableState, whiteoutMark } from './portable-state.ts'
 import { PortableView } from './portable-view.ts'
@@ -14,12 +16,14 @@ import type { StoredUpper } from './stored-upper.ts'
 import { UnnamedContents } from './unnamed-contents.ts'
 
 /** How many removed files, and bytes of them, wait for the next `sync` before one is made for them. */
-const removedAtMost = { files: 256, bytes: 64 << 20 }
+const removedAtMost = { files: 4096, bytes: 64 << 20 }
 
 export interface PortableParts {
   readonly state: PortableState
   readonly log: ChangeLog
   readonly files: ContentFiles
+  readonly extents: ExtentFiles
+  readonly blocksFrom: number
   readonly readOnly: boolean
   readonly now: Clock
   /** Called once, when something was changed, with all change times that are known. */
@@ -31,21 +35,30 @@ export class PortableUpper extends PortableView implements StoredUpper {
   readonly metadataOnly = true
   readonly redirects = true
   readonly findsContentByName = false
+  readonly blocks: KeptBlocks
   #readOnly: boolean
   readonly #now: Clock
   readonly #onClose: PortableParts['onClose']
   readonly #unnamed: UnnamedContents
   #changed = false
 
-  constructor({ state, log, files, readOnly, now, onClose }: PortableParts) {
+  constructor({ state, log, files, extents, blocksFrom, readOnly, now, onClose }: PortableParts) {
     super(state, log, files)
     this.#readOnly = readOnly
     this.#now = now
     this.#onClose = onClose
     this.#unnamed = new UnnamedContents(state, files, () => this.syncRecords())
-    state.onRelease = ({ content }) => {
-      if (content.is !== 'none') files.remove(content.number)
+    state.onRelease = ({ ino, content }) => {
+      if (isFiled(content)) files.remove(content.number)
+      else if (content.is === 'blocks') extents.remove(ino)
     }
+    this.blocks = new KeptBlocks(extents, blocksFrom, {
+      has: (ino) => state.inodes.get(ino)?.content.is === 'blocks',
+      all: () => [...state.inodes.values()].filter(({ content }) => content.is === 'blocks').map(({ ino }) => ino),
+      mark: (ino) => this.#change({ does: 'content', ino, content: inBlocks }),
+      touched: () => this.#mayChange(),
+      sync: () => this.syncRecords(),
+    })
     files.onFull = () => this.#freeRemoved()
   }
 
@@ -54,7 +67,7 @@ export class PortableUpper extends PortableView implements StoredUpper {
     const ino = this.state.nextInode
     const content = creation.kind === 'file' ? ({ is: 'fresh', number: this.state.nextContent } as const) : noContent
     this.#change({ does: 'place', directory, name, inode: { ...creation, ino, content } })
-    if (content.is !== 'none') this.files.expect(content.number)
+    if (isFiled(content)) this.files.expect(content.number)
     return ino
   }
 
@@ -89,8 +102,10 @@ export class PortableUpper extends PortableView implements StoredUpper {
   copyUpContent(ino: number, content: Bytes): void {
     const inode = this.inode(ino)
     if (inode.kind !== 'file') throw new PlyError('EINVAL', { syscall: 'copy-up' })
-    if (inode.content.is !== 'none') throw new PlyError('EEXIST', { syscall: 'copy-up' })
+    if (isFiled(inode.content)) throw new PlyError('EEXIST', { syscall: 'copy-up' })
+    const hadBlocks = inode.content.is === 'blocks'
     this.#withContent(content, (kept) => ({ does: 'content', ino, content: kept }))
+    if (hadBlocks) this.blocks.files.remove(ino)
   }
 
   link(directory: number, name: ByteString, ino: number): void {
@@ -189,8 +204,8 @@ export class PortableUpper extends PortableView implements StoredUpper {
   sync(): void {
     if (this.#readOnly) return
     this.files.sync()
-    this.log.sync()
-    this.files.collect()
+    this.blocks.files.sync()
+    this.#freeRemoved()
   }
 
   settle(): void {
@@ -201,6 +216,7 @@ export class PortableUpper extends PortableView implements StoredUpper {
   freeze(): void {
     this.#readOnly = true
     this.files.freeze()
+    this.blocks.files.freeze()
   }
 
   override close(): void {
@@ -235,12 +251,13 @@ export class PortableUpper extends PortableView implements StoredUpper {
     if (this.#readOnly) throw new PlyError('EROFS', { syscall: 'write' })
     if (this.log.worthCompacting) this.files.roomy(() => this.log.compact(this.state.changes()))
     const { waiting, waitingBytes } = this.files
-    if (waiting >= removedAtMost.files || waitingBytes >= removedAtMost.bytes) this.#freeRemoved()
+    if (waiting >= removedAtMost.files || waitingBytes >= removedAtMost.bytes || this.blocks.isFull) this.#freeRemoved()
   }
 
   #freeRemoved(): void {
     this.log.sync()
     this.files.collect()
+    this.blocks.files.collect()
   }
 
   #withContent(content: Bytes, change: (kept: { readonly is: 'kept'; readonly number: number }) => Change): void {

@@ -1,5 +1,5 @@
 import { type ByteString, byteString } from '../model/bytes.ts'
-import { isErrnoName } from '../model/errors.ts'
+import { isErrnoName, PlyError } from '../model/errors.ts'
 import type { Tree } from '../stack/tree.ts'
 import { resolvePath } from '../union/resolve.ts'
 
@@ -20,8 +20,17 @@ export interface Accounts {
   homeOf(user: ByteString): ByteString | undefined
 }
 
-/** The accounts of a tree; none where it has no such files, or none that can be read. */
+/**
+ * The accounts of a tree; none where it has no such files, or none that can be read.
+ *
+ * @throws PLY_USAGE if only headers of the tree were read: its files say nothing then
+ */
 export function accountsOf(tree: Tree): Accounts {
+  if (tree.unverified) {
+    const reason =
+      'who the users of a tree are stands in its files, and of this one only headers were read: ask by number, or verify it'
+    throw new PlyError('PLY_USAGE', { reason })
+  }
   const users = linesOf(tree, '/etc/passwd')
   const groups = linesOf(tree, '/etc/group')
   const field = (user: ByteString, at: number) => users.byName.get(user)?.[at]

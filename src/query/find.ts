@@ -2,11 +2,12 @@ import { type ByteString, encodeText } from '../model/bytes.ts'
 import { PlyError } from '../model/errors.ts'
 import type { Tree } from '../stack/tree.ts'
 import { resolvePath } from '../union/resolve.ts'
-import { type Accounts, accountsOf } from './accounts.ts'
+import { accountsOf } from './accounts.ts'
 import type { Comparison, FindAction, FindExpression, FindPlan, FindTest } from './find-expression.ts'
 import { globMatcher } from './glob.ts'
 import { type Walked, walkTree } from './walk.ts'
 
+/** How an expression is asked of a tree. */
 export interface FindOptions {
   /** Where to begin: a byte string path in the tree, as it is to be shown; default: `/`. A symlink is not followed. */
   readonly from?: ByteString | undefined
@@ -124,7 +125,7 @@ function compileTest(test: FindTest, tree: Tree, now: bigint): Matcher {
     case 'size':
       return (at) => compares(Math.ceil(stat(at).size / test.unit), test.size)
     case 'newer': {
-      const { ino } = startOf(tree, test.path, true)
+      const { ino } = startOf(tree, test.path)
       const { mtime } = tree.stat(ino)
       return (at) => stat(at).mtime > mtime
     }
@@ -145,7 +146,7 @@ function compileTest(test: FindTest, tree: Tree, now: bigint): Matcher {
     }
     case 'user':
     case 'group': {
-      const number = numberOf(test.name, test.test, accountsOf(tree))
+      const number = numberOf(test.name, test.test, tree)
       return test.test === 'user' ? (at) => stat(at).uid === number : (at) => stat(at).gid === number
     }
     case 'uid':
@@ -197,16 +198,20 @@ function ageMatches(age: bigint, seconds: number, { is, than }: Comparison): boo
   return seconds === 60 ? elapsed > low && elapsed <= high : elapsed >= low && elapsed < high
 }
 
-function numberOf(name: string, what: 'user' | 'group', accounts: Accounts): number {
+function numberOf(name: string, what: 'user' | 'group', tree: Tree): number {
+  const isNumber = /^\d{1,10}$/.test(name)
+  // No name can be asked for then, and a number need not be one.
+  if (isNumber && tree.unverified) return Number(name)
+  const accounts = accountsOf(tree)
   const known = what === 'user' ? accounts.uid(encodeText(name)) : accounts.gid(encodeText(name))
   if (known !== undefined) return known
-  if (/^\d{1,10}$/.test(name)) return Number(name)
+  if (isNumber) return Number(name)
   throw new PlyError('PLY_USAGE', { reason: `the tree knows no ${what} named ${name}; a number does as well` })
 }
 
 /** The place that a path leads to, and where it really is. */
-function startOf(tree: Tree, path: ByteString, follow = false): { readonly path: ByteString; readonly ino: number } {
-  const { ino, directory, name } = resolvePath(tree, path === '' ? '/' : path, { follow })
+function startOf(tree: Tree, path: ByteString): { readonly path: ByteString; readonly ino: number } {
+  const { ino, directory, name } = resolvePath(tree, path === '' ? '/' : path, { follow: false })
   if (ino === undefined) throw new PlyError('ENOENT', { syscall: 'lstat', path })
   const names = name === '' ? [] : [name]
   for (let at = directory; at !== tree.root; at = tree.parent(at)) {

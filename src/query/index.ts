@@ -11,7 +11,7 @@ export {
   type FindTest,
   parseFind,
 } from './find-expression.ts'
-export { globMatcher } from './glob.ts'
+
 export { type PackageOf, packagesOf } from './packages.ts'
 export { type TreeUsage, type TreeUsageOptions, treeUsage } from './usage.ts'
-export { lookupPath, type Walked, type WalkOptions, walkTree } from './walk.ts'
+export { type Walked, type WalkOptions, walkTree } from './walk.ts'

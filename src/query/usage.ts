@@ -12,12 +12,13 @@ export interface TreeUsage {
   readonly depth: number
   /** Bytes of files and link texts, as `stat` says. */
   readonly apparent: number
-  /** Bytes that contents take where they lie, in units of 512: without holes. */
+  /** Bytes that contents and link texts take where they lie, in units of 512: without holes. What a mount by the kernel says, too. */
   readonly stored: number
   /** How many inodes. */
   readonly inodes: number
 }
 
+/** How sizes are summed up. */
 export interface TreeUsageOptions {
   /** The byte string path of a place to begin at, without symlinks on the way; default: the root. */
   readonly from?: ByteString | undefined
@@ -69,7 +70,8 @@ function takenBy(
     if (seen.has(ino)) return undefined
     seen.add(ino)
   }
-  if (kind === 'symlink' || size === 0) return { apparent: size, stored: 0, inodes: 1 }
+  if (kind === 'symlink') return { apparent: size, stored: inBlocks(size), inodes: 1 }
+  if (size === 0) return { apparent: 0, stored: 0, inodes: 1 }
   const place = tree.place?.(ino)
   const whole = place !== undefined && place.spill !== true
   return { apparent: size, stored: whole ? inBlocks(size) : withoutHoles(tree, ino, size), inodes: 1 }

@@ -14,6 +14,7 @@ export interface Walked {
   readonly depth: number
 }
 
+/** Where a walk goes, and where it does not. */
 export interface WalkOptions {
   /** The byte string path of a place to begin at, without symlinks on the way; default: the root. */
   readonly from?: ByteString | undefined
@@ -71,7 +72,7 @@ export function* walkTree(tree: Tree, options: WalkOptions = {}): Generator<Walk
 }
 
 /** What stands at a path; symlinks are not followed. */
-export function lookupPath(tree: Tree, path: ByteString): number | undefined {
+function lookupPath(tree: Tree, path: ByteString): number | undefined {
   let at: number | undefined = tree.root
   for (const name of path.split('/')) {
     if (name === '') continue

@@ -65,7 +65,7 @@ export function publicKeyFrom(pem: string | Uint8Array, what = 'the public key')
   return verifyingKey(key, what)
 }
 
-export function verifyingKey(key: KeyObject, what: string): VerifyingKey {
+function verifyingKey(key: KeyObject, what: string): VerifyingKey {
   const kind = kindOf(key, what)
   const fingerprint = `sha256:${createHash('sha256')
     .update(key.export({ type: 'spki', format: 'der' }))

@@ -2,6 +2,7 @@ import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { badKey, pemIn, type SigningKey, signingKey } from './keys.ts'
 import { isSealed, openSealed } from './sealed-key.ts'
 
+/** What it takes to open a private key. */
 export interface PrivateKeyOptions {
   /** What the key is encrypted with. Not looked at where it is not. */
   readonly passphrase?: string | Uint8Array | undefined

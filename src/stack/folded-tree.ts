@@ -63,7 +63,7 @@ export class FoldedTree implements Tree {
 
   open(ino: number): Bytes {
     const extent = this.index.extent(ino)
-    const { size } = this.index.stat(ino)
+    const size = this.index.size(ino)
     if (extent === undefined) return size === 0 ? memoryBytes(new Uint8Array(0)) : zeroBytes(size)
     return this.#contents.run(extent.device, extent.offset, size)
   }

@@ -1,5 +1,5 @@
 import { codeOf, PlyError } from '../model/errors.ts'
-import { type Bytes, slice } from '../stream/bytes.ts'
+import { type Bytes, Slice } from '../stream/bytes.ts'
 
 /** Devices that stay open although nobody reads them: more than the layers of any image that is not made to be deep. */
 const mostIdle = 128
@@ -7,6 +7,21 @@ const mostIdle = 128
 interface Opened {
   readonly bytes: Bytes
   readers: number
+}
+
+/** A run of a device, which its device hears the end of. */
+class DeviceRun extends Slice {
+  #leave: (() => void) | undefined
+
+  constructor(device: Bytes, offset: number, size: number, leave: () => void) {
+    super(device, offset, size)
+    this.#leave = leave
+  }
+
+  override close(): void {
+    this.#leave?.()
+    this.#leave = undefined
+  }
 }
 
 /**
@@ -28,15 +43,7 @@ export class OpenDevices {
   /** A run of a device, which stays open until the run is closed, or all of this. @throws EBADF once this is closed */
   run(device: number, offset: number, size: number): Bytes {
     const opened = this.#enter(device)
-    let open = true
-    return {
-      ...slice(opened.bytes, offset, size),
-      close: () => {
-        if (!open) return
-        open = false
-        this.#leave(device, opened)
-      },
-    }
+    return new DeviceRun(opened.bytes, offset, size, () => this.#leave(device, opened))
   }
 
   /** Closes them all, also those with readers. Safe to call twice. */
@@ -54,8 +61,7 @@ export class OpenDevices {
       opened = { bytes: this.#patiently(device), readers: 0 }
       this.#opened.set(device, opened)
     }
-    this.#idle.delete(device)
-    opened.readers++
+    if (opened.readers++ === 0) this.#idle.delete(device)
     return opened
   }
 

@@ -145,6 +145,16 @@ export class StackedTree implements Tree {
     this.#memory?.close()
   }
 
+  /** What it is made of, base first; none where some of that is absent. */
+  get sides(): readonly (LayerView | Tree)[] {
+    return this.#absent > 0 ? [] : this.#views.map((_, side) => this.#side(side))
+  }
+
+  /** What gives a directory its names, the topmost first; `undefined` for what is no directory that was handed out. */
+  partsOf(ino: number): readonly Place[] | undefined {
+    return this.#directories.get(ino)?.parts
+  }
+
   /** Which side an inode comes from, and its number there. */
   source(ino: number): Place {
     return { side: sideOf(ino), ino: ownNumber(ino) }

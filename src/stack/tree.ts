@@ -36,6 +36,8 @@ export interface Tree extends Inodes {
   readonly place?: ((ino: number) => ContentPlace | undefined) | undefined
   /** Digests of contents, where the tree can remember them. Absent: `contentDigest` reads the file each time. */
   readonly digests?: ContentDigests | undefined
+  /** Only headers were read of some of it, and compared with no digest: contents answer EIO, and no layer is made of it. */
+  readonly unverified?: boolean
   /** Safe to call twice. */
   close(): void
 }

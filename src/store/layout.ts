@@ -108,6 +108,26 @@ function textOfFormat(record: FormatRecord): string {
 const notDurable = 'not-durable'
 const unsyncedFormat: FormatRecord = { ...fresh, features: { ...fresh.features, compatible: [notDurable] } }
 
+/** Some container has a file of which it has some blocks alone: versions of before would show what is below for all of it. */
+const blocks = 'blocks'
+
+/** Whether files are, or ever were, kept in blocks in it. */
+export function keepsBlocks(disk: Disk, layout: Layout): boolean {
+  return formatOf(disk, layout)?.features.incompatible.includes(blocks) === true
+}
+
+/** Has a store say that files are kept in blocks in it. Nothing if it does already. */
+export function sayBlocks(disk: Disk, layout: Layout): void {
+  const found = formatOf(disk, layout) ?? fresh
+  if (found.features.incompatible.includes(blocks)) return
+  writeFileAtomically({ disk, tmp: layout.tmp }, layout.record, textOfFormat(withBlocks(found)))
+}
+
+function withBlocks(record: FormatRecord): FormatRecord {
+  const { features } = record
+  return { ...record, features: { ...features, incompatible: [...features.incompatible, blocks] } }
+}
+
 export interface Opening {
   readonly readOnly?: boolean | undefined
   /** Also a store that belongs to somebody else. */
@@ -145,7 +165,8 @@ export function openLayout(
   const refuse = (reason: string) =>
     new PlyError('PLY_STORE_FORMAT', { root, found: found.format, supported: formatVersion, reason })
   if (found.format !== formatVersion) throw refuse('another version of plyfs wrote it')
-  if (found.features.incompatible.length > 0) throw refuse(`it needs ${found.features.incompatible.join(', ')}`)
+  const unknown = found.features.incompatible.filter((feature) => feature !== blocks)
+  if (unknown.length > 0) throw refuse(`it needs ${unknown.join(', ')}`)
   const writable = found.features.readOnlyCompatible.length === 0
   if (!writable && !readOnly) throw refuse(`writing it needs ${found.features.readOnlyCompatible.join(', ')}`)
   // Caches, locks and temporary files may be deleted with their directories.
@@ -184,7 +205,7 @@ function formatOf(disk: Disk, { root, record }: Layout): FormatRecord | undefine
   }
   // One byte of it must not keep anybody from a whole store; a check tells of it, and a repair writes it anew.
   const bytes = disk.fs.readFileSync(record) as Uint8Array
-  for (const known of [fresh, unsyncedFormat])
+  for (const known of [fresh, unsyncedFormat].flatMap((one) => [one, withBlocks(one)]))
     if (differsInOneByte(bytes, Buffer.from(textOfFormat(known)))) return known
   throw refuse(cause)
 }

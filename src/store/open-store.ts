@@ -8,6 +8,7 @@ import { normalName } from '../model/reference.ts'
 import type { Disk } from '../sys/disk.ts'
 import { memoryDisk } from '../sys/memory-disk.ts'
 import { nodeDisk } from '../sys/node-disk.ts'
+import { removeAbandoned } from './builds/abandoned.ts'
 import { BuildRecords } from './builds/build-records.ts'
 import { buildGround, buildGroundOf } from './builds/ground.ts'
 import { collect } from './collection/collect.ts'
@@ -93,10 +94,10 @@ export async function storeOn(place: Disk, path: string, options: StoreOptions =
     writing,
   })
 
-  const { below, anyOwner = false, readOnly = false } = options
+  const { below, anyOwner = false, readOnly = false, blockCopyUp } = options
   const ground = mountGroundOf({
     parts,
-    options: { below, anyOwner, readOnly },
+    options: { below, anyOwner, readOnly, ...(blockCopyUp !== undefined && { blockCopyUp }) },
     containers,
     records: mounts,
     imageOf,
@@ -115,6 +116,7 @@ export async function storeOn(place: Disk, path: string, options: StoreOptions =
       acceptances,
       intake,
       records: new BuildRecords(disk, layout),
+      containers,
       lease,
       writing,
       byDigest: (manifest, operation) => images.byDigest(manifest, operation),
@@ -211,6 +213,7 @@ export async function storeOn(place: Disk, path: string, options: StoreOptions =
     }),
     async collect(operation = {}) {
       writing()
+      if (!operation.dryRun) await removeAbandoned({ containers, disk, layout })
       const held = await disk.lock(join(layout.locks, 'collect'))
       if (held === undefined) throw new PlyError('PLY_STORE_BUSY', { root })
       using _ = held

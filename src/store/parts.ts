@@ -53,6 +53,16 @@ export interface StoreParts {
   lease(operation: Operation): Promise<Lock>
 }
 
+/** Bytes; copying a file of this size whole takes some tenths of a second. */
+const usualBlockCopyUp = 64 << 20
+
+/** @throws PLY_USAGE */
+function blocksFromOf({ blockCopyUp = usualBlockCopyUp }: StoreOptions): number {
+  if (blockCopyUp === 'never') return Number.POSITIVE_INFINITY
+  if (Number.isSafeInteger(blockCopyUp) && blockCopyUp > 0) return blockCopyUp
+  throw new PlyError('PLY_USAGE', { reason: `blockCopyUp is a number of bytes above 0, or never: not ${blockCopyUp}` })
+}
+
 /** Opens all parts of the store in a directory of a disk, making what is not there. @throws as `openStore` */
 export function openParts(place: Disk, path: string, options: StoreOptions, root: string): StoreParts {
   const { layout, writable, durable } = openLayout(place, path, options)
@@ -81,7 +91,7 @@ export function openParts(place: Disk, path: string, options: StoreOptions, root
   })
   const lowerLayers = below.map((lower) => lower.layers)
   const layers = new Layers({ disk, layout, blobs, zstd, acceptances, writable, below: lowerLayers })
-  const uppers = new Uppers(disk, layout)
+  const uppers = new Uppers(disk, layout, blocksFromOf(options))
 
   const writing = () => {
     if (!writable) throw new PlyError('PLY_STORE_READ_ONLY', { root })

@@ -44,6 +44,7 @@ export interface StoredImage {
   readonly problem?: string
 }
 
+/** What the image of a commit says of itself. */
 export interface CommitOptions extends WriteOptions {
   /** The comment in the new history entry. */
   readonly message?: string | undefined
@@ -52,6 +53,7 @@ export interface CommitOptions extends WriteOptions {
   readonly epoch?: number | undefined
 }
 
+/** How a store is opened. */
 export interface StoreOptions {
   /**
    * Directories of stores below this one, the nearest first: their images, layers and trees can be used as if they were here, without
@@ -64,6 +66,11 @@ export interface StoreOptions {
   readonly readOnly?: boolean
   /** The form of new uppers; default: overlayfs's own where this process may write it, else the portable one. */
   readonly upperForm?: 'portable' | 'overlay'
+  /**
+   * Files of images from this size on, in bytes, are not copied whole when a container first writes them: it keeps the blocks that it
+   * writes (docs/upper-format.md). Default: 64 MiB.
+   */
+  readonly blockCopyUp?: number | 'never' | undefined
   /** Open it even if it belongs to another user, who then decides what is read from it. */
   readonly anyOwner?: boolean
   /**

@@ -49,23 +49,44 @@ export function memoryBytes(content: Uint8Array): Bytes {
 
 /** A run of other bytes. Closing it leaves the others open. */
 export function slice(whole: Bytes, offset: number, size: number): Bytes {
-  const { extent } = whole
-  return {
-    size,
-    read(into, position) {
-      if (position >= size) return 0
-      const wanted = into.length > size - position ? into.subarray(0, size - position) : into
-      return whole.read(wanted, offset + position)
-    },
-    close() {},
-    ...(extent && { extent: { fd: extent.fd, offset: extent.offset + offset } }),
-    ...(whole.nextData && {
-      nextData(position: number) {
-        const run = position < size ? whole.nextData!(offset + position) : undefined
-        if (run === undefined || run.start >= offset + size) return undefined
-        return { start: run.start - offset, end: Math.min(run.end - offset, size) }
-      },
-    }),
+  return new Slice(whole, offset, size)
+}
+
+/** What `slice` answers. */
+export class Slice implements Bytes {
+  readonly size: number
+  readonly #whole: Bytes
+  readonly #offset: number
+
+  constructor(whole: Bytes, offset: number, size: number) {
+    this.#whole = whole
+    this.#offset = offset
+    this.size = size
+  }
+
+  get extent(): Bytes['extent'] {
+    const { extent } = this.#whole
+    return extent && { fd: extent.fd, offset: extent.offset + this.#offset }
+  }
+
+  get nextData(): Bytes['nextData'] {
+    const { nextData } = this.#whole
+    return nextData && ((position) => this.#nextData(nextData, position))
+  }
+
+  read(into: Uint8Array, position: number): number {
+    const left = this.size - position
+    if (left <= 0) return 0
+    return this.#whole.read(into.length > left ? into.subarray(0, left) : into, this.#offset + position)
+  }
+
+  close(): void {}
+
+  #nextData(nextDataOfWhole: (position: number) => Run | undefined, position: number): Run | undefined {
+    const end = this.#offset + this.size
+    const run = position < this.size ? nextDataOfWhole(this.#offset + position) : undefined
+    if (run === undefined || run.start >= end) return undefined
+    return { start: run.start - this.#offset, end: Math.min(run.end, end) - this.#offset }
   }
 }
 

@@ -1,9 +1,7 @@
 import { crc32 } from 'node:zlib'
 import { PlyError } from '../model/errors.ts'
 import type { Bytes } from './bytes.ts'
-
-/** Bytes in one checked page. */
-export const checkedPageSize = 64 << 10
+import { checkedPageSize, HeldPages } from './held-pages.ts'
 
 export interface CheckedOptions {
   /** Whose bytes they are, for messages. */
@@ -12,6 +10,8 @@ export interface CheckedOptions {
   readonly advice?: string
   /** Called before damage is thrown. */
   readonly onDamage?: () => void
+  /** Where pages stay of which only a part was asked for; absent: the last one does. */
+  readonly held?: HeldPages
 }
 
 /**
@@ -25,7 +25,12 @@ export interface CheckedOptions {
 export function checkedBytes(
   bytes: Bytes,
   crcPages: Uint32Array,
-  { what = 'the file', advice = 'get it anew from where it came', onDamage }: CheckedOptions = {},
+  {
+    what = 'the file',
+    advice = 'get it anew from where it came',
+    onDamage,
+    held = new HeldPages(1),
+  }: CheckedOptions = {},
 ): Bytes {
   const { size } = bytes
   const pages = Math.ceil(size / checkedPageSize)
@@ -33,9 +38,8 @@ export function checkedBytes(
     throw new PlyError('PLY_SIZE_MISMATCH', { what, expected: crcPages.length * checkedPageSize, actual: size })
   }
   const passed = new Uint8Array(Math.ceil(pages / 8))
-  /** The last page of which only a part was asked for: whoever reads on asks for the rest. */
-  let whole: Buffer | undefined
-  let held = -1
+  /** Pages of which only a part was asked for: whoever reads on asks for the rest. */
+  const here = new Map<number, Buffer>()
 
   const damaged = (page: number) => {
     onDamage?.()
@@ -57,12 +61,12 @@ export function checkedBytes(
 
   /** Reads a page that has not passed yet, and holds it. */
   const hold = (page: number) => {
-    whole ??= Buffer.allocUnsafeSlow(checkedPageSize)
-    held = -1
-    const content = whole.subarray(0, Math.min(checkedPageSize, size - page * checkedPageSize))
+    const content = held
+      .take(() => here.delete(page))
+      .subarray(0, Math.min(checkedPageSize, size - page * checkedPageSize))
     if (bytes.read(content, page * checkedPageSize) < content.length) throw damaged(page)
     check(page, content)
-    held = page
+    here.set(page, content)
   }
 
   return {
@@ -74,13 +78,16 @@ export function checkedBytes(
         let page = Math.floor(at / checkedPageSize)
         const start = page * checkedPageSize
         let stop = Math.min(end, start + checkedPageSize)
-        if (page === held) {
-          into.set(whole!.subarray(at - start, stop - start), at - position)
+        const content = here.get(page)
+        if (content !== undefined) {
+          content.copy(into, at - position, at - start, stop - start)
         } else if (has(page)) {
           // One read for as many pages as have passed.
           while ((page + 1) * checkedPageSize < end && has(page + 1)) page++
           stop = Math.min(end, (page + 1) * checkedPageSize)
-          const got = bytes.read(into.subarray(at - position, stop - position), at)
+          // A part of a buffer takes a while to make, and small contents lie in one page.
+          const isAll = at === position && stop - at === into.length
+          const got = bytes.read(isAll ? into : into.subarray(at - position, stop - position), at)
           if (got < stop - at) throw damaged(page)
         } else if (at === start && isWhole(stop)) {
           readPage(page, into.subarray(at - position, stop - position))
@@ -93,8 +100,7 @@ export function checkedBytes(
       return end - position
     },
     close() {
-      whole = undefined
-      held = -1
+      here.clear()
       bytes.close()
     },
   }

@@ -4,7 +4,7 @@ import type { ByteStream } from './bytes.ts'
 /**
  * How much a codec of `node:zlib` writes at once. Its default of 16 KiB costs 2.6 times the CPU when it decompresses.
  */
-export const codecChunkSize = 256 << 10
+const codecChunkSize = 256 << 10
 
 /** What all codecs are made with. */
 export const codecOptions = { chunkSize: codecChunkSize, readableHighWaterMark: 2 * codecChunkSize } as const

@@ -6,6 +6,7 @@ import { unzstd, type ZstdDecoders, type ZstdEncoder, zstdCompressed, zstdEncode
 
 export type { ZstdDecoder, ZstdDecoders, ZstdEncoder } from './zstd.ts'
 
+/** How a layer is compressed. */
 export type Compression = 'none' | 'gzip' | 'zstd'
 
 /** How the bytes of a layer were compressed, and what they hold. */

@@ -24,7 +24,7 @@ export interface ZstdDecoder {
 export type ZstdDecoders = readonly ZstdDecoder[]
 
 /** The largest window that is accepted unless the caller says otherwise, in bytes (layer-semantics Z-03). */
-export const defaultMaxWindow = 128 << 20
+const defaultMaxWindow = 128 << 20
 
 /** Node's own, in the versions that have it (22.15 and later). */
 export const nodeZstd: ZstdDecoder = {

@@ -1,7 +1,9 @@
 import * as nodeFs from 'node:fs'
-import { PlyError } from '../model/errors.ts'
+import { encodeText } from '../model/bytes.ts'
+import { codeOf, PlyError } from '../model/errors.ts'
 import type { Files } from './disk.ts'
 import { errnoName, koffi, lastErrno, libc, systemError } from './libc.ts'
+import { openUnnamed } from './unnamed-file.ts'
 
 /** A place in an open file. */
 export interface Place {
@@ -85,6 +87,25 @@ export function copyThroughMemory(
       )
     writeAll(fs, buffer.subarray(0, got), at(target, done))
     done += got
+  }
+}
+
+/**
+ * Whether a file on the file system of a directory can share its blocks with another from a place on: it is tried with the first one, and a
+ * file without a name. Where the first one is shared, all whole blocks behind it are.
+ */
+export function sharesBlocks(source: Place, directory: string): boolean {
+  if (!native() || source.offset % block !== 0) return false
+  let fd: number | undefined
+  try {
+    fd = openUnnamed(encodeText(directory), 0o600)
+    return fd !== undefined && clone(source, { fd, offset: 0 }, block) === block
+  } catch (error) {
+    // A full disk, or one that fails: whoever writes is told of it.
+    if (codeOf(error) === undefined) throw error
+    return false
+  } finally {
+    if (fd !== undefined) nodeFs.closeSync(fd)
   }
 }
 

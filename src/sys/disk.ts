@@ -82,6 +82,11 @@ export interface Disk {
     size: number,
     options?: { readonly hollow?: boolean },
   ): void
+  /**
+   * Whether files on the disk of a directory may share the blocks of another from this place on (reflink): then a copy of it takes nothing.
+   * Absent where no files share any.
+   */
+  readonly shares?: (source: { readonly fd: number; readonly offset: number }, directory: string) => boolean
   /** `fallocate(2)`, in bytes. @throws EOPNOTSUPP where the file system cannot, EFBIG, ENOSPC … */
   allocate(fd: number, what: AllocationMode, position: number, length: number): void
   /**

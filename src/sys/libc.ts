@@ -31,6 +31,16 @@ export function koffi(what: string): Koffi {
   }
 }
 
+/** Why no system call can be made that Node has none for; `undefined` where they can. */
+export function missingNative(): string | undefined {
+  try {
+    koffi('system calls')
+    return undefined
+  } catch (error) {
+    return String((error as PlyError).details.reason)
+  }
+}
+
 /** Numbers of calls that some C libraries do not have under their names (mknodat before glibc 2.33, renameat2 in musl, fsopen before 2.36). */
 const numbers: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   mknodat: { x64: 259, arm64: 33 },

@@ -14,7 +14,7 @@ const openPath = 0o10000000
  *
  * @param id what its namespace calls, or called, the mount
  */
-export function mountHolders(id: number): number[] {
+function mountHolders(id: number): number[] {
   return processes().filter((pid) => links(pid).some((link) => mountIdAt(link) === id))
 }
 

@@ -2,7 +2,7 @@ import * as nodeFs from 'node:fs'
 import { codeOf } from '../model/errors.ts'
 import { checkAborted } from '../model/operation.ts'
 import { allocateRange } from './allocate.ts'
-import { copyRange, dataFrom } from './copy.ts'
+import { copyRange, dataFrom, sharesBlocks } from './copy.ts'
 import type { Disk, Lock } from './disk.ts'
 import { patiently, tryFlock, unlock } from './flock.ts'
 import { roomAt } from './room.ts'
@@ -37,6 +37,7 @@ export function nodeDisk(): Disk {
       }
     },
     copy: copyRange,
+    shares: sharesBlocks,
     allocate: allocateRange,
     dataFrom,
     room: roomAt,

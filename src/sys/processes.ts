@@ -43,6 +43,16 @@ export function processes(): number[] {
     .map(Number)
 }
 
+/** The processes that a process has started, and are its children still. */
+export function childrenOf(pid: number): number[] {
+  const listed = textOf(`/proc/${pid}/task/${pid}/children`)
+  if (listed !== undefined) return listed.split(' ').filter(Boolean).map(Number)
+  return processes().filter((one) => {
+    const stat = textOf(`/proc/${one}/stat`)
+    return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[1] === String(pid)
+  })
+}
+
 /** What a process is called; `undefined` if it is gone. */
 export function commandOf(pid: number): string | undefined {
   return textOf(`/proc/${pid}/comm`)?.trim()

@@ -3,7 +3,7 @@
  * offsets of everything. It knows nothing of images and whiteouts.
  */
 export { encodeHeader, endMarker, paddingOf, writeHeader } from './encode.ts'
-export { blockSize, padded } from './header.ts'
+
 export { badLayer, type Member, type MemberFields, type MemberType, type TarWarning } from './member.ts'
 export { type TarListener, type TarOptions, TarReader } from './reader.ts'
 export { type ArchiveBytes, scanTar } from './scan.ts'

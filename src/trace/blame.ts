@@ -8,6 +8,7 @@ import { Pace } from '../model/pace.ts'
 import type { Node } from '../stack/rule.ts'
 import { contentsOf } from './contents.ts'
 import type { LayerStack } from './layer-stack.ts'
+import { toldOneByOne } from './told-one-by-one.ts'
 import { standing, type Trail, Trails, type Turn } from './trail.ts'
 
 /**
@@ -61,11 +62,13 @@ export interface Blamed {
   readonly steps: readonly BlameStep[]
 }
 
+/** How a whole directory is asked about. */
 export interface BlameBelowOptions extends BlameOptions {
   /** Also paths at which nothing stands any more. */
   readonly deleted?: boolean | undefined
 }
 
+/** How a path is asked about. */
 export interface BlameOptions extends Operation {
   /** Symlinks on the way to the path are followed as they stand now, where they lead somewhere. */
   readonly follow?: boolean | undefined
@@ -89,16 +92,26 @@ export async function blame(
 /**
  * As `blame`, of a path and of everything that is under it, or ever was: a directory before what is in it, names in byte order.
  */
-export async function* blameBelow(
+export function blameBelow(
   stack: LayerStack,
   path: ByteString,
-  { deleted = false, follow = false, ...operation }: BlameBelowOptions = {},
+  options: BlameBelowOptions = {},
 ): AsyncGenerator<Blamed, void, undefined> {
-  const asked = new Blaming(stack, operation)
-  const { trails, pace } = asked
+  return toldOneByOne(() => {
+    const asked = new Blaming(stack, options)
+    return { pace: asked.pace, values: blamedBelow(asked, path, options) }
+  })
+}
+
+function* blamedBelow(
+  asked: Blaming,
+  path: ByteString,
+  { deleted = false, follow = false }: BlameBelowOptions,
+): Generator<Blamed | Promise<Blamed>, void, undefined> {
+  const { trails } = asked
   const first = asked.trail(path, follow)
   if (first.turns.length === 0) return
-  if (deleted || standing(first) !== undefined) yield await asked.of(first)
+  if (deleted || standing(first) !== undefined) yield asked.of(first)
   const walks = [trails.children(first)]
   for (let walk = walks.at(-1); walk !== undefined; walk = walks.at(-1)) {
     const { done, value } = walk.next()
@@ -107,14 +120,22 @@ export async function* blameBelow(
       continue
     }
     const { trail } = value
-    if (deleted || standing(trail) !== undefined) yield await asked.of(trail)
+    if (deleted || standing(trail) !== undefined) yield asked.of(trail)
     if (trail.turns.some(({ listing }) => listing !== undefined)) walks.push(trails.children(trail))
-    if (pace.due()) await pace.rest()
   }
 }
 
 /** As many as Linux follows in one path. */
 const mostSymlinks = 40
+
+/** What a layer did, and how it says so. */
+interface Act {
+  readonly did: Deed
+  readonly says: Saying
+  readonly changed?: readonly Aspect[]
+}
+
+const nothingChanged: readonly Aspect[] = []
 
 class Blaming {
   readonly trails: Trails
@@ -155,46 +176,61 @@ class Blaming {
     return way.at(-1)!
   }
 
-  async of(trail: Trail): Promise<Blamed> {
+  of(trail: Trail): Blamed | Promise<Blamed> {
     const steps: BlameStep[] = []
-    for (const turn of trail.turns) {
-      const step = await this.#step(trail.path, turn)
-      if (step !== undefined) steps.push(step)
+    const path = `/${decodeText(trail.path)}`
+    for (let at = 0; at < trail.turns.length; at++) {
+      const turn = trail.turns[at]!
+      const act = this.#act(trail.path, turn)
+      if (act instanceof Promise) return this.#awaited(trail, path, steps, at, act)
+      this.#add(steps, trail.path, path, turn, act)
     }
-    const now = standing(trail)
-    return {
-      path: `/${decodeText(trail.path)}`,
-      bytes: trail.path,
-      ...(now !== undefined && { kind: this.#stat(now).kind }),
-      steps,
-    }
+    return this.#blamed(trail, path, steps)
   }
 
-  async #step(path: ByteString, turn: Turn): Promise<BlameStep | undefined> {
+  /** From a turn on of which only contents say what it is. */
+  async #awaited(trail: Trail, path: string, steps: BlameStep[], from: number, first: Promise<Act>): Promise<Blamed> {
+    this.#add(steps, trail.path, path, trail.turns[from]!, await first)
+    for (const turn of trail.turns.slice(from + 1))
+      this.#add(steps, trail.path, path, turn, await this.#act(trail.path, turn))
+    return this.#blamed(trail, path, steps)
+  }
+
+  #blamed(trail: Trail, path: string, steps: readonly BlameStep[]): Blamed {
+    const now = standing(trail)
+    if (now === undefined) return { path, bytes: trail.path, steps }
+    return { path, bytes: trail.path, kind: now.kind ?? this.#stat(now).kind, steps }
+  }
+
+  #add(
+    steps: BlameStep[],
+    path: ByteString,
+    text: string,
+    turn: Turn,
+    { did, says, changed = nothingChanged }: Act,
+  ): void {
     const { layer, verdict, before, after, cleared } = turn
+    if (verdict.says === 'ghost' && before === undefined && after === undefined) return
     const { diffId, step } = this.#stack.layers[layer]!
-    const { did, says, changed = [] } = await this.#deed(path, turn)
     const at = did === 'delete' && cleared !== undefined ? cleared.at : path
-    if (verdict.says === 'ghost' && before === undefined && after === undefined) return undefined
-    return {
+    // One by one: spreading makes an object for each of them, for every path of an image.
+    const made: { -readonly [Key in keyof BlameStep]: BlameStep[Key] } = {
       layer,
       diffId,
       did,
       says,
-      at: `/${decodeText(at)}`,
+      at: at === path ? text : `/${decodeText(at)}`,
       changed,
-      ...(before !== undefined && { before: this.#stat(before) }),
-      ...(after !== undefined && { after: this.#stat(after) }),
-      ...(step.created_by !== undefined && { createdBy: step.created_by }),
-      ...(step.created !== undefined && { created: step.created }),
-      ...(step.comment !== undefined && { comment: step.comment }),
     }
+    if (before !== undefined) made.before = this.#stat(before)
+    if (after !== undefined) made.after = this.#stat(after)
+    if (step.created_by !== undefined) made.createdBy = step.created_by
+    if (step.created !== undefined) made.created = step.created
+    if (step.comment !== undefined) made.comment = step.comment
+    steps.push(made)
   }
 
-  async #deed(
-    path: ByteString,
-    { verdict, before, after, cleared }: Turn,
-  ): Promise<{ readonly did: Deed; readonly says: Saying; readonly changed?: readonly Aspect[] }> {
+  #act(path: ByteString, { verdict, before, after, cleared }: Turn): Act | Promise<Act> {
     if (after === undefined) {
       const says = cleared?.says ?? 'whiteout'
       return { did: before === undefined ? 'nothing' : 'delete', says }
@@ -205,6 +241,10 @@ class Blaming {
     const implied = verdict.says === 'entry' && verdict.implied
     if (implied && after.place.side === before.place.side && after.place.ino === before.place.ino)
       return { did: 'inside', says }
+    return this.#compared(path, before, after, says)
+  }
+
+  async #compared(path: ByteString, before: Node, after: Node, says: Saying): Promise<Act> {
     const changed = await this.#differences(path, before, after)
     if (changed.length === 0) return { did: 'repeat', says }
     const less = changed.some((aspect) => aspect === 'content' || aspect === 'kind' || aspect === 'target')

@@ -1,7 +1,7 @@
 import { type LayerView, nothing, type Verdict } from '../layer/view.ts'
 import type { ByteString } from '../model/bytes.ts'
 import { mergedVerdicts } from '../stack/merged-verdicts.ts'
-import { type Node, rule } from '../stack/rule.ts'
+import { type Before, type Node, rule } from '../stack/rule.ts'
 
 /** Why a layer shows nothing of what was below at a path: what says so, and where. */
 export interface Clearing {
@@ -41,9 +41,12 @@ export interface Trail {
 export class Trails {
   readonly root: Trail
   readonly #views: readonly LayerView[]
+  /** By layer: what stood at a path before it. */
+  readonly #before: readonly Before[]
 
   constructor(views: readonly LayerView[]) {
     this.#views = views
+    this.#before = views.map((_, layer) => (wanted) => standing(this.at(wanted, layer), layer))
     this.root = this.#rootTrail()
   }
 
@@ -127,7 +130,7 @@ export class Trails {
     verdict: Verdict,
     { before, base, clears }: { before: Node | undefined; base: Node | undefined; clears: Clearing | undefined },
   ): Turn {
-    const after = rule(verdict, layer, base, (wanted) => standing(this.at(wanted, layer), layer))
+    const after = rule(verdict, layer, base, this.#before[layer]!)
     let own: Clearing | undefined
     let listing: number | undefined
     let moved: Trail | undefined

@@ -4,8 +4,10 @@ import type { WastedFile } from './waste.ts'
 /** By what wasted files may be put together. */
 export type WasteGrouping = 'dir' | 'layer' | 'extension' | 'package'
 
+/** By what wasted files can be put together. */
 export const wasteGroupings: readonly WasteGrouping[] = ['dir', 'layer', 'extension', 'package']
 
+/** Wasted files put together, with what they take. */
 export interface WasteGroup {
   /** A path with a leading slash, a number of a layer, an extension with its dot, or a package; empty for what has none. Byte string. */
   readonly name: ByteString

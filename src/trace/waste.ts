@@ -19,6 +19,7 @@ import { type Trail, Trails } from './trail.ts'
  */
 export type WasteCause = 'overwritten' | 'deleted' | 'attributes' | 'repeated' | 'duplicate'
 
+/** A file that a layer holds in vain. */
 export interface WastedFile {
   /** Byte string without a leading slash. */
   readonly path: ByteString
@@ -33,6 +34,7 @@ export interface WastedFile {
   readonly like?: ByteString
 }
 
+/** What one layer holds in vain. */
 export interface LayerWaste {
   readonly layer: number
   /** Bytes of contents that it holds. */

@@ -18,6 +18,7 @@ export interface AttachedFile {
   readonly mediaType?: string | undefined
 }
 
+/** What is attached to an image, as what. */
 export interface AttachOptions extends TransportOptions {
   /** What it is: `application/spdx+json`. */
   readonly artifactType: string

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { PlyError } from '../model/errors.ts'
+import { colonAfterPath } from '../model/host-path.ts'
 import { splitReference } from '../model/reference.ts'
 import { kindAt } from './file.ts'
 import { openArchive } from './open-archive.ts'
@@ -13,7 +14,7 @@ import type { TransportOptions } from './options.ts'
  * @throws PLY_UNKNOWN_TRANSPORT, PLY_BAD_REFERENCE for a path with a colon; PLY_BAD_ARCHIVE if it is none of them; ENOENT, EACCES … with the path
  */
 export async function detectReference(path: string, options: TransportOptions = {}): Promise<string> {
-  if (path.includes(':')) {
+  if (colonAfterPath(path) >= 0) {
     // Rather a reference that is misspelt than a file.
     if (!existsSync(path)) splitReference(path)
     throw new PlyError('PLY_BAD_REFERENCE', {

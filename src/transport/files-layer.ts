@@ -25,6 +25,7 @@ export interface Placement {
   readonly to: string
 }
 
+/** Whose the files of a layer are, and from when. */
 export interface FilesLayerOptions extends Operation {
   /** What the layer will stand on: symlinks on the way to a place are followed there. Absent: nothing is there. */
   readonly below?: Tree | undefined

@@ -107,7 +107,7 @@ function bare({ annotations, ...descriptor }: Descriptor): Descriptor {
 }
 
 /** The name that an entry of `index.json` gives its image. */
-export function nameOf({ annotations }: Descriptor): string | undefined {
+function nameOf({ annotations }: Descriptor): string | undefined {
   return annotations?.[refName] ?? annotations?.[containerdName]
 }
 

@@ -122,7 +122,7 @@ function refuseForeign(path: string): void {
 }
 
 /** The blobs of a layout directory. */
-export function directoryPlace(path: string): BlobPlace {
+function directoryPlace(path: string): BlobPlace {
   return {
     where: path,
     open(digest: Digest) {

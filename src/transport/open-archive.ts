@@ -44,7 +44,7 @@ export async function openArchive(path: string, options: SourceOptions): Promise
 }
 
 /** The bytes of a file or of standard input at rest and uncompressed. The caller closes them. */
-export async function openBytes(path: string, options: SourceOptions): Promise<Bytes> {
+async function openBytes(path: string, options: SourceOptions): Promise<Bytes> {
   const { signal, onProgress } = options
   const spool = (stream: ByteStream) =>
     spooled(stream, { directory: temporaryDirectoryOf(options), what: path, signal, onProgress })

@@ -23,6 +23,7 @@ import { type TransportOptions, temporaryDirectoryOf } from './options.ts'
 import { outgoingTar, streamOfOutgoing } from './outgoing.ts'
 import { spooled } from './spool.ts'
 
+/** How the layers are compressed. */
 export interface RecompressOptions extends Operation, Pick<TransportOptions, 'temporaryDirectory'> {
   readonly compression: Compression
   /** gzip: 1 to 9; zstd: 1 to 22. Default: what is pinned (4 and 3). */

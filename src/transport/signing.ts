@@ -28,6 +28,7 @@ import { remoteName } from './registry/remote-name.ts'
 import { openRepository } from './registry/repository.ts'
 import { asIn, subjectsOf } from './signed-source.ts'
 
+/** With which key an image is signed, and for which name. */
 export interface SignOptions extends TransportOptions {
   readonly key: SigningKey
   /** What is signed besides: texts by their names. `creator` and `timestamp` are taken. */
@@ -42,6 +43,7 @@ export interface SignOptions extends TransportOptions {
   readonly created?: number | undefined
 }
 
+/** An image that was signed, and where its signature is. */
 export interface SignedImage {
   /** What the reference points at. */
   readonly digest: Digest
@@ -51,8 +53,10 @@ export interface SignedImage {
   readonly signatures: readonly Signed[]
 }
 
+/** Whose signatures count, and for which name. */
 export interface VerifyOptions extends TransportOptions, SignatureRequirement {}
 
+/** An image with the signatures that vouch for it. */
 export interface VerifiedImage {
   /** The manifest or the index that the reference points at. */
   readonly digest: Digest

@@ -5,7 +5,7 @@ import { PlyError } from '../model/errors.ts'
 import type { Operation } from '../model/operation.ts'
 
 /** An image of one layer, with a history that says where it came from. The same layer and platform give the same digest. */
-export function singleLayerImage(layer: Layer, createdBy: string, platform: string | undefined): Image {
+function singleLayerImage(layer: Layer, createdBy: string, platform: string | undefined): Image {
   const base = platform === undefined ? scratch : configure(scratch, { platform })
   return append(base, layer, { created_by: createdBy })
 }

@@ -10,6 +10,7 @@ import type { RegistryOptions } from './registry/options.ts'
 import { openRepository } from './registry/repository.ts'
 import type { SyncEntry } from './sync-list.ts'
 
+/** How many images are copied, and what happens when one cannot be. */
 export interface SyncOptions extends Operation, Pick<SourceOptions, 'signatures'> {
   /** Where what the list gives no target goes: `docker://HOST[/PREFIX]`, `oci:DIR`; absent: the store, under the names that it has. */
   readonly target?: string | undefined

@@ -1,7 +1,7 @@
 import type { ByteString } from '../model/bytes.ts'
-import { PlyError } from '../model/errors.ts'
+import { codeOf, PlyError } from '../model/errors.ts'
 import { type Bytes, memoryBytes } from '../stream/bytes.ts'
-import { contentBelow } from './content-below.ts'
+import { contentBelow, openBelow, openBlocks } from './content-below.ts'
 import type { Handles } from './handles.ts'
 import type { LinkGroups } from './link-groups.ts'
 import type { Sides } from './sides.ts'
@@ -48,11 +48,47 @@ export class CopyUp {
 
   /** The content of a file, or none of it if the caller is about to drop it. */
   content(ino: number, truncate: boolean): void {
-    if (!this.#sides.inUpper(ino)) this.#file(ino, this.#place(ino), truncate ? 'empty' : 'content')
-    else if (!this.#sides.upper.hasContent(ino)) {
-      this.#reading(ino, truncate, (content) => this.#sides.upper.copyUpContent(ino, content))
-      this.#moved(ino)
+    const { upper } = this.#sides
+    if (upper.blocks?.has(ino)) return
+    if (!truncate && this.#isForBlocks(ino)) {
+      if (!this.#sides.inUpper(ino)) this.#file(ino, this.#place(ino), 'attributes')
+      // The form may have copied it whole after all.
+      if (!upper.hasContent(ino)) this.#begin(ino)
+    } else if (!this.#sides.inUpper(ino)) this.#file(ino, this.#place(ino), truncate ? 'empty' : 'content')
+    else if (!upper.hasContent(ino)) this.#fill(ino, truncate)
+  }
+
+  /**
+   * A file is about to hold nothing: it needs no blocks. On a full disk it keeps them, and is cut as any other.
+   *
+   * @throws what the disk says
+   */
+  emptied(ino: number): void {
+    const { upper } = this.#sides
+    if (!upper.blocks?.has(ino)) return
+    try {
+      upper.copyUpContent(ino, noContent)
+    } catch (error) {
+      const code = codeOf(error)
+      if (code === undefined) throw error
+      if (upper.blocks.has(ino)) {
+        if (code === 'ENOSPC' || code === 'EDQUOT') return
+        throw error
+      }
     }
+    this.#handles.rewritten(ino, () => upper.writer(ino))
+  }
+
+  /** Whether an inode still shows at any name. */
+  isVisible(ino: number): boolean {
+    return !this.#sides.isGone(ino) && this.#visible.of(ino) !== undefined
+  }
+
+  /** All content of a file, also where some blocks of it are here already or would be enough. */
+  whole(ino: number): void {
+    const { upper } = this.#sides
+    if (!this.#sides.inUpper(ino)) this.#file(ino, this.#place(ino), 'content')
+    else if (!upper.hasContent(ino)) this.#fill(ino, false)
   }
 
   /** Whatever can be given another name: not a directory. */
@@ -144,7 +180,36 @@ export class CopyUp {
   #complete(ino: number): void {
     const { upper } = this.#sides
     if (this.#sides.kind(ino) !== 'file' || upper.hasContent(ino)) return
-    if (!upper.redirects || !upper.metadataOnly || upper.stat(ino).links === 0) this.content(ino, false)
+    if (!upper.redirects || !upper.metadataOnly || upper.stat(ino).links === 0) this.whole(ino)
+  }
+
+  /** Whether a file is so large that its blocks are copied up one by one, as they are written. */
+  #isForBlocks(ino: number): boolean {
+    const { upper } = this.#sides
+    const { blocks } = upper
+    if (!blocks || !upper.metadataOnly || !upper.redirects || blocks.from === Number.POSITIVE_INFINITY) return false
+    if (this.#sides.inUpper(ino) && (upper.hasContent(ino) || upper.stat(ino).links === 0)) return false
+    const below = contentBelow(this.#sides, ino)
+    if (below === undefined || this.#sides.lower.stat(below).size < blocks.from) return false
+    const content = this.#sides.lower.open(below)
+    try {
+      return !blocks.takesNothing(content)
+    } finally {
+      content.close()
+    }
+  }
+
+  #begin(ino: number): void {
+    const { upper, lower } = this.#sides
+    const below = contentBelow(this.#sides, ino)
+    if (below === undefined) throw new PlyError('EIO', { syscall: 'copy-up' })
+    upper.blocks!.begin(ino, lower.stat(below).size)
+    this.#moved(ino)
+  }
+
+  #fill(ino: number, empty: boolean): void {
+    this.#reading(ino, empty, (content) => this.#sides.upper.copyUpContent(ino, content))
+    this.#moved(ino)
   }
 
   #place(ino: number): VisiblePlace {
@@ -177,9 +242,8 @@ export class CopyUp {
       copy(noContent)
       return
     }
-    const below = contentBelow(this.#sides, ino)
-    if (below === undefined) throw new PlyError('EIO', { syscall: 'copy-up' })
-    const content = this.#sides.lower.open(below)
+    const hasBlocks = this.#sides.upper.blocks?.has(ino)
+    const content = (hasBlocks ? openBlocks : openBelow)(this.#sides, ino, 'copy-up')
     try {
       copy(content)
     } finally {
@@ -188,7 +252,8 @@ export class CopyUp {
   }
 
   #moved(ino: number): void {
-    this.#handles.moved(ino, () => this.#sides.upper.open(ino))
+    const { upper } = this.#sides
+    this.#handles.moved(ino, () => (upper.blocks?.has(ino) ? openBlocks(this.#sides, ino, 'open') : upper.open(ino)))
   }
 
   /** Gives a directory that the upper only implies the attributes it shows, so that one of them can change. */

@@ -4,7 +4,8 @@ import type { WritableBytes } from './upper.ts'
 
 /** The open handles of a union, by inode. */
 export class Handles {
-  readonly #open = new Map<number, Set<Hold>>()
+  /** Most inodes have one handle at a time, and a set takes longer to make than a handle. */
+  readonly #open = new Map<number, Hold | Set<Hold>>()
   /** Contents that handles of an inode share: closed with the last of them. */
   readonly #shared = new Map<number, Bytes[]>()
   /** Told of each inode whose last handle closed. */
@@ -30,13 +31,28 @@ export class Handles {
 
   /** The content of an inode now lies elsewhere: readers go on there. */
   moved(ino: number, open: () => Bytes): void {
-    for (const handle of this.#open.get(ino) ?? []) if (handle instanceof Reader) handle.replace(open(), true)
+    for (const handle of this.#of(ino)) if (handle instanceof Reader) handle.replace(open(), true)
+  }
+
+  /** The same, where those that write have to go along: once for all of them, so that none is left behind. */
+  rewritten(ino: number, open: () => WritableBytes): void {
+    const handles = [...this.#of(ino)].filter((handle) => handle instanceof Reader)
+    if (handles.length === 0) return
+    let content: WritableBytes
+    try {
+      content = open()
+    } catch (error) {
+      for (const handle of handles) handle.lose()
+      throw error
+    }
+    this.share(ino, content)
+    for (const handle of handles) handle.continueIn(content, false)
   }
 
   /** Inodes that are open for writing, with their handles. */
   *writers(): Iterable<{ readonly ino: number; readonly handles: readonly Writer[] }> {
-    for (const [ino, holds] of this.#open) {
-      const handles = [...holds].filter((hold) => hold instanceof Writer)
+    for (const ino of this.#open.keys()) {
+      const handles = [...this.#of(ino)].filter((hold) => hold instanceof Writer)
       if (handles.length > 0) yield { ino, handles }
     }
   }
@@ -49,13 +65,13 @@ export class Handles {
   /** Everybody goes on in content that they share. */
   movedTo(ino: number, content: Bytes): void {
     this.share(ino, content)
-    for (const handle of this.#open.get(ino) ?? []) if (handle instanceof Reader) handle.replace(content, false)
+    for (const handle of this.#of(ino)) if (handle instanceof Reader) handle.replace(content, false)
   }
 
   /** Content that handles of an inode have, for handles to come: that of a writer, if there is one. `undefined`: none has any. */
   lent(ino: number): { readonly content: Bytes; readonly writable: boolean } | undefined {
     let reader: Reader | undefined
-    for (const handle of this.#open.get(ino) ?? []) {
+    for (const handle of this.#of(ino)) {
       if (!(handle instanceof Reader)) continue
       reader = handle
       if (handle instanceof Writer) break
@@ -74,23 +90,30 @@ export class Handles {
   }
 
   close(): void {
-    for (const handles of [...this.#open.values()]) for (const handle of [...handles]) handle.close()
+    for (const ino of [...this.#open.keys()]) for (const handle of [...this.#of(ino)]) handle.close()
+  }
+
+  #of(ino: number): Iterable<Hold> {
+    const open = this.#open.get(ino)
+    return open instanceof Set ? open : open ? [open] : []
   }
 
   #add<Handle extends Hold>(handle: Handle): Handle {
-    const handles = this.#open.get(handle.ino)
-    if (handles) handles.add(handle)
-    else this.#open.set(handle.ino, new Set<Hold>([handle]))
+    const open = this.#open.get(handle.ino)
+    if (open instanceof Set) open.add(handle)
+    else this.#open.set(handle.ino, open ? new Set([open, handle]) : handle)
     return handle
   }
 
   readonly #closed = (handle: Hold): void => {
     const { ino } = handle
-    const handles = this.#open.get(ino)
-    if (!handles?.delete(handle) || handles.size > 0) return
+    const open = this.#open.get(ino)
+    if (open instanceof Set ? !open.delete(handle) || open.size > 0 : open !== handle) return
     this.#open.delete(ino)
-    for (const content of this.#shared.get(ino) ?? []) content.close()
-    this.#shared.delete(ino)
+    if (this.#shared.size > 0) {
+      for (const content of this.#shared.get(ino) ?? []) content.close()
+      this.#shared.delete(ino)
+    }
     this.onLast(ino)
   }
 }

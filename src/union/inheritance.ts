@@ -11,6 +11,12 @@ export interface Maker {
   readonly mayHaveSetGroup?: (gid: number) => boolean
 }
 
+/** What a directory hands on to what is made in it: by its mode, its group, and the default ACL among its xattrs. */
+export interface Heritage {
+  readonly stat: Pick<Stat, 'mode' | 'gid'>
+  readonly xattrs: Xattrs
+}
+
 export interface Inherited {
   readonly mode: number
   readonly uid: number
@@ -29,7 +35,7 @@ const groupExecute = 0o010
  * for; a symlink has always 0777.
  */
 export function inherited(
-  directory: { readonly stat: Stat; readonly xattrs: Xattrs },
+  directory: Heritage,
   kind: Kind,
   mode: number,
   { uid, gid, umask, mayHaveSetGroup }: Maker,

@@ -64,6 +64,7 @@ export class InodeChanges implements Writing {
     else {
       this.#copyUp.attributes(ino)
       if (mtime !== undefined) this.#times.delete(ino)
+      this.#sides.changed(ino)
       this.#sides.upper.setAttributes(this.#sides.up(ino), wanted)
     }
     if (acl) this.#storeXattr(ino, accessAcl, acl)
@@ -99,10 +100,14 @@ export class InodeChanges implements Writing {
     if (mode !== stat.mode) this.#storeMode(ino, mode)
   }
 
+  emptying(ino: number): void {
+    if (!this.#orphans.get(ino)) this.#copyUp.emptied(ino)
+  }
+
   changed(ino: number): void {
     const orphan = this.#orphans.get(ino)
     if (orphan) this.#orphans.setAttributes(orphan, { mtime: this.#now() })
-    else if (!this.#diskGivesTimes) this.#times.set(ino, this.#now())
+    else if (!this.#diskGivesTimes || this.#sides.upper.blocks?.has(ino)) this.#times.set(ino, this.#now())
   }
 
   settle(ino: number): void {
@@ -154,13 +159,19 @@ export class InodeChanges implements Writing {
   #storeXattr(ino: number, name: ByteString, value: Uint8Array | undefined): void {
     const orphan = this.#orphans.get(ino)
     if (orphan) this.#orphans.setXattr(orphan, name, value)
-    else this.#sides.upper.setXattr(this.#sides.up(ino), name, value)
+    else {
+      this.#sides.changed(ino)
+      this.#sides.upper.setXattr(this.#sides.up(ino), name, value)
+    }
   }
 
   #storeMode(ino: number, mode: number): void {
     const orphan = this.#orphans.get(ino)
     if (orphan) this.#orphans.setAttributes(orphan, { mode })
-    else this.#sides.upper.setAttributes(this.#sides.up(ino), { mode })
+    else {
+      this.#sides.changed(ino)
+      this.#sides.upper.setAttributes(this.#sides.up(ino), { mode })
+    }
   }
 }
 

@@ -3,7 +3,7 @@ import type { ByteString } from '../model/bytes.ts'
 import type { Kind, Stat, Xattrs } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
-import { contentBelow } from './content-below.ts'
+import { contentBelow, openBelow, openBlocks } from './content-below.ts'
 import type { Handles } from './handles.ts'
 import type { LinkGroups } from './link-groups.ts'
 import type { Orphans } from './orphans.ts'
@@ -79,9 +79,8 @@ export class Inspection {
 
   content(ino: number): Bytes {
     if (!this.isFromLower(ino)) return this.#sides.upper.open(ino)
-    const below = contentBelow(this.#sides, ino)
-    if (below === undefined) throw new PlyError('EIO', { syscall: 'open' })
-    return this.#sides.lower.open(below)
+    if (this.#hasBlocks(ino)) return openBlocks(this.#sides, ino, 'open')
+    return openBelow(this.#sides, ino, 'open')
   }
 
   untouched(ino: number): number | undefined {
@@ -96,9 +95,9 @@ export class Inspection {
     if (this.#sides.isGone(ino)) throw new PlyError('ENOENT', { syscall })
   }
 
-  /** The lower inode whose content an inode has. */
+  /** The lower inode whose content an inode has, all of it. */
   contentBelow(ino: number): number | undefined {
-    return this.isFromLower(ino) ? contentBelow(this.#sides, ino) : undefined
+    return this.isFromLower(ino) && !this.#hasBlocks(ino) ? contentBelow(this.#sides, ino) : undefined
   }
 
   /** Whether what an inode holds is not in the upper. */
@@ -112,8 +111,8 @@ export class Inspection {
       stat.kind === 'directory'
         ? this.#sides.directoryLinks(ino)
         : stat.links + this.#groups.lowerNames(ino, this.#sides.lowerLinks(ino))
-    const below = stat.kind === 'file' && !this.#sides.upper.hasContent(ino) && contentBelow(this.#sides, ino)
-    const size = typeof below === 'number' ? this.#sides.lower.stat(below).size : stat.size
+    const size =
+      stat.kind === 'file' && !this.#sides.upper.hasContent(ino) ? this.#sizeBelow(ino, stat.size) : stat.size
     const mtime = this.#pendingTime(ino)
     if (mtime === undefined) {
       return stat.ino === ino && stat.links === links && stat.size === size ? stat : { ...stat, ino, links, size }
@@ -122,6 +121,16 @@ export class Inspection {
     let { ctime = stat.mtime } = stat
     if (ctime < mtime) ctime = mtime
     return { ...stat, links, size, mtime, atime, ctime }
+  }
+
+  #sizeBelow(ino: number, own: number): number {
+    if (this.#hasBlocks(ino)) return this.#sides.upper.blocks!.size(ino)
+    const below = contentBelow(this.#sides, ino)
+    return below === undefined ? own : this.#sides.lower.stat(below).size
+  }
+
+  #hasBlocks(ino: number): boolean {
+    return this.#sides.upper.blocks?.has(ino) === true
   }
 
   #nothingInUpper(): boolean {

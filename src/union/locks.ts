@@ -20,6 +20,7 @@ export type Granted = () => void
 /** Stops waiting; without effect once the lock is there. */
 export type CancelWait = () => void
 
+/** A lock on a range of bytes of one file. */
 export interface RangeLock extends LockRange {
   readonly kind: LockKind
   readonly owner: LockOwner

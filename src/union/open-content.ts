@@ -8,6 +8,8 @@ export interface Writing {
   readonly privileges: number
   /** To be called before content changes, once for each value of `privileges`. */
   beforeChange(ino: number, killSetId: boolean): void
+  /** To be called before content is cut to nothing; handles may have gone on in other content then. */
+  emptying(ino: number): void
   /** To be called when content has changed. */
   changed(ino: number): void
   /** To be called when a writer that changed content closes or syncs. */
@@ -83,9 +85,21 @@ export class Reader extends Hold implements Bytes {
 
   /** Goes on in other content. */
   replace(content: Bytes, owned: boolean): void {
-    if (this.#owned) this.#content?.close()
+    this.lose()
     this.#content = content
     this.#owned = owned
+  }
+
+  /** Its content is elsewhere, and could not be opened there. */
+  lose(): void {
+    if (this.#owned) this.#content?.close()
+    this.#content = undefined
+    this.#owned = false
+  }
+
+  /** The same, also if this one writes. */
+  continueIn(content: WritableBytes, owned: boolean): void {
+    this.replace(content, owned)
   }
 
   /** Its content, for others too; `mine`: it was this handle's alone, and they are to close it from now on. */
@@ -140,6 +154,7 @@ export class Writer extends Reader implements WritableBytes {
   truncate(size: number): void {
     this.content('ftruncate')
     this.#beforeChange()
+    if (size === 0) this.#writing.emptying(this.ino)
     this.#content.truncate(size)
     this.#writing.changed(this.ino)
   }
@@ -168,9 +183,8 @@ export class Writer extends Reader implements WritableBytes {
     this.#content.sync()
   }
 
-  /** Goes on in a copy: where the file was written so far is frozen. */
-  continueIn(content: WritableBytes): void {
-    super.replace(content, true)
+  override continueIn(content: WritableBytes, owned: boolean): void {
+    super.replace(content, owned)
     this.#content = content
   }
 

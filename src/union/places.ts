@@ -11,6 +11,7 @@ class Recent {
   #olderNames = new Map<number, ByteString>()
 
   note(directory: number, name: ByteString, ino: number): void {
+    if (this.#parents.get(ino) === directory && this.#names.get(ino) === name) return
     if (this.#names.size >= generationSize) {
       this.#olderParents = this.#parents
       this.#olderNames = this.#names

@@ -7,6 +7,7 @@ import type { UserTree } from './permissions.ts'
 
 /** As Linux has it: more symlinks than this in one path are a loop. */
 const mostSymlinks = 40
+const slashCode = 0x2f
 /** PATH_MAX without its NUL. */
 const longestPath = 4095
 
@@ -127,12 +128,16 @@ function walk(
   if (path.length > longestPath) throw new PlyError('ENAMETOOLONG')
   let directory = path.startsWith('/') ? tree.root : from
   let symlinks = 0
-  /** What is left to walk, the next component last. */
-  const rest = components(path)
   let trailingSlash = endsInSlash(path)
+  /** What is walked, and where in it the next component begins. */
+  let text = path
+  let next = afterSlashes(path, 0)
   for (;;) {
-    const name = rest.pop()
-    if (name === undefined) return { directory, name: '', ino: directory, trailingSlash }
+    if (next === text.length) return { directory, name: '', ino: directory, trailingSlash }
+    const slash = text.indexOf('/', next)
+    const end = slash < 0 ? text.length : slash
+    const name = text.slice(next, end)
+    next = afterSlashes(text, end)
     if (name === '.') {
       passThrough(tree, directory)
       continue
@@ -142,7 +147,7 @@ function walk(
       trail?.pop()
       continue
     }
-    const last = rest.length === 0
+    const last = next === text.length
     if (last && trailingSlash && toCreate) {
       passThrough(tree, directory)
       throw new PlyError('EISDIR')
@@ -163,7 +168,8 @@ function walk(
         directory = tree.root
         if (trail) trail.length = 0
       }
-      for (const component of components(target)) rest.push(component)
+      text = last ? target : `${target}/${text.slice(next)}`
+      next = afterSlashes(text, 0)
       if (last && endsInSlash(target)) trailingSlash = true
     } else if (last) {
       if (trailingSlash && kind !== 'directory') throw new PlyError('ENOTDIR')
@@ -181,12 +187,10 @@ function passThrough(tree: Tree, directory: number): void {
   if ('search' in tree) (tree as UserTree).search(directory)
 }
 
-/** The last component first. */
-function components(path: ByteString): ByteString[] {
-  return path
-    .split('/')
-    .filter((part) => part !== '')
-    .reverse()
+/** The first place from `at` on that is no slash. */
+function afterSlashes(path: ByteString, at: number): number {
+  while (path.charCodeAt(at) === slashCode) at++
+  return at
 }
 
 function endsInSlash(path: ByteString): boolean {

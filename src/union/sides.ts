@@ -3,6 +3,7 @@ import type { ByteString } from '../model/bytes.ts'
 import type { Kind, Stat, Xattrs } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
 import type { Tree, TreeEntry } from '../stack/tree.ts'
+import type { Heritage } from './inheritance.ts'
 import { mergedNames } from './merged-names.ts'
 import { Places } from './places.ts'
 import { stands } from './stands.ts'
@@ -18,6 +19,8 @@ export interface UpperDirectory {
   described: number | undefined
   /** How many directories are in it; `undefined` until somebody asks. */
   subdirectories: number | undefined
+  /** Absent until something is made in it, and once its attributes change. */
+  heritage?: Heritage | undefined
 }
 
 /**
@@ -168,6 +171,22 @@ export class Sides {
     if (stat.kind !== 'directory') return stat
     const described = this.#directories.get(ino)?.described
     return described === undefined ? stat : this.lower.stat(described)
+  }
+
+  /** What a directory hands on to what is made in it. Making something there leaves it as it is. */
+  heritage(ino: number): Heritage {
+    const part = this.#directories.get(ino)
+    const known = part?.heritage
+    if (known) return known
+    const heritage = { stat: this.attributes(ino), xattrs: this.xattrs(ino) }
+    if (part) part.heritage = heritage
+    return heritage
+  }
+
+  /** To be called when attributes or xattrs of an inode change. */
+  changed(ino: number): void {
+    const part = this.#directories.get(ino)
+    if (part) part.heritage = undefined
   }
 
   xattrs(ino: number): Xattrs {

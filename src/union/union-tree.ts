@@ -5,9 +5,11 @@ import { PlyError } from '../model/errors.ts'
 import type { Tree, TreeEntry } from '../stack/tree.ts'
 import type { Bytes } from '../stream/bytes.ts'
 import { type Clock, systemClock } from './clock.ts'
+import { contentAbove } from './content-below.ts'
 import { CopyUp } from './copy-up.ts'
 import { Creating } from './creating.ts'
 import { Handles } from './handles.ts'
+import type { Heritage } from './inheritance.ts'
 import { InodeChanges } from './inode-changes.ts'
 import { Inspection } from './inspection.ts'
 import { LinkGroups } from './link-groups.ts'
@@ -123,6 +125,13 @@ class Union implements RestackableUnion {
     return this.#handles.hold(ino)
   }
 
+  heritage(directory: number): Heritage {
+    if (this.#orphans.get(directory)) throw new PlyError('ENOENT', { syscall: 'open' })
+    this.#inspection.present(directory, 'open')
+    if (!this.#sides.isDirectory(directory)) throw new PlyError('ENOTDIR', { syscall: 'open' })
+    return this.#sides.heritage(directory)
+  }
+
   create(directory: number, name: ByteString, creation: Creation): number {
     const ino = this.#creating.create(directory, name, creation)
     this.#changes.touch(directory)
@@ -202,6 +211,22 @@ class Union implements RestackableUnion {
     return this.#inspection.untouched(ino)
   }
 
+  *inBlocks(): Iterable<number> {
+    const { upper, lower } = this
+    for (const ino of upper.blocks?.list() ?? []) yield ino
+    if (!('inBlocks' in lower)) return
+    for (const ino of (lower as RestackableUnion).inBlocks()) {
+      const isAbove = this.#sides.inUpper(ino)
+      const isOwn = isAbove && (upper.hasContent(ino) || upper.blocks?.has(ino))
+      if (isAbove ? !isOwn : this.#copyUp.isVisible(ino)) yield ino
+    }
+  }
+
+  materialize(ino: number): void {
+    if (this.#handles.has(ino)) throw new PlyError('EBUSY', { syscall: 'materialize' })
+    this.#copyUp.whole(ino)
+  }
+
   retain(): RestackableUnion {
     this.#users++
     return this
@@ -217,17 +242,17 @@ class Union implements RestackableUnion {
       for (const { ino, handles } of this.#handles.writers()) {
         if (this.#orphans.get(ino)) continue
         this.#copyUp.content(ino, false)
-        for (const handle of handles) copies.push({ handle, content: upper.writer(ino) })
+        for (const handle of handles) copies.push({ handle, content: contentAbove(this.#sides, ino) })
       }
       decide()
     } catch (error) {
       for (const { content } of copies) content.close()
       this.#restack(lower, frozen)
       // Readers may have gone on in copies that nobody gets to see.
-      for (const { handle } of copies) this.#handles.moved(handle.ino, () => frozen.open(handle.ino))
+      for (const { handle } of copies) this.#handles.moved(handle.ino, () => this.#inspection.content(handle.ino))
       throw error
     }
-    for (const { handle, content } of copies) handle.continueIn(content)
+    for (const { handle, content } of copies) handle.continueIn(content, true)
     return below
   }
 
@@ -275,6 +300,6 @@ class Union implements RestackableUnion {
     if (kind === 'directory') throw new PlyError('EISDIR', { syscall: 'open' })
     if (kind !== 'file') throw new PlyError('EINVAL', { syscall: 'open' })
     this.#copyUp.content(ino, truncate)
-    return this.upper.writer(ino)
+    return contentAbove(this.#sides, ino)
   }
 }

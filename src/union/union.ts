@@ -1,5 +1,6 @@
 import type { ByteString } from '../model/bytes.ts'
 import type { Tree } from '../stack/tree.ts'
+import type { Heritage } from './inheritance.ts'
 import type { AdvisoryLocks } from './locks.ts'
 import type { AttributeChange, Creation, Room, Unnamed, Upper, WritableBytes } from './upper.ts'
 
@@ -73,6 +74,8 @@ export interface WritableUnion extends Tree {
     creation: Creation & { readonly kind: 'file' },
     options?: OnBehalf & { readonly exclusive?: boolean },
   ): Unnamed
+  /** What a directory hands on to what is made in it, for less than `stat` and `xattrs` cost. @throws ENOENT, ENOTDIR */
+  heritage?(directory: number): Heritage
   /**
    * Keeps an inode of any kind answering by number after its last name went, until the answer is called: for what is open without
    * content, as a directory is. @throws ENOENT
@@ -111,6 +114,10 @@ export interface RestackableUnion extends WritableUnion {
    * @throws EBUSY while anything is open
    */
   restack(lower: Tree, upper: Upper, decide: () => void): void
+  /** Files whose content is in blocks of its own over that of a lower file, here or in a frozen upper below. */
+  inBlocks(): Iterable<number>
+  /** Gives such a file all its content in the upper. It shows the same before and after it. @throws EBUSY while it is open */
+  materialize(ino: number): void
   /** One more user: it stays open until each of them has closed it, once. */
   retain(): RestackableUnion
 }

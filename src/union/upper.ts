@@ -112,6 +112,26 @@ export interface GroupRecords {
 }
 
 /**
+ * Files of which an upper has some blocks alone: attributes as in a copy of these alone (`hasContent` says no), and content that is put
+ * together from blocks here and the content below, which the union hands in since the upper never looks there.
+ */
+export interface Blocks {
+  /** Bytes: a lower file as large as this, or larger, is not copied whole when it is first written. Infinite: each is. */
+  readonly from: number
+  /** Every file that is kept so. */
+  list(): Iterable<number>
+  has(ino: number): boolean
+  /** Bytes that a file has. @throws EIO where what is known of its blocks is damaged or gone */
+  size(ino: number): number
+  /** Whether a whole copy of this content would take nothing, since the disk lets it share its blocks: then one is made. */
+  takesNothing(content: Bytes): boolean
+  /** Keeps a copy of attributes alone so from now on; nothing of it is here yet. `size`: that of the content below. */
+  begin(ino: number, size: number): void
+  /** `below` opens the content below, for whoever comes first. The caller closes what this answers. @throws as `size` */
+  open(ino: number, below: () => Bytes): WritableBytes
+}
+
+/**
  * The writable layer of a union.
  *
  * As a `LayerView` it says what has been changed; a frozen upper is simply a lower view. Every method that
@@ -159,7 +179,7 @@ export interface Upper extends LayerView {
    * stay as they are; of what other changes do to them nothing is promised, since the union sets them.
    */
   copyUp(directory: number, name: ByteString, ino: number, creation: Creation, content?: Bytes): void
-  /** Gives a metadata-only copy its content; its attributes stay, the modify time included. */
+  /** Gives a metadata-only copy its content, also one that has blocks, which it needs no more; its attributes stay, the modify time included. */
   copyUpContent(ino: number, content: Bytes): void
   /** Whether `copyUp` of a file without content is possible in this form. */
   readonly metadataOnly: boolean
@@ -169,6 +189,8 @@ export interface Upper extends LayerView {
    * is opaque, and has no whiteouts, which would hide nothing. What others redirected is read all the same.
    */
   readonly redirects: boolean
+  /** Absent where the form keeps no blocks. */
+  readonly blocks?: Blocks | undefined
   /** Absent where nobody else reads the upper. */
   readonly groups?: GroupRecords
   /**

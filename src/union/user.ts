@@ -13,6 +13,7 @@ export const capabilities = [
   'CAP_SYS_ADMIN',
 ] as const
 
+/** A capability of Linux that counts in a tree, as <linux/capability.h> calls it. */
 export type Capability = (typeof capabilities)[number]
 
 /** On whose behalf something is done. */

@@ -17,7 +17,7 @@ const members = (count: number) => {
   return Buffer.concat(Array.from({ length: count }, (_, i) => gzipSync(tar.subarray(at(i), at(i + 1)))))
 }
 export const gzip = members(1)
-export const zstd = rawFrame(tar)
+const zstd = rawFrame(tar)
 const half = tar.length >> 1
 const frames = [rawFrame(tar.subarray(0, half)), rawFrame(tar.subarray(half))] as const
 const some = Buffer.from('anything')

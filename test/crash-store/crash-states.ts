@@ -26,7 +26,7 @@ export function* crashStates(disk: RecordedDisk, dice: Dice): Iterable<CrashStat
   }
   for (let count = 0; count <= changes.length; count++) yield with_(changes.slice(0, count), `the first ${count}`)
   if (changes.length < 2) {
-    yield* torn(changes, with_)
+    yield* torn(disk, changes, with_)
     return
   }
   for (const [i, change] of changes.entries()) {
@@ -38,7 +38,7 @@ export function* crashStates(disk: RecordedDisk, dice: Dice): Iterable<CrashStat
     'all that is no content',
   )
   yield with_(changes.filter(isData), 'all content')
-  yield* torn(changes, with_)
+  yield* torn(disk, changes, with_)
   for (let i = 0; i < randomSubsets; i++) {
     const chosen = changes.filter(() => dice.once(2))
     yield with_(chosen, `those of mask ${changes.map((change) => (chosen.includes(change) ? 1 : 0)).join('')}`)
@@ -70,7 +70,9 @@ export function* orderedStates(disk: RecordedDisk, dice: Dice): Iterable<CrashSt
       first.filter((change) => !isData(change) || dice.once(2)),
       `the first ${count} with some of the content`,
     )
-    yield* torn(first.slice(-1), (last, what) => with_([...first.slice(0, -1), ...last], `the first ${count}, ${what}`))
+    yield* torn(disk, first.slice(-1), (last, what) =>
+      with_([...first.slice(0, -1), ...last], `the first ${count}, ${what}`),
+    )
   }
 }
 
@@ -95,8 +97,12 @@ export function* statesAfterDeath(disk: RecordedDisk, left: ReadonlySet<Change>,
     )
 }
 
-/** Each write as it is when the disk was at it: half of it, or a file that is as long and holds zeros. */
+/**
+ * Each write as it is when the disk was at it: half of it, or a file that is as long and holds zeros. What is on the disk for good is
+ * written over in its place: no sector of it becomes zeros that nobody wrote.
+ */
 function* torn(
+  { durable }: RecordedDisk,
   changes: readonly Change[],
   with_: (chosen: readonly Change[], what: string) => CrashState,
 ): Iterable<CrashState> {
@@ -104,6 +110,7 @@ function* torn(
     if (change.does !== 'write' || change.bytes.length < 2) continue
     const half = { ...change, bytes: change.bytes.subarray(0, change.bytes.length >> 1) }
     const zeros = { ...change, bytes: Buffer.alloc(change.bytes.length) }
+    zeros.bytes.set(durable.get(change.inode)?.data.subarray(change.at, change.at + zeros.bytes.length) ?? [])
     yield with_(changes.with(i, half), `number ${i} in half, and all others,`)
     yield with_(changes.with(i, zeros), `number ${i} as zeros, and all others,`)
   }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { recordText } from '../../src/store/records.ts'
@@ -110,4 +110,18 @@ export function restamp(root: string): void {
   if (seen.size !== size) return
   const { crc32, ...rest } = { ...seen, ino, size, mtimeMs }
   writeFileSync(path, crc32 === undefined ? JSON.stringify(rest) : recordText(rest))
+}
+
+/** Where the map of a file in blocks says in which boot of the machine it was written what counts in that one alone. */
+const bootAt = 1024 + 8
+
+/** After a loss of power the machine is in another boot. */
+export function rebooted(root: string): void {
+  if (!existsSync(join(root, 'uppers'))) return
+  for (const path of readdirSync(join(root, 'uppers'), { recursive: true, encoding: 'utf8' })) {
+    if (!/extents\/\d+\.map$/.test(path)) continue
+    const map = readFileSync(join(root, 'uppers', path))
+    for (let at = bootAt; at < Math.min(bootAt + 16, map.length); at++) map[at]! ^= 1
+    writeFileSync(join(root, 'uppers', path), map)
+  }
 }

@@ -170,6 +170,118 @@ const both = async (place: Place): Promise<void> => {
 
 const upperForms = ['overlay', 'portable'] as const
 
+/** Files that are as large as `/bin/app` are kept in blocks. */
+const inBlocks = (does: (store: Store) => Promise<unknown>, upperForm: UpperForm) => async (place: Place) => {
+  await using store = await openStore(place.root, { upperForm, blockCopyUp: 9000 })
+  await does(store)
+}
+
+const writtenAt = (position: number, text: string) => async (store: Store) => {
+  await using container = await store.containers.open('work')
+  const fd = container.fs.openSync('/bin/app', 'r+')
+  container.fs.writeSync(fd, Buffer.alloc(4096, text), 0, 4096, position)
+  container.fs.closeSync(fd)
+}
+
+/** A container with a file of which it has some blocks; `isFrozen`: and a snapshot that has others. */
+const partly =
+  (form: UpperForm, isFrozen = false) =>
+  async (place: Place) => {
+    await contained(form)(place)
+    await inBlocks(writtenAt(0, 'first '), form)(place)
+    if (!isFrozen) return
+    await inBlocks(async (store) => store.containers.snapshot('work', 'kept'), form)(place)
+    await inBlocks(writtenAt(4096, 'since '), form)(place)
+  }
+
+const ofBlocks = (form: UpperForm): Operation[] => [
+  {
+    name: `write the first block of a file (${form})`,
+    before: contained(form),
+    needsOrder: form === 'overlay',
+    act: inBlocks(writtenAt(4096, 'new '), form),
+  },
+  {
+    name: `write a block of a file in blocks (${form})`,
+    before: partly(form),
+    act: inBlocks(writtenAt(4096, 'new '), form),
+  },
+  {
+    name: `write over a block of a file in blocks that a snapshot has (${form})`,
+    before: async (place) => {
+      await partly(form)(place)
+      await inBlocks(async (store) => store.containers.snapshot('work', 'kept'), form)(place)
+    },
+    needsOrder: form === 'overlay',
+    act: inBlocks(writtenAt(0, 'new '), form),
+  },
+  {
+    name: `cut a file in blocks (${form})`,
+    before: partly(form),
+    act: inBlocks(async (store) => {
+      await using container = await store.containers.open('work')
+      container.fs.truncateSync('/bin/app', 3000)
+    }, form),
+  },
+  {
+    name: `cut a file in blocks to nothing (${form})`,
+    before: partly(form),
+    act: inBlocks(async (store) => {
+      await using container = await store.containers.open('work')
+      container.fs.truncateSync('/bin/app', 0)
+    }, form),
+  },
+  {
+    name: `remove a file in blocks (${form})`,
+    before: partly(form),
+    act: inBlocks(async (store) => {
+      await using container = await store.containers.open('work')
+      container.fs.rmSync('/bin/app', { force: true })
+    }, form),
+  },
+  {
+    name: `snapshot of a file in blocks (${form})`,
+    before: partly(form),
+    act: inBlocks(async (store) => store.containers.snapshot('work', 'kept'), form),
+    again: 'PLY_SNAPSHOT_EXISTS',
+  },
+  {
+    name: `commit a file in blocks (${form})`,
+    before: partly(form, true),
+    act: inBlocks(async (store) => {
+      await using container = await store.containers.open('work')
+      await store.commit(container, 'made', { message: 'x', epoch: 1_700_000_000 })
+    }, form),
+  },
+  {
+    name: `clone a file in blocks (${form})`,
+    before: partly(form),
+    act: inBlocks(async (store) => store.containers.clone('work', 'twin'), form),
+    again: 'PLY_CONTAINER_EXISTS',
+  },
+  {
+    name: `roll back a file in blocks (${form})`,
+    before: partly(form, true),
+    act: inBlocks(async (store) => store.containers.rollback('work', 'kept'), form),
+  },
+  {
+    name: `make a file in blocks whole (${form})`,
+    before: partly(form, true),
+    act: inBlocks(async (store) => store.containers.materialize('work'), form),
+  },
+  {
+    name: `convert a file in blocks (${form})`,
+    before: partly(form),
+    act: inBlocks(async (store) => store.containers.convert('work', form === 'overlay' ? 'portable' : 'overlay'), form),
+  },
+  {
+    name: `remove a container with files in blocks (${form})`,
+    before: partly(form, true),
+    act: inBlocks(async (store) => store.containers.remove('work'), form),
+    again: 'PLY_CONTAINER_NOT_FOUND',
+  },
+]
+
 const perForm = (form: UpperForm): Operation[] => [
   {
     name: `create a container (${form})`,
@@ -371,6 +483,7 @@ export const operations: readonly Operation[] = [
     act: on((store) => store.rebase('shared', { oldBase: 'base', newBase: 'new', as: 'made' })),
   },
   ...upperForms.flatMap(perForm),
+  ...upperForms.flatMap(ofBlocks),
 ]
 
 /** Operations during which a process dies, and what another one does then, before the power goes. */
@@ -387,5 +500,8 @@ export const sequels: readonly (readonly [died: string, then: string])[] = [
     [`commit a container (${form})`, `commit a container (${form})`],
     [`roll back (${form})`, 'collect'],
     [`remove a container with a snapshot and a clone (${form})`, 'collect'],
+    [`write a block of a file in blocks (${form})`, `write a block of a file in blocks (${form})`],
+    [`make a file in blocks whole (${form})`, `make a file in blocks whole (${form})`],
+    [`cut a file in blocks to nothing (${form})`, `cut a file in blocks to nothing (${form})`],
   ]),
 ]

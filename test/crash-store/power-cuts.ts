@@ -5,7 +5,7 @@ import type { Dice } from '../properties/seed.ts'
 import type { Call } from './calls.ts'
 import { type CrashState, crashStates, orderedStates, statesAfterDeath } from './crash-states.ts'
 import { hashOf } from './disk-state.ts'
-import { type Course, type Ground, restamp } from './ground.ts'
+import { type Course, type Ground, rebooted, restamp } from './ground.ts'
 import type { Operation, Place } from './operations.ts'
 import { RecordedDisk } from './recorded-disk.ts'
 import { lay, scan } from './scan.ts'
@@ -125,6 +125,7 @@ function* moments({
           const { at: to, place } = ground.place()
           lay(state, to)
           restamp(place.root)
+          rebooted(place.root)
           try {
             return await judge(course, place, { isKnown, ...(must && { must }), ...(mayLose && { mayLose }) })
           } finally {

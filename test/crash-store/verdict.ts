@@ -46,7 +46,7 @@ export async function judge(
         : 'old'
       : found.content === next.content
         ? 'new'
-        : operation.isSeveral || operation.between === found.content
+        : operation.isSeveral || mayLose || operation.between === found.content
           ? 'between'
           : 'neither'
   if (shows === 'neither') wrong.push(`a mixture: ${found.content}`, `before: ${old.content}`, `after: ${next.content}`)

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Outcome } from './child.ts'
 import type { Course } from './crashes.ts'
-import type { Place } from './forms.ts'
+import { isPortable, type Place } from './forms.ts'
 import { type Ground, seen } from './ground.ts'
 import { inKernel } from './in-kernel.ts'
 import { litterIn, rawNames } from './litter.ts'
@@ -83,7 +83,7 @@ export function afterFailure({ course, call, place, period }: Point, errno: stri
   const wanted = outcome.code === undefined ? 'new' : 'old'
   const state = wanted === 'old' ? old : next
   // The one thing that may fail without the change: the union's own time of a directory, after the change of a name in it.
-  const isTime = form === 'portable' || call.name.startsWith('utime')
+  const isTime = isPortable(form) || call.name.startsWith('utime')
   const times = { ...period, before: old, lacksTimes: outcome.code === undefined && isTime }
   const asWanted = live && verdictOn(live, state, state, times)
   const shown = live && verdictOn(live, old, next, period)
@@ -99,7 +99,7 @@ export function afterFailure({ course, call, place, period }: Point, errno: stri
   if (live && fresh) wrong.push(...differences(fresh, live).map((each) => `opened beside it: ${told(each)}`))
   const worked = outcome.code === undefined || again === undefined
   // Whoever failed to sync does not know what is on the disk, and says so from then on (docs/upper-format.md).
-  const mayStayBroken = form === 'portable' && call.name.endsWith('sync')
+  const mayStayBroken = isPortable(form) && call.name.endsWith('sync')
   if (!worked && !mayStayBroken) wrong.push(`once more: ${again}`)
   const last = worked ? next : old
   const left = verdictOn(seen(place), last, last, { ...times, isTwice: outcome.code !== undefined })

@@ -1,7 +1,7 @@
 import type { ByteString } from '../../src/model/bytes.ts'
 import type { Kind } from '../../src/model/entry.ts'
 import { PlyError } from '../../src/model/errors.ts'
-import type { WritableUnion } from '../../src/union/union.ts'
+import type { RestackableUnion } from '../../src/union/union.ts'
 import type { AttributeChange, Creation } from '../../src/union/upper.ts'
 
 const attributes = { mode: 0o640, uid: 7, gid: 8, mtime: 1_500_000_000_000_000_001n }
@@ -9,7 +9,7 @@ const attributes = { mode: 0o640, uid: 7, gid: 8, mtime: 1_500_000_000_000_000_0
 /** The verbs of a union by path (no leading slash; symlinks are not followed). */
 export type ByPath = ReturnType<typeof byPath>
 
-export function byPath(view: WritableUnion) {
+export function byPath(view: RestackableUnion) {
   const find = (path: ByteString): number => {
     let ino: number | undefined = view.root
     for (const name of path.split('/')) {
@@ -38,6 +38,10 @@ export function byPath(view: WritableUnion) {
     },
     /** Opens for writing and closes again: a copy-up, and nothing else. */
     touch: (path: ByteString): void => view.writer(find(path)).close(),
+    /** Gives a file of which some blocks are here all its content. */
+    materialize: (path: ByteString): void => {
+      for (const ino of [...view.inBlocks()]) if (ino === find(path)) view.materialize(ino)
+    },
     /** As `open` with O_TRUNC. */
     empty: (path: ByteString): void => view.writer(find(path), { truncate: true }).close(),
     truncate(path: ByteString, size: number): void {

@@ -1,7 +1,7 @@
 import { existsSync, writeSync } from 'node:fs'
 import { codeOf } from '../../src/model/errors.ts'
 import { readXattrs } from '../../src/sys/xattr.ts'
-import type { WritableUnion } from '../../src/union/union.ts'
+import type { RestackableUnion } from '../../src/union/union.ts'
 import { byPath } from './by-path.ts'
 import { openUnion, type Place } from './forms.ts'
 import { scenarios } from './scenarios.ts'
@@ -47,7 +47,7 @@ const attempt = (does: () => void): string | undefined => {
 }
 
 pass('opening')
-let view: WritableUnion | undefined
+let view: RestackableUnion | undefined
 const opening = attempt(() => void (view = openUnion(order.place)))
 view ??= openUnion(order.place)
 pass('acting')

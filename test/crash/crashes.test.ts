@@ -4,7 +4,7 @@ import { whyNoOverlay } from '../overlay/able.ts'
 import { Dice, seed } from '../properties/seed.ts'
 import { type Course, Crashes } from './crashes.ts'
 import { cuts } from './cuts.ts'
-import { type Form, forms } from './forms.ts'
+import { type Form, forms, isPortable } from './forms.ts'
 import { type Scenario, scenarios } from './scenarios.ts'
 import type { Injection } from './strace.ts'
 
@@ -47,7 +47,7 @@ test('a process that dies, or fails, at any system call leaves the old state or 
     if (result.wrong.length > 0) wrong.push([where, ...result.wrong.slice(0, 8)].join('\n  '))
   }
   const courseOf = (form: Form, scenario: Scenario): Course | undefined => {
-    const course = noOverlay !== undefined && form !== 'portable' ? '' : crashes!.course(form, scenario)
+    const course = noOverlay !== undefined && !isPortable(form) ? '' : crashes!.course(form, scenario)
     return typeof course === 'string' ? undefined : course
   }
   for (const [form, name] of always) {

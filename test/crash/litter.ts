@@ -2,10 +2,11 @@ import { existsSync, lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { bytesOf } from '../../src/model/bytes.ts'
 import { kindOf } from '../../src/model/entry.ts'
+import { isFiled } from '../../src/overlay/change.ts'
 import { ChangeLog } from '../../src/overlay/change-log.ts'
 import { PortableState } from '../../src/overlay/portable-state.ts'
 import { nodeDisk } from '../../src/sys/node-disk.ts'
-import type { Place } from './forms.ts'
+import { isPortable, openUpper, type Place } from './forms.ts'
 
 /** What is on the disk below a directory: paths and kinds. */
 export function rawNames(root: string): Set<string> {
@@ -27,8 +28,10 @@ export function rawNames(root: string): Set<string> {
  * What is left in the place of a closed upper and belongs to nothing. In overlayfs's form what stands in `upper` is to be
  * seen, and compared, but for whiteouts: `known` are the names that have been there before or after.
  */
-export function litterIn({ form, at }: Place, known: ReadonlySet<string>): string[] {
-  if (form === 'portable') return unnamedContents(at)
+export function litterIn(place: Place, known: ReadonlySet<string>): string[] {
+  const { form, at } = place
+  const blocks = wrongBlocks(place)
+  if (isPortable(form)) return [...blocks, ...unnamedContents(at)]
   const upper = [...rawNames(join(at, 'upper'))]
     .filter((name) => name.endsWith(' whiteout') && !known.has(name))
     .map((name) => `upper${name}`)
@@ -39,7 +42,16 @@ export function litterIn({ form, at }: Place, known: ReadonlySet<string>): strin
     const inode = /^\/facts\/([0-9a-f]+)-/.exec(name)?.[1]
     return inode === undefined || !inodes.has(Number.parseInt(inode, 16))
   })
-  return [...upper, ...work.map((name) => `work${name}`)]
+  return [...blocks, ...upper, ...work.map((name) => `work${name}`)]
+}
+
+function wrongBlocks(place: Place): string[] {
+  const upper = openUpper(place, true)
+  try {
+    return [...upper.blocks.check()].map(({ ino, problem }) => `extents/${ino}: ${problem}`)
+  } finally {
+    upper.close()
+  }
 }
 
 function realInodes(root: string): number[] {
@@ -53,7 +65,7 @@ function unnamedContents(root: string): string[] {
   const state = new PortableState()
   ChangeLog.open({ disk: nodeDisk(), root, readOnly: true }, (change) => state.apply(change)).close()
   const named = new Set<string>()
-  for (const { content } of state.inodes.values()) if (content.is !== 'none') named.add(String(content.number))
+  for (const { content } of state.inodes.values()) if (isFiled(content)) named.add(String(content.number))
   return readdirSync(join(root, 'inodes'))
     .filter((name) => !named.has(name))
     .map((name) => `inodes/${name}`)

@@ -2,7 +2,7 @@ import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { makeNode } from '../../src/sys/nodes.ts'
 import type { ByPath } from './by-path.ts'
-import type { Place } from './forms.ts'
+import { isPortable, type Place } from './forms.ts'
 
 /** One change of a union over the tree of `crashLower`, and what was there before it. */
 export interface Scenario {
@@ -52,7 +52,7 @@ const groupUp = (at: ByPath): void => {
 }
 
 function litter({ form, at }: Place): void {
-  if (form === 'portable') {
+  if (isPortable(form)) {
     writeFileSync(join(at, 'inodes/77'), 'content that no record names')
     writeFileSync(join(at, 'log.new'), 'half of a log')
     appendFileSync(join(at, 'log'), Buffer.from([40, 0, 0, 0, 1, 2, 3, 4, 1]))
@@ -66,6 +66,12 @@ function litter({ form, at }: Place): void {
 }
 
 const nothing = (): void => {}
+
+/** A large file of which some is written: where the form knows blocks, it has only these. */
+const partly = (at: ByPath): void => {
+  furnished(at)
+  at.write('var/log/messages', Buffer.alloc(6000, 'x'), 10_001)
+}
 
 export const scenarios: readonly Scenario[] = [
   { name: 'open an upper for the first time', isFirst: true, act: nothing },
@@ -82,6 +88,53 @@ export const scenarios: readonly Scenario[] = [
     act: (at) => at.touch('bin/alias'),
   },
   { name: 'copy-up and a write', isSeveral: true, act: (at) => at.write('etc/passwd', 'changed') },
+  {
+    name: 'copy-up of a large file and a write',
+    isSeveral: true,
+    act: (at) => at.write('var/log/messages', 'x', 50_000),
+  },
+  {
+    name: 'a write into a partly written file',
+    before: partly,
+    isSeveral: true,
+    act: (at) => at.write('var/log/messages', 'x', 50_000),
+  },
+  {
+    name: 'a write behind the end of a partly written file',
+    before: partly,
+    isSeveral: true,
+    act: (at) => at.write('var/log/messages', 'x', 120_000),
+  },
+  {
+    name: 'a partly written file is cut',
+    before: partly,
+    isSeveral: true,
+    act: (at) => at.truncate('var/log/messages', 12_000),
+  },
+  {
+    name: 'a partly written file grows',
+    before: partly,
+    isSeveral: true,
+    act: (at) => at.truncate('var/log/messages', 120_000),
+  },
+  {
+    name: 'a partly written file is emptied',
+    before: partly,
+    isSeveral: true,
+    act: (at) => at.truncate('var/log/messages', 0),
+  },
+  { name: 'a partly written file is removed', before: partly, act: (at) => at.unlink('var/log/messages') },
+  { name: 'a partly written file is moved', before: partly, act: (at) => at.rename('var/log/messages', 'own/moved') },
+  {
+    name: 'a partly written file is written over',
+    before: partly,
+    act: (at) => at.rename('own/other', 'var/log/messages'),
+  },
+  {
+    name: 'a partly written file gets all its content',
+    before: partly,
+    act: (at) => at.materialize('var/log/messages'),
+  },
   { name: 'copy-up without content', isSeveral: true, act: (at) => at.empty('etc/passwd') },
   { name: 'copy-up of a directory chain', act: (at) => at.set('srv/a/b/c', { mode: 0o700 }) },
   { name: 'copy-up of metadata: mode', act: (at) => at.set('var/log/messages', { mode: 0o4711 }) },

@@ -133,7 +133,7 @@ export function* walk(root: Directory, prefix = ''): Generator<readonly [path: s
 }
 
 /** A model in words, a line a path: two that are told alike stand for the same. */
-export function told(root: Directory): string[] {
+function told(root: Directory): string[] {
   const first = new Map<Node, string>()
   const lines: string[] = []
   for (const [path, node] of walk(root)) {

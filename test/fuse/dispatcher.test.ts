@@ -154,6 +154,20 @@ describe('names', () => {
 })
 
 describe('content', () => {
+  test('who only writes goes past the cache of a kernel that takes out of it what was written', () => {
+    const answers = (minor: number, features: number, access: number) => {
+      const wire = new Wire(union(lower(), memoryUpper()), { writebackCache: true })
+      wire.ask('init', 0, [7, minor, 131072, features, 0, ...Array<number>(11).fill(0)])
+      return ok(wire.ask('open', walk(wire, 'one'), [access, 0])).readUInt32LE(8)
+    }
+    const writeOnly = 1
+    const [keepCache, directIo, writebackCache] = [2, 1, 1 << 16]
+    expect(answers(39, 0, writeOnly)).toBe(keepCache | directIo)
+    expect(answers(38, 0, writeOnly)).toBe(keepCache)
+    expect(answers(39, writebackCache, writeOnly)).toBe(keepCache)
+    for (const access of [0, readWrite]) expect(answers(39, 0, access)).toBe(keepCache)
+  })
+
   test('is read and written by handles, and copied up unseen', () => {
     const { wire, tree } = served()
     const node = walk(wire, 'etc/passwd')
@@ -209,6 +223,28 @@ describe('content', () => {
     wire.init()
     expect(create(wire, 1, 'new')!.error).toBe(-errno.EMFILE)
     expect(tree.lookup(tree.root, 'new')).toBeUndefined()
+  })
+
+  test('a full disk has room again for who has removed a file that nobody has open, though the kernel has not forgotten it yet', () => {
+    const wire = new Wire(union(lower(), memoryUpper({ room: 40_000 })))
+    wire.init()
+    const made = (name: string) => {
+      const body = ok(create(wire, 1, name))
+      return [entryIn(body).node, handleIn(body, 128)] as const
+    }
+    const [big, bigHandle] = made('big')
+    ok(write(wire, big, bigHandle, 0n, 'x'.repeat(20_000)))
+    const [next, nextHandle] = made('next')
+    const writeNext = () => write(wire, next, nextHandle, 0n, 'y'.repeat(30_000))!
+    expect(writeNext().error).toBe(-errno.ENOSPC)
+    expect(wire.ask('unlink', 1, ['big'])!.error).toBe(0)
+    // Somebody has it open, and reads what is in it.
+    expect(writeNext().error).toBe(-errno.ENOSPC)
+    expect(ok(read(wire, big, bigHandle, 0n, 3)).toString()).toBe('xxx')
+    expect(wire.ask('release', big, [bigHandle, 0, 0, 0n])!.error).toBe(0)
+    expect(ok(writeNext()).readUInt32LE()).toBe(30_000)
+    // The kernel forgets it in its own time, and nobody minds.
+    wire.ask('forget', big, [1n])
   })
 
   test('set-id bits go when a write, a truncation or an opening says so, and only then', () => {

@@ -31,6 +31,7 @@ test('with its path it is an error of the library, with what Node said as the ca
 
 test.runIf(process.platform === 'linux')('what only Linux has is known by its number there', () => {
   for (const [name, number] of [
+    ['ENOTBLK', 15],
     ['EUCLEAN', 117],
     ['EREMOTEIO', 121],
     ['ENOMEDIUM', 123],

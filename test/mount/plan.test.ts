@@ -32,7 +32,13 @@ const user: Abilities = {
 }
 const closedFuse = unable('/dev/fuse is closed', 'open it')
 
-const upper = (form: StandingUpper['form']): StandingUpper => ({ id: 'x', form, upperDir: '/u', workDir: '/w' })
+const upper = (form: StandingUpper['form']): StandingUpper => ({
+  id: 'x',
+  form,
+  upperDir: '/u',
+  workDir: '/w',
+  blocks: false,
+})
 const image: Plannable = { subject: { kind: 'image', name: 'a' }, upper: undefined, frozen: [] }
 const container: Plannable = { subject: { kind: 'container', name: 'work' }, upper: upper('overlay'), frozen: [] }
 const portable: Plannable = { ...container, upper: upper('portable') }

@@ -39,7 +39,7 @@ export interface System {
 /** Times that scripts set are before this (2023); what is after it was the time of a call. */
 const present = 1_700_000_000_000_000_000n
 
-export function timeText(time: bigint): string {
+function timeText(time: bigint): string {
   return time >= present ? 'now' : String(time)
 }
 

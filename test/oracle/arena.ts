@@ -56,6 +56,13 @@ export const lines: readonly Line[] = [
     root: true,
   },
   {
+    name: 'blocks',
+    systems: ['overlayfs', 'model', 'blocks', 'portable blocks'],
+    options: 'redirect_dir=on,index=on,metacopy=on',
+    links: true,
+    root: true,
+  },
+  {
     name: 'xino',
     systems: ['overlayfs', ...shared],
     options: 'redirect_dir=on,index=on,xino=on',
@@ -187,14 +194,18 @@ export class Arena {
         return overlaySystem(name, `${folder}/ours`, lower, { xattr: 'trusted' })
       case 'metacopy':
         return overlaySystem(name, `${folder}/metacopy`, lower, { xattr: 'trusted', metacopy: true })
+      case 'blocks':
+        return overlaySystem(name, `${folder}/blocks`, lower, { xattr: 'trusted', metacopy: true, blocksFrom: 1 })
+      case 'portable blocks':
+        return portableSystem(name, `${folder}/blocks`, lower, { blocksFrom: 1 })
       case 'rootless':
         return overlaySystem(name, `${folder}/rootless`, lower, { xattr: 'user' })
       case 'turns':
         return overlayTurns(name, turns!, lower, line.options)
       case 'portable':
-        return portableSystem(name, `${folder}/ours`, lower)
+        return portableSystem(name, `${folder}/ours`, lower, {})
       case 'memfs':
-        return portableSystem(name, '/', lower, await memoryDisk())
+        return portableSystem(name, '/', lower, { disk: await memoryDisk() })
       case 'broken':
         return new BrokenSystem(sequences)
       default:

@@ -26,7 +26,7 @@ const tests = {
  * Ours, with what programs do by path done through the `node:fs` face, as far as Node has it: the rest, and what goes through handles,
  * is done by the verbs of the same union.
  */
-export class FaceSystem extends VerbsSystem {
+class FaceSystem extends VerbsSystem {
   #seen = 0
   #fs: UnionFs | undefined
   #prefix = '/'

@@ -121,7 +121,7 @@ export interface Refusal {
 }
 
 /** What keeps content in files of the disk. */
-const onDisk = ['overlay', 'metacopy', 'rootless', 'turns', 'portable']
+const onDisk = ['overlay', 'metacopy', 'blocks', 'rootless', 'turns', 'portable', 'portable blocks']
 
 const lost: ReadonlySet<Answer> = new Set(['EEXIST', 'ENOENT', 'ENOTDIR'])
 const changes: ReadonlySet<Operation['do']> = new Set(['chmod', 'chown', 'utimens', 'setxattr', 'removexattr'])

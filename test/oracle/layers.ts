@@ -46,7 +46,7 @@ export function layerTime(seconds: number): bigint {
   return BigInt(seconds) * 1_000_000_000n + BigInt((seconds * 7919) % 1_000_000_000)
 }
 
-export function contentOf({ size = 0, seed = 0, runs = [[0, size]] }: LayerEntry): Buffer {
+function contentOf({ size = 0, seed = 0, runs = [[0, size]] }: LayerEntry): Buffer {
   const content = Buffer.alloc(size)
   for (const [start, end] of runs) pattern(seed + start, end - start).copy(content, start)
   return content

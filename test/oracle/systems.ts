@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import type { LayerView } from '../../src/layer/index.ts'
 import type { ByteString } from '../../src/model/bytes.ts'
 import type { Stat } from '../../src/model/entry.ts'
@@ -36,7 +36,7 @@ export interface Lower {
 }
 
 /** A directory of this machine: a mount of overlayfs, or plain. */
-export class KernelSystem implements System {
+class KernelSystem implements System {
   readonly name: string
   readonly #root: ByteString
   readonly #calls: KernelCalls
@@ -208,11 +208,7 @@ export class VerbsSystem implements System {
 }
 
 /** Ours, with an upper that `open` opens: again after each closing. */
-export function unionSystem(
-  name: string,
-  lower: { views(): LayerView[] | LibraryTree },
-  open: () => Upper,
-): VerbsSystem {
+function unionSystem(name: string, lower: { views(): LayerView[] | LibraryTree }, open: () => Upper): VerbsSystem {
   return new VerbsSystem(name, () => union(lower.views(), open()))
 }
 
@@ -226,7 +222,7 @@ export function overlaySystem(
   name: string,
   folder: string,
   lower: Lower,
-  form: Pick<OverlayUpperOptions, 'xattr' | 'metacopy'>,
+  form: Pick<OverlayUpperOptions, 'xattr' | 'metacopy' | 'blocksFrom'>,
 ): VerbsSystem {
   const [upperDir, workDir] = [`${folder}/upper`, `${folder}/work`]
   for (const each of [upperDir, workDir]) mkdirSync(each, { recursive: true })
@@ -249,10 +245,11 @@ export function overlayTurns(name: string, turns: Turns, { folded }: Lower, opti
   )
 }
 
-export function portableSystem(name: string, folder: string, lower: Lower, disk: Disk = nodeDisk()): VerbsSystem {
-  return unionSystem(name, lower, () => openPortableUpper({ disk, root: `${folder}/portable` }))
-}
-
-export function removeFolder(folder: string): void {
-  rmSync(folder, { recursive: true, force: true })
+export function portableSystem(
+  name: string,
+  folder: string,
+  lower: Lower,
+  { disk = nodeDisk(), blocksFrom }: { readonly disk?: Disk; readonly blocksFrom?: number },
+): VerbsSystem {
+  return unionSystem(name, lower, () => openPortableUpper({ disk, root: `${folder}/portable`, blocksFrom }))
 }

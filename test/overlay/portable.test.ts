@@ -91,6 +91,32 @@ for (const [where, disk] of [
       expect(seen.size).toBe(new Set(states.map(namesOf)).size)
     })
 
+    test('the first write makes the file of a content, for all who have it open, and also when its name is gone', () => {
+      const used = disk()
+      const root = place(used)
+      const upper = openPortableUpper({ disk: used, root })
+      const files = () => (used.fs.readdirSync(`${root}/inodes`) as string[]).length
+      const empty = upper.create(upper.root.ino, 'empty', file)
+      upper.writer(empty).close()
+      upper.forget(upper.root.ino, 'empty')
+      expect(files()).toBe(0)
+      const ino = upper.create(upper.root.ino, 'name', file)
+      const [writer, reader] = [upper.writer(ino), upper.open(ino)]
+      const into = Buffer.alloc(4)
+      expect([reader.read(into, 0), reader.size, files()]).toEqual([0, 0, 0])
+      upper.forget(upper.root.ino, 'name')
+      upper.sync()
+      writer.write(Buffer.from('late'), 0)
+      upper.sync()
+      expect([reader.read(into, 0), reader.size, into.toString()]).toEqual([4, 4, 'late'])
+      writer.close()
+      expect(reader.read(into, 2)).toBe(2)
+      reader.close()
+      upper.sync()
+      expect(files()).toBe(0)
+      upper.close()
+    })
+
     test('after a torn tail the next change continues where the whole records end', () => {
       const used = disk()
       const root = place(used)
@@ -389,7 +415,7 @@ for (const [where, disk] of [
       for (const [at, value] of [
         [8, 2],
         [16, 1],
-        [20, 2],
+        [20, 4],
       ] as const) {
         const log = Buffer.from(written)
         log.writeUInt32LE(value, at)

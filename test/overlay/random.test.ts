@@ -22,11 +22,14 @@ const reasons = { trusted: whyNoOverlay(), user: whyNoRootless() }
 for (const [space, reason] of Object.entries(reasons))
   if (reason !== undefined) console.log(`overlayfs's form in ${space}.* among random changes: skipped, ${reason}`)
 
+/** Of the files below some are larger, and written block by block. */
+const blocksFrom = 4097
+
 /** Each kind of upper, as a way to open the same one again. */
 function uppers(at: string): ReadonlyMap<string, () => Upper> {
   const forms = new Map<string, () => Upper>([
     ['portable on a disk', () => openPortableUpper({ disk: onDisk(), root: join(at, 'portable') })],
-    ['portable in memory', () => openPortableUpper({ disk: inMemory(), root: join(at, 'portable') })],
+    ['portable in memory', () => openPortableUpper({ disk: inMemory(), root: join(at, 'portable'), blocksFrom })],
   ])
   for (const xattr of ['trusted', 'user'] as const) {
     if (reasons[xattr] !== undefined) continue
@@ -35,7 +38,7 @@ function uppers(at: string): ReadonlyMap<string, () => Upper> {
       const options = { upperDir: join(root, 'upper'), workDir: join(root, 'work'), xattr, metacopy }
       for (const each of [options.upperDir, options.workDir]) fs.mkdirSync(each, { recursive: true })
       const name = `overlayfs's in ${xattr}.*${metacopy ? ' with copies of attributes alone' : ''}`
-      forms.set(name, () => openOverlayUpper({ ...options, chainId: lower.chainId }))
+      forms.set(name, () => openOverlayUpper({ ...options, chainId: lower.chainId, ...(metacopy && { blocksFrom }) }))
     }
   }
   return forms

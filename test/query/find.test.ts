@@ -116,6 +116,16 @@ describe('find', () => {
     tree.close()
   })
 
+  test('-newer compares with a symlink itself, wherever that leads', () => {
+    const tree = plainTree({
+      old: { content: '', mtime: 1n },
+      link: { kind: 'symlink', target: 'none', mtime: 2n },
+      young: { content: '', mtime: 3n },
+    })
+    const paths = [...find(tree, parseFind(['-type', 'f', '-newer', 'link']))].map(({ shown }) => shown)
+    expect(paths).toEqual(['/young'])
+  })
+
   test('print0 and ls are actions like print, and quit ends it', () => {
     const tree = plainTree({ a: '1', b: '2', 'c/d': '3' })
     const told = (...words: string[]) =>

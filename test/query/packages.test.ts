@@ -35,6 +35,32 @@ test('and to those of apk', () => {
   ])
 })
 
+test('and to those of pip and npm, unless dpkg brought them', () => {
+  const site = 'usr/lib/python3/site-packages'
+  const packageOf = packagesOf(
+    plainTree({
+      [`${site}/Flask_Login-0.6.3.dist-info/RECORD`]:
+        'flask_login/__init__.py,sha256=x,7\r\n"odd,""name"".py",,\n../../../bin/tool,,\nFlask_Login-0.6.3.dist-info/RECORD,,\n',
+      'opt/venv/lib/python3.11/site-packages/old.pkg-1.0-py3.11.egg-info/installed-files.txt':
+        '../old/a.py\nPKG-INFO\n',
+      [`${site}/empty-1.dist-info/METADATA`]: 'Name: empty\n',
+      'var/lib/dpkg/info/python3-six.list': '/usr/lib/python3/dist-packages/six.py\n',
+      'usr/lib/python3/dist-packages/six-1.16.0.dist-info/RECORD': 'six.py,,\nsix_more.py,,\n',
+      'srv/node_modules/@scope/lib/node_modules/inner/index.js': 'x',
+    }),
+  )
+  expect(packageOf(`${site}/flask_login/__init__.py`)).toBe('pip:flask-login')
+  expect(packageOf(`${site}/odd,"name".py`)).toBe('pip:flask-login')
+  expect(packageOf('usr/bin/tool')).toBe('pip:flask-login')
+  expect(packageOf('opt/venv/lib/python3.11/site-packages/old/a.py')).toBe('pip:old-pkg')
+  expect(packageOf('usr/lib/python3/dist-packages/six.py')).toBe('python3-six')
+  expect(packageOf('usr/lib/python3/dist-packages/six_more.py')).toBe('pip:six')
+  expect(packageOf('srv/node_modules/@scope/lib/package.json')).toBe('npm:@scope/lib')
+  expect(packageOf('srv/node_modules/@scope/lib/node_modules/inner/index.js')).toBe('npm:inner')
+  expect(packageOf('node_modules/.bin/tool')).toBeUndefined()
+  expect(packageOf('srv/node_modules/file')).toBeUndefined()
+})
+
 test('a tree without packages has none, whatever stands in their places', () => {
   expect(packagesOf(plainTree({ 'var/lib/dpkg': 'a file' }))('a')).toBeUndefined()
   expect(packagesOf(plainTree({ 'lib/apk/db': { target: 'db' } }))('a')).toBeUndefined()

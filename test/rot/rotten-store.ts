@@ -115,7 +115,7 @@ export async function copyOf(of: Specimen, home: string): Promise<Specimen> {
  * What kind of file something is, by its path in the store; `undefined` for what nobody checks: locks, work in progress, what a
  * user wrote in a container (of which nobody knows what it should be), and what is only ever compared with the file beside it.
  */
-export function kindOf(path: string): string | undefined {
+function kindOf(path: string): string | undefined {
   if (/^(locks|tmp)\//.test(path) || path === 'names/%.index-seen') return undefined
   if (/^uppers\/[^/]+\/upper\/log$/.test(path)) return 'log of an upper'
   if (/^uppers\/[^/]+\/(upper|work)\//.test(path)) return undefined

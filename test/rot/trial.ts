@@ -28,7 +28,7 @@ export interface Outcome extends Trial {
 }
 
 /** The level that claims to find what is wrong with a file of each kind. */
-export function levelOf(kind: string): FsckLevel {
+function levelOf(kind: string): FsckLevel {
   if (kind.startsWith('layers/') || kind.startsWith('trees/') || kind === 'cache/files.sums') return 'caches'
   return kind === 'blobs' || kind === 'log of an upper' ? 'digests' : 'structure'
 }
@@ -39,7 +39,7 @@ function isBeyondHelp(kind: string): boolean {
 }
 
 /** Everything that a store serves: an answer for each thing, or the code of the error. */
-export async function served(root: string): Promise<Map<string, string>> {
+async function served(root: string): Promise<Map<string, string>> {
   const answers = new Map<string, string>()
   const ask = async (what: string, question: () => Promise<string>) => {
     try {
@@ -98,7 +98,7 @@ export function whyNoMounts(): string | undefined {
  * Everything that mounts by FUSE show of a store, and what is sent elsewhere from it. Containers are opened for writing, so the store
  * has to be a copy.
  */
-export async function servedElsewhere(root: string, home: string): Promise<Map<string, string>> {
+async function servedElsewhere(root: string, home: string): Promise<Map<string, string>> {
   const answers = new Map<string, string>()
   const target = join(home, 'mounted')
   mkdirSync(target, { recursive: true })

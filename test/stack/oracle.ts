@@ -1,4 +1,4 @@
-import { join, type LayerModel, type ModelEntry, split } from './layers.ts'
+import { type LayerModel, type ModelEntry, split } from './layers.ts'
 
 /** A file system as a map of paths: what stacking should come to, computed on paths and sets alone. */
 export type Visible = Map<string, Pick<ModelEntry, 'kind' | 'owner' | 'text' | 'identity'>>
@@ -48,5 +48,3 @@ export function visibleText(visible: Visible): string[] {
   }
   return lines
 }
-
-export { join }

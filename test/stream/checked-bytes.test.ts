@@ -2,7 +2,8 @@ import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { memoryBytes } from '../../src/stream/bytes.ts'
-import { checkedBytes, checkedPageSize } from '../../src/stream/checked-bytes.ts'
+import { checkedBytes } from '../../src/stream/checked-bytes.ts'
+import { checkedPageSize, HeldPages } from '../../src/stream/held-pages.ts'
 
 const content = Buffer.alloc(3 * checkedPageSize + 1234)
 for (let i = 0; i < content.length; i++) content[i] = (i * 31 + (i >> 8)) & 0xff
@@ -18,8 +19,11 @@ test('reads at any place in any order give the bytes underneath', () => {
         maxLength: 20,
       }),
       (reads) => {
-        const checked = checkedBytes(memoryBytes(content), sums)
-        for (const [position, size] of reads) {
+        // Two share fewer pages than either has.
+        const held = new HeldPages(3)
+        const both = [content, content].map((bytes) => checkedBytes(memoryBytes(bytes), sums, { held }))
+        for (const [turn, [position, size]] of reads.entries()) {
+          const checked = both[turn % 2]!
           const into = Buffer.alloc(size, 0xaa)
           const expected = content.subarray(position, position + size)
           expect(checked.read(into, position)).toBe(expected.length)
@@ -69,6 +73,30 @@ test('a page is read and checked once as long as it is open', () => {
   checked.read(into, checkedPageSize)
   for (let i = 0; i < 10; i++) checked.read(into, i * 100)
   expect(read).toBe(2 * checkedPageSize + 100)
+})
+
+test('pages that several bytes share are read once, until others take their places', () => {
+  const held = new HeldPages(2)
+  const asked: number[] = []
+  const open = () => {
+    const bytes = memoryBytes(content)
+    const read = (into: Uint8Array, at: number): number => {
+      asked.push(at)
+      return bytes.read(into, at)
+    }
+    return checkedBytes({ ...bytes, read }, sums, { held })
+  }
+  const [one, other] = [open(), open()]
+  const into = Buffer.alloc(10)
+  for (let i = 0; i < 3; i++) {
+    one.read(into, 5)
+    other.read(into, checkedPageSize + 5)
+  }
+  expect(asked).toEqual([0, checkedPageSize])
+  other.read(into, 2 * checkedPageSize + 5)
+  one.read(into, 5)
+  expect(into.equals(content.subarray(5, 15))).toBe(true)
+  expect(asked).toEqual([0, checkedPageSize, 2 * checkedPageSize, 5])
 })
 
 test('bytes that have become shorter than their checksums say are damaged', () => {

@@ -20,7 +20,7 @@ export async function mountingPrograms(folder: string, programs: Readonly<Record
       ...programs,
       'serving-thread': './src/mount/serving-thread.ts',
       'background-server': './src/mount/background-server.ts',
-      'command-in-mount': './src/mount/command-in-mount.ts',
+      'in-mount': './src/mount/command-in-mount.ts',
       'reading-thread': './src/store/intake/reading-thread.ts',
     },
     external: [/^koffi$/, /^memfs$/],
@@ -29,4 +29,5 @@ export async function mountingPrograms(folder: string, programs: Readonly<Record
   })
   await bundle.write({ dir: folder, format: 'esm', entryFileNames: '[name].js', chunkFileNames: 'part-[name].js' })
   await bundle.close()
+  writeFileSync(join(folder, 'command-in-mount.js'), "import { start } from './in-mount.js'\nawait start()\n")
 }

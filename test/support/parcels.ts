@@ -48,7 +48,7 @@ export function artifact(): ManifestParcel {
 }
 
 /** An attestation as BuildKit makes it: an image to look at, whose layers are none. */
-export function attestation(about: Descriptor): ManifestParcel {
+function attestation(about: Descriptor): ManifestParcel {
   const statement = Buffer.from(JSON.stringify({ predicateType: 'test', subject: [{ digest: about.digest }] }))
   const config = canonicalJson({
     architecture: 'unknown',

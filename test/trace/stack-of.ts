@@ -14,7 +14,7 @@ export function stackOf(views: readonly IndexedView[], image: Image = scratch): 
   return { image, layers, memory: memoryOf(), close() {} }
 }
 
-export function memoryOf(): DigestMemory & { readonly known: DigestMemory['known'] } {
+function memoryOf(): DigestMemory & { readonly known: DigestMemory['known'] } {
   const known = new Map<string, Digest>()
   const key = ({ layer, offset, spill }: ContentPlace, size: number) => `${layer} ${offset} ${spill ?? false} ${size}`
   return {

@@ -1,3 +1,6 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { BlobStore } from '../../blob/blob-store.ts'
 import { append } from '../../image/append.ts'
@@ -8,10 +11,12 @@ import { type History, mediaTypes } from '../../model/documents.ts'
 import { codeOf, PlyError } from '../../model/errors.ts'
 import type { Operation } from '../../model/operation.ts'
 import type { Disk, Lock } from '../../sys/disk.ts'
+import type { Containers } from '../containers/containers.ts'
 import type { Acceptances } from '../intake/acceptances.ts'
 import type { ImageIntake } from '../intake/image-intake.ts'
 import type { Layers } from '../layers/layers.ts'
 import type { Layout } from '../layout.ts'
+import { removeAbandoned } from './abandoned.ts'
 import type { BuildRecord, BuildRecords } from './build-records.ts'
 
 /** The member of a store that builds stand on, and nobody else. */
@@ -33,12 +38,32 @@ export interface BuildGround {
     finish: (image: Image) => Image,
     options: PackOptions,
   ): Promise<Image>
+  /**
+   * The image with one more layer that comes from elsewhere: read, checked and compared with what is below as on every import, and kept
+   * as its tar. The layers of the image are here.
+   * @param layer uncompressed: its digest is its diffId
+   * @throws as `Store.write`
+   */
+  adopt(
+    image: Image,
+    layer: Layer,
+    history: History,
+    finish: (image: Image) => Image,
+    operation: Operation,
+  ): Promise<Image>
   /** Waits until nobody else makes what a key names. */
   alone(key: string, operation: Operation): Promise<Lock>
   /** As `alone`, but `undefined` at once where somebody else has it. */
   aloneNow(key: string): Promise<Lock | undefined>
   /** A directory of the store's disk that builds keep something in, by a name that is safe; made if it is missing. */
   directory(name: string): string
+  /**
+   * A directory for the time that it is held, in the store where that is on a disk, so that what somebody leaves there who is killed is
+   * taken away by the next build or collection. The caller holds off collection.
+   */
+  scratch(operation: Operation): Promise<Disposable & { readonly path: string }>
+  /** Takes away what builds have left whose processes were killed. */
+  removeAbandoned(): Promise<void>
   /** Puts an image that has no new layers into the store, without a name. */
   keep(image: Image, operation: Operation): Promise<Image>
   /** What was made under a key, if all of it is still here. */
@@ -56,6 +81,7 @@ export interface BuildGroundParts {
   readonly acceptances: Acceptances
   readonly intake: ImageIntake
   readonly records: BuildRecords
+  readonly containers: Containers
   lease(operation: Operation): Promise<Lock>
   writing(): void
   byDigest(manifest: Digest, operation: Operation): Promise<Image>
@@ -81,6 +107,14 @@ export function buildGroundOf(parts: BuildGroundParts): BuildGround {
         return { image: finish(append(image, layer, history)), added: [diffId], reports: [] }
       })
     },
+    async adopt(image, layer, history, finish, operation) {
+      const limits = acceptances.limitsOf(image.layers)
+      return intake.take(undefined, { ...operation, limits }, async (arrivals) => {
+        const made = finish(append(image, layer, history))
+        const options = { ...operation, limits, settled: image.layers.length }
+        return { image: made, ...(await layers.take(made.layers, arrivals, options)) }
+      })
+    },
     async alone(key, { signal }) {
       return (await parts.disk.lock(join(parts.layout.locks, `build-${key}`), { wait: true, signal }))!
     },
@@ -94,10 +128,24 @@ export function buildGroundOf(parts: BuildGroundParts): BuildGround {
       parts.disk.fs.mkdirSync(path, { recursive: true, mode: 0o700 })
       return path
     },
+    async scratch(operation) {
+      if (parts.disk.kind !== 'disk') return scratchIn(tmpdir())
+      const name = `build-${randomBytes(8).toString('hex')}`
+      const lock = (await parts.disk.lock(join(parts.layout.locks, name), { wait: true, signal: operation.signal }))!
+      return scratchAt(join(parts.layout.tmp, name), lock)
+    },
+    removeAbandoned: () => removeAbandoned(parts),
     async keep(image, operation) {
+      // What is here, and was read when it came, is not hashed again for every step.
+      let settled = 0
+      for (const layer of image.layers) {
+        const { digest, size } = layer.descriptor
+        if (!layers.isReady(layer) || (await blobs.stat(digest))?.size !== size) break
+        settled++
+      }
       return intake.take(undefined, operation, async (arrivals) => ({
         image,
-        ...(await layers.take(image.layers, arrivals, operation)),
+        ...(await layers.take(image.layers, arrivals, { ...operation, settled })),
       }))
     },
     async recall(key, operation) {
@@ -130,6 +178,29 @@ export function buildGroundOf(parts: BuildGroundParts): BuildGround {
     at(place) {
       const found = [...records.list()].filter((record) => record.place === place)
       return found.sort((a, b) => records.usedAt(b.key) - records.usedAt(a.key))
+    },
+  }
+}
+
+function scratchIn(place: string) {
+  return scratchAt(mkdtempSync(join(place, 'ply-build-')))
+}
+
+function scratchAt(path: string, lock?: Lock): Disposable & { readonly path: string } {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    lock?.release()
+    throw error
+  }
+  return {
+    path,
+    [Symbol.dispose]() {
+      try {
+        rmSync(path, { recursive: true, force: true })
+      } finally {
+        lock?.release()
+      }
     },
   }
 }

@@ -14,6 +14,7 @@ import { type Marked, mark } from './mark.ts'
 import { type Roots, rootsOf } from './roots.ts'
 import { Unheld } from './unheld.ts'
 
+/** What a collection may take away. */
 export interface CollectOptions extends Operation {
   /** Remove nothing; say what would be removed. */
   readonly dryRun?: boolean | undefined
@@ -219,7 +220,7 @@ async function sweepLocks(disk: Disk, { locks }: Layout, lives: (subject: string
 }
 
 /** Bytes of the files there; of a spill, which is mostly holes, those on the disk. What somebody else is removing meanwhile counts nothing. */
-export function sizeOf(disk: Disk, path: string): number {
+function sizeOf(disk: Disk, path: string): number {
   const holes = path.endsWith('.spill') && disk.kind === 'disk'
   let size = 0
   for (const stat of walk(disk, path)) {

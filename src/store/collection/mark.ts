@@ -42,7 +42,6 @@ export type Because = (thing: string, holder: string, as: string) => void
 /** Codes of documents that are missing, damaged, or none that we know. */
 const unreadableCodes = [
   'EIO',
-  'PLY_BAD_DIGEST',
   'PLY_BAD_DOCUMENT',
   'PLY_BLOB_NOT_FOUND',
   'PLY_DIGEST_MISMATCH',

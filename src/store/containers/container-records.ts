@@ -15,6 +15,7 @@ export interface Snapshot {
   readonly created: string
 }
 
+/** What a store knows of a container without opening it. */
 export interface ContainerRecord {
   readonly name: string
   /** The name of the image it was made from, as it was given. */

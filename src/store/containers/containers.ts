@@ -6,6 +6,13 @@ import type { UpperForm } from './uppers.ts'
 export type { Container } from './container.ts'
 export type { ContainerRecord, Snapshot } from './container-records.ts'
 
+/** What `materialize` has made whole files of. */
+export interface Materialized {
+  readonly files: number
+  /** That they have altogether. */
+  readonly bytes: number
+}
+
 /** The containers of a store. Those that are open here are kept, gone back and cloned by their own verbs. */
 export interface Containers {
   /** @throws PLY_CONTAINER_EXISTS, PLY_IMAGE_NOT_FOUND */
@@ -24,6 +31,11 @@ export interface Containers {
    * no form; ENOTSUP for what the form cannot store
    */
   convert(name: string, form: UpperForm, operation?: Operation): Promise<ContainerRecord>
+  /**
+   * Makes whole files of those of which a container has only the blocks that were written in it: what other tools than plyfs read, or a
+   * kernel mounts by hand, shows the same then. @throws PLY_CONTAINER_NOT_FOUND, PLY_CONTAINER_BUSY, ENOSPC: what was done until then stays
+   */
+  materialize(name: string, operation?: Operation): Promise<Materialized>
   /**
    * Keeps the present state under a name (default: `s1`, `s2`, …): constant time, for nothing is read or copied.
    * @throws PLY_CONTAINER_NOT_FOUND, PLY_CONTAINER_BUSY, PLY_SNAPSHOT_EXISTS, PLY_USAGE

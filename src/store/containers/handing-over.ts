@@ -39,7 +39,7 @@ export function sidesElsewhere(
     // The cause is what comes through whoever says on which path it was met.
     throw new PlyError('EBUSY', { syscall }, { cause: new Error(`it is mounted at ${where}: write there`) })
   }
-  const absent = new Set<ByteString>(['place', 'digests', 'groups', 'then'])
+  const absent = new Set<ByteString>(['place', 'digests', 'groups', 'blocks', 'then'])
   const side = (known: Readonly<Record<string, unknown>>) =>
     new Proxy(
       {},

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { codeOf, PlyError } from '../../model/errors.ts'
-import type { Operation } from '../../model/operation.ts'
+import { checkAborted, type Operation } from '../../model/operation.ts'
 import type { Tree } from '../../stack/tree.ts'
 import type { Disk, Lock } from '../../sys/disk.ts'
 import type { Layout } from '../layout.ts'
@@ -190,6 +190,30 @@ export function containersOf(ground: Ground): StoredContainers {
       uppers.remove(found.upper)
       if (failure !== undefined) throw failure
       return next
+    },
+
+    async materialize(name, operation = {}) {
+      ground.writing()
+      using _ = await ground.lease(operation)
+      const { found, held } = await lock(name)
+      let opened: Awaited<ReturnType<typeof openContainer>>
+      try {
+        opened = await openContainer(freezing, found, uppers.record(found.upper), held, operation)
+      } catch (error) {
+        held.release()
+        throw error
+      }
+      await using container = opened
+      let files = 0
+      let bytes = 0
+      for (const ino of [...container.tree.inBlocks()]) {
+        checkAborted(operation.signal)
+        container.tree.materialize(ino)
+        files++
+        bytes += container.tree.stat(ino).size
+      }
+      await container.close()
+      return { files, bytes }
     },
 
     async snapshot(name, wanted, operation = {}) {

@@ -7,7 +7,7 @@ import { openPortableUpper } from '../../overlay/portable-upper.ts'
 import type { StoredUpper } from '../../overlay/stored-upper.ts'
 import type { Disk } from '../../sys/disk.ts'
 import { syncFileSystem } from '../../sys/sync.ts'
-import type { Layout } from '../layout.ts'
+import { type Layout, sayBlocks } from '../layout.ts'
 import { namesIn, readJson, recordText, writeFileAtomically } from '../records.ts'
 
 /** How an upper keeps what was written (docs/upper-format.md). */
@@ -39,10 +39,13 @@ export interface UpperRecord {
 export class Uppers {
   readonly #disk: Disk
   readonly #layout: Layout
+  readonly #blocksFrom: number
 
-  constructor(disk: Disk, layout: Layout) {
+  /** `blocksFrom`: bytes that a lower file has that is written block by block, or more. */
+  constructor(disk: Disk, layout: Layout, blocksFrom: number) {
     this.#disk = disk
     this.#layout = layout
+    this.#blocksFrom = blocksFrom
   }
 
   /** Makes an empty upper and returns its record. */
@@ -86,7 +89,13 @@ export class Uppers {
   ): StoredUpper {
     const root = this.#pathOf(record.id)
     const numbersFrom = below.at(-1)?.nextNumber ?? 0
-    const upper = { disk: this.#disk, readOnly, numbersFrom }
+    const upper = {
+      disk: this.#disk,
+      readOnly,
+      numbersFrom,
+      blocksFrom: this.#blocksFrom,
+      onBlocks: () => sayBlocks(this.#disk, this.#layout),
+    }
     if (record.form === 'portable') return openPortableUpper({ ...upper, root: join(root, 'upper') })
     return openOverlayUpper({
       ...upper,
@@ -142,6 +151,13 @@ export class Uppers {
 
   lockOf(id: string): string {
     return join(this.#layout.locks, `upper-${id}`)
+  }
+
+  /** Whether files are kept in blocks in it. */
+  hasBlocks(id: string): boolean {
+    const { form } = this.record(id)
+    const folder = join(this.#pathOf(id), ...(form === 'portable' ? ['upper', 'extents'] : ['extents']))
+    return this.#disk.fs.existsSync(folder) && (this.#disk.fs.readdirSync(folder) as string[]).length > 0
   }
 
   pathOf(id: string): string {

@@ -2,6 +2,7 @@ import type { Digest } from '../../model/digest.ts'
 
 /** How much is looked at, each with all before it. What each costs: docs/store-format.md. */
 export const fsckLevels = ['structure', 'sizes', 'digests', 'caches'] as const
+/** How much a check reads. */
 export type FsckLevel = (typeof fsckLevels)[number]
 
 /** Whose content a finding is about. */
@@ -27,8 +28,10 @@ export interface AffectedPaths {
  */
 export type FindingKind = 'damage' | 'drift' | 'cosmetics'
 
+/** What is wrong, for programs: one word for each kind of finding. */
 export type FindingCode =
   | 'bad-blob'
+  | 'bad-blocks'
   | 'bad-cache'
   | 'bad-document'
   | 'bad-format'
@@ -43,10 +46,12 @@ export type FindingCode =
   | 'permissions'
   | 'quarantined'
   | 'unknown-file'
+  | 'unused-blocks'
 
 /** What a repair did about a finding. */
 export type Remedy = 'fetched' | 'healed' | 'quarantined' | 'rebuilt' | 'removed'
 
+/** Something that is not as it should be: what, where, and what can be done about it. */
 export interface Finding {
   readonly kind: FindingKind
   readonly code: FindingCode
@@ -65,6 +70,7 @@ export interface Finding {
   readonly obstacles?: readonly string[] | undefined
 }
 
+/** What a check of a store has found, and what it has read. */
 export interface FsckReport {
   readonly level: FsckLevel
   readonly findings: readonly Finding[]
@@ -86,7 +92,7 @@ export const fetchAgain =
   'ply fsck --repair fetches it from where the image came from, or from --from SOURCE; importing the image again heals it as well'
 
 /** Whether the finding is as it was. */
-export function stands({ remedy }: Finding): boolean {
+function stands({ remedy }: Finding): boolean {
   return remedy === undefined || remedy === 'quarantined'
 }
 

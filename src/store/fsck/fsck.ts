@@ -7,6 +7,7 @@ import { repair } from './repair.ts'
 import { checkStructure } from './structure.ts'
 import { type Checkable, Survey } from './survey.ts'
 
+/** How much is checked, and whether it is healed. */
 export interface FsckOptions extends Operation {
   /** How much is looked at; `digests` unless told. */
   readonly level?: FsckLevel | undefined

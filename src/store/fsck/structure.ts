@@ -1,10 +1,12 @@
 import { join } from 'node:path'
 import { hexOf } from '../../model/digest.ts'
 import { codeOf } from '../../model/errors.ts'
+import type { StoredUpper } from '../../overlay/stored-upper.ts'
+import type { UpperRecord } from '../containers/uppers.ts'
 import { seenFile } from '../images/index-seen.ts'
 import { findIndex } from '../layers/cached-index.ts'
 import { hasSpill } from '../layers/spills.ts'
-import { partsOfStore } from '../layout.ts'
+import { keepsBlocks, partsOfStore } from '../layout.ts'
 import { readJson } from '../records.ts'
 import { fetchAgain } from './findings.ts'
 import type { Survey } from './survey.ts'
@@ -101,8 +103,51 @@ function checkUppers(survey: Survey): void {
       `upper ${id}`,
     )
   for (const { id } of survey.roots.missing) missing(id, 'its record')
-  for (const id of survey.roots.uppers.keys())
+  for (const [id, record] of survey.roots.uppers) {
     if (!disk.fs.existsSync(join(layout.uppers, id, 'upper'))) missing(id, 'its directory')
+    else if (keepsBlocks(disk, layout)) checkBlocks(survey, record)
+  }
+}
+
+/** Files of which an upper has some blocks alone. */
+function checkBlocks(survey: Survey, record: UpperRecord): void {
+  const { id, form } = record
+  const file = `uppers/${id}/${form === 'portable' ? 'upper/extents' : 'extents'}`
+  const upper = readableUpper(survey, record)
+  if (!upper) return
+  try {
+    for (const { ino, problem } of upper.blocks.check())
+      survey.add(
+        problem === 'damaged'
+          ? {
+              kind: 'damage',
+              code: 'bad-blocks',
+              file: `${file}/${ino}.map`,
+              problem: `it, or ${ino}.data, is gone or damaged: which blocks of file ${ino} were written is not known any more`,
+              advice: 'restore it from a backup; reading the file is an error until then',
+            }
+          : {
+              kind: 'cosmetics',
+              code: 'unused-blocks',
+              file: `${file}/${ino}.map`,
+              problem: 'no file of the container has these blocks',
+              advice: 'the next opening for writing removes them',
+            },
+        `upper ${id}`,
+      )
+  } finally {
+    upper.close()
+  }
+}
+
+/** What is damaged altogether is told elsewhere. */
+function readableUpper({ store: { uppers } }: Survey, record: UpperRecord): StoredUpper | undefined {
+  try {
+    return uppers.open(record, { readOnly: true, below: [] })
+  } catch (error) {
+    if (!['ENOENT', 'PLY_BAD_DOCUMENT', 'PLY_UNSUPPORTED', 'PLY_NO_NATIVE'].includes(codeOf(error) ?? '')) throw error
+    return undefined
+  }
 }
 
 async function checkBlobs(survey: Survey): Promise<void> {
@@ -113,7 +158,7 @@ async function checkBlobs(survey: Survey): Promise<void> {
     const missing = codeOf(error) === 'PLY_BLOB_NOT_FOUND'
     // A config that is none of an image is an artifact's; a document of another kind is what somebody stored.
     const whole = codeOf(error) === 'PLY_BAD_DOCUMENT' || codeOf(error) === 'PLY_UNSUPPORTED'
-    if (marked.configs.has(digest) && (whole || codeOf(error) === 'PLY_BAD_DIGEST')) continue
+    if (marked.configs.has(digest) && whole) continue
     survey.add(
       {
         kind: whole ? 'drift' : 'damage',

@@ -139,7 +139,6 @@ export class Images {
         'PLY_BLOB_NOT_FOUND',
         'PLY_DIGEST_MISMATCH',
         'PLY_SIZE_MISMATCH',
-        'PLY_BAD_DIGEST',
         'PLY_BAD_DOCUMENT',
         'PLY_PLATFORM_NOT_FOUND',
         'PLY_TOO_LARGE',

@@ -14,6 +14,7 @@ import type { Bytes } from '../../stream/bytes.ts'
 import { scanTar } from '../../tar/index.ts'
 import { makeLayer, once, opened, type RewriteOptions, type Rewriting, type Rewritten } from './rewrite.ts'
 
+/** Down to which time, and where the image goes. */
 export interface LowerTimesOptions extends Omit<RewriteOptions, 'nanoseconds' | 'sourceEpoch' | 'message'> {
   /** Seconds since the epoch (`SOURCE_DATE_EPOCH`). */
   readonly sourceEpoch: number

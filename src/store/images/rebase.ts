@@ -7,6 +7,7 @@ import type { Layers } from '../layers/layers.ts'
 import type { Rewriting, Rewritten } from './rewrite.ts'
 import { surprisesOf } from './shadows.ts'
 
+/** Which base goes, and which one comes. */
 export interface RebaseOptions extends WriteOptions {
   /** The image that this one was built on, by name or as it is. */
   readonly oldBase: string | Image

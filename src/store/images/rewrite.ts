@@ -33,6 +33,7 @@ export interface RewriteOptions extends WriteOptions {
   readonly onWarning?: ((warning: LayerWarning) => void) | undefined
 }
 
+/** Which layers become one. */
 export interface SquashOptions extends RewriteOptions {
   /** The lowest layer of the range: 0, the default, is the base. */
   readonly from?: number | undefined
@@ -40,6 +41,7 @@ export interface SquashOptions extends RewriteOptions {
   readonly to?: number | undefined
 }
 
+/** Where a layer is cut. */
 export interface SplitOptions extends Omit<RewriteOptions, 'message'> {
   /** Which layer: 0 is the base. */
   readonly layer: number

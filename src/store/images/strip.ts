@@ -16,6 +16,7 @@ import type { Bytes } from '../../stream/bytes.ts'
 import { scanTar } from '../../tar/index.ts'
 import { makeLayer, once, opened, pathOf, type RewriteOptions, type Rewriting, type Rewritten } from './rewrite.ts'
 
+/** What goes out of every layer. */
 export interface StripOptions extends Omit<RewriteOptions, 'nanoseconds'> {
   /** What goes (text), each with all that is under it. Symlinks on the way are not followed. */
   readonly paths: readonly string[]

@@ -5,6 +5,7 @@ import type { WriteOptions } from '../../image/layer-report.ts'
 import { Findings } from '../../layer/index.ts'
 import type { Digest } from '../../model/digest.ts'
 import { checkAborted } from '../../model/operation.ts'
+import { timed } from '../../model/phases.ts'
 import { untilAborted } from '../../stream/abort.ts'
 import type { ZstdDecoders } from '../../stream/compression.ts'
 import type { Disk } from '../../sys/disk.ts'
@@ -83,7 +84,7 @@ export class Intake {
       const opening = this.#drafts(arrivals)
       openings.push(opening)
       const drafts = await opening
-      const one = await read(drafts).catch((error) => {
+      const one = await timed('import', layer.descriptor.digest, () => read(drafts)).catch((error) => {
         throw ofLayer(error, at(asked), asked)
       })
       found.set(layer.descriptor.digest, { drafts, found: one })

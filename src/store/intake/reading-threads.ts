@@ -67,9 +67,16 @@ export class ReadingThreads {
     if (idle !== undefined) return idle
     if (this.#left === 0) return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
     this.#left--
-    const worker = new Worker(program)
-    this.#all.push(worker)
-    return worker
+    try {
+      const worker = new Worker(program)
+      this.#all.push(worker)
+      return worker
+    } catch (error) {
+      // Nobody would give one back to those who wait.
+      if (this.#all.length === 0) for (const { reject } of this.#waiting.splice(0)) reject(error as Error)
+      this.#left++
+      throw error
+    }
   }
 
   #giveBack(worker: Worker): void {

@@ -23,6 +23,7 @@ import { checkChain } from './chain-check.ts'
 import type { ReadLayer } from './taken.ts'
 import type { Validity, ValidityFinding } from './validity.ts'
 
+/** How much of an image is read. */
 export interface ValidateOptions extends Operation, Pick<ImportJudgement, 'lenient' | 'limits'> {
   /** Which of a source's images; default: the one its reference named. */
   readonly name?: string | undefined

@@ -5,10 +5,14 @@ import type { Descriptor } from '../../model/documents.ts'
 import { codeOf, PlyError } from '../../model/errors.ts'
 import type { Bytes } from '../../stream/bytes.ts'
 import { checkedBytes } from '../../stream/checked-bytes.ts'
+import { HeldPages } from '../../stream/held-pages.ts'
 import type { Disk } from '../../sys/disk.ts'
 import { fileBytes } from '../../sys/file-bytes.ts'
 import type { Layout } from '../layout.ts'
 import { type CachedIndex, findIndex, openIndex } from './cached-index.ts'
+
+/** Pages of 64 KiB that stay in memory, of all open layers together: 64 MiB. */
+const mostHeld = 1024
 
 /** What names a layer inside a store: its tar, and the blob it travels as. */
 export interface LayerId {
@@ -34,6 +38,7 @@ export class LayerFiles {
   protected readonly disk: Disk
   protected readonly writable: boolean
   readonly #below: readonly LayerFiles[]
+  readonly #held = new HeldPages(mostHeld)
   /** Which of those below has a layer that was asked for. */
   readonly #lent = new Map<DiffId, LayerFiles>()
 
@@ -85,7 +90,7 @@ export class LayerFiles {
         onDamage()
         throw new PlyError('PLY_DAMAGED', { what, advice, page: Math.floor(Math.min(bytes.size, size) / pageSize) })
       }
-      return checkedBytes(bytes, pages, { what, advice, onDamage })
+      return checkedBytes(bytes, pages, { what, advice, onDamage, held: this.#held })
     } catch (error) {
       bytes?.close()
       throw error

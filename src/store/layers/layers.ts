@@ -54,12 +54,19 @@ export class Layers extends LayerFiles {
    *
    * @throws PLY_BAD_LAYER, PLY_BUDGET and the like for what a layer holds, also for what it refers to below (N-13, H-06)
    */
-  async take(layers: readonly Layer[], arrivals: Arrivals, options: WriteOptions = {}): Promise<Taken> {
-    const { onReport: _, ...judged } = options
+  async take(
+    layers: readonly Layer[],
+    arrivals: Arrivals,
+    options: WriteOptions & {
+      /** So many at the bottom were looked at just now: they are only compared with. */
+      readonly settled?: number
+    } = {},
+  ): Promise<Taken> {
+    const { onReport: _, settled = 0, ...judged } = options
     const added: Digest[] = []
     const read = new Map<Digest, ReadLayer>()
     const locked = new Set<DiffId>()
-    const distinct = new Map(layers.map((layer) => [layer.descriptor.digest, layer]))
+    const distinct = new Map(layers.slice(settled).map((layer) => [layer.descriptor.digest, layer]))
     const missing: Layer[] = []
     for (const layer of [...distinct.values()].sort((a, b) => (a.diffId < b.diffId ? -1 : 1))) {
       const { diffId, descriptor } = layer

@@ -116,7 +116,7 @@ async function held(
   const files = await treeFiles(parts, stack, operation)
   const upperAt = ({ id, form }: UpperRecord): StandingUpper => {
     const path = uppers.pathOf(id)
-    return { id, form, upperDir: join(path, 'upper'), workDir: join(path, 'work') }
+    return { id, form, upperDir: join(path, 'upper'), workDir: join(path, 'work'), blocks: uppers.hasBlocks(id) }
   }
   const chain = claim ? frozenBelow(uppers, claim.stands).map(upperAt) : []
   const own = claim && upperAt(claim.stands)
@@ -152,6 +152,7 @@ async function held(
       const { tree } = container
       const { mode, uid, gid, mtime } = tree.stat(tree.root)
       tree.setAttributes(tree.root, { mode, uid, gid, mtime })
+      for (const ino of [...tree.inBlocks()]) tree.materialize(ino)
       await container.close()
       uppers.writing(claim.stands.id)
     },

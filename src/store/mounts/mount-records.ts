@@ -173,7 +173,7 @@ function shows({ mount, target }: MountRecord): boolean {
 }
 
 /** Why a container that is mounted can be written nowhere else, and what to do. */
-export function busy(
+function busy(
   container: string,
   { target, mount, detached }: Pick<MountRecord, 'target' | 'mount' | 'detached'>,
 ): PlyError {

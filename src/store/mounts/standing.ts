@@ -24,6 +24,8 @@ export interface StandingUpper {
   readonly form: UpperForm
   readonly upperDir: string
   readonly workDir: string
+  /** Whether it may have files of which it has some blocks alone: the kernel would show what is below for all of them. */
+  readonly blocks: boolean
 }
 
 /**

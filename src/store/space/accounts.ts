@@ -76,6 +76,7 @@ export interface Accounting extends Usage {
   readonly containers: readonly ContainerSizes[]
 }
 
+/** What an accounting is about, and how exact it is. */
 export interface AccountingOptions extends Operation {
   /** Also how much images and containers show: their trees are opened and walked, which takes a second for a million files. */
   readonly logical?: boolean | undefined

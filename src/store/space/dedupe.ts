@@ -13,6 +13,7 @@ import type { LayerFiles, LayerId } from '../layers/layer-files.ts'
 import type { Layout } from '../layout.ts'
 import { keepsWholeExtents, type Run, repack, tarOf } from './repack.ts'
 
+/** Whether equal files are only looked for. */
 export interface DedupeOptions extends Operation {
   /** Share nothing; say what could be. */
   readonly dryRun?: boolean | undefined

@@ -2,7 +2,7 @@ import { codeOf, PlyError } from '../../model/errors.ts'
 import type { Tree } from '../../stack/tree.ts'
 
 /** Bytes of the files that a tree shows: holes count, hardlinks once. Closes the tree. @throws what reading it throws */
-export function shownSize(tree: Tree): number {
+function shownSize(tree: Tree): number {
   try {
     const linked = new Set<number>()
     const todo = [tree.root]

@@ -20,6 +20,8 @@ export interface DistantImageOptions extends Operation {
   readonly lend: LayerLender | undefined
   /** The paths (byte strings) whose contents are going to be read; absent: any. */
   readonly contents?: readonly ByteString[] | undefined
+  /** `false`: of layers that lie uncompressed in a file only the headers are read. */
+  readonly verify?: boolean | undefined
 }
 
 /** More of a file is not kept where only some contents are. Bytes. */
@@ -35,11 +37,11 @@ export class DistantImage {
   readonly #layers: DistantLayers
   readonly #contents: readonly ByteString[] | undefined
 
-  private constructor(source: ImageSource, image: Image, { contents, lend }: DistantImageOptions) {
+  private constructor(source: ImageSource, image: Image, { contents, lend, verify }: DistantImageOptions) {
     this.#source = source
     this.image = image
     this.#contents = contents
-    this.#layers = new DistantLayers(image, { contents: contents === undefined, lend })
+    this.#layers = new DistantLayers(image, { contents: contents === undefined, lend, verify })
   }
 
   /** `upTo`: the layers above are left out. @throws what the place it comes from throws; what `upTo` throws */
@@ -105,6 +107,11 @@ export class DistantImage {
       memory: passingDigests(),
       close: () => void this.close(),
     }
+  }
+
+  /** Whether of some layer that was brought here only headers were read. */
+  get unverified(): boolean {
+    return this.#layers.unverified
   }
 
   /** Lets go of the source, unless something is still read where it lies there. */

@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os'
 import { Index } from '../../erofs/index.ts'
 import type { Image, Layer } from '../../image/image.ts'
-import { type IndexedView, importLayer, layerView } from '../../layer/index.ts'
+import { type IndexedView, importLayer, layerView, scanLayer } from '../../layer/index.ts'
 import { PlyError } from '../../model/errors.ts'
 import type { Operation } from '../../model/operation.ts'
 import type { ByteSink, Bytes } from '../../stream/bytes.ts'
@@ -22,6 +22,8 @@ export interface DistantLayersOptions {
   readonly contents: boolean
   /** What need not be brought here. */
   readonly lend?: LayerLender | undefined
+  /** `false`: of what lies in a file uncompressed only the headers are read, and nothing is compared with a digest. */
+  readonly verify?: boolean | undefined
 }
 
 /** Of a smaller blob the contents are kept in any case: it is not worth asking for twice. Bytes. */
@@ -40,6 +42,8 @@ export class DistantLayers {
   readonly #files: { close(): void }[] = []
   /** Whether something is read where its source has it, which has to stay open. */
   inPlace = false
+  /** Whether of some layer only headers were read. */
+  unverified = false
 
   constructor(image: Image, options: DistantLayersOptions) {
     this.#image = image
@@ -95,6 +99,7 @@ export class DistantLayers {
     const { digest, size, mediaType } = descriptor
     // What was fetched goes with its source.
     const lies = digest === diffId && atRest !== undefined && this.#image.layers[at] === layer
+    if (lies && this.#options.verify === false) return this.#scan(layer, atRest, operation)
     const tar = !lies && (this.#options.contents || size < worthLeaving) ? this.#file() : undefined
     if (!lies && tar === undefined) this.#kept.set(at, { layer: this.#image.layers[at]!, contents: new KeptContents() })
     const nowhere = { write() {} }
@@ -115,6 +120,21 @@ export class DistantLayers {
       if (contents === undefined) throw new PlyError('EIO', { syscall: 'open' })
       return contents.bytes(tarSize)
     })
+  }
+
+  /** Where only the headers are read: contents are refused then, not believed. */
+  async #scan(layer: Layer, atRest: () => Bytes, { signal }: Operation): Promise<IndexedView> {
+    const { digest, size } = layer.descriptor
+    const bytes = atRest()
+    try {
+      if (bytes.size !== size)
+        throw new PlyError('PLY_SIZE_MISMATCH', { what: digest, expected: size, actual: bytes.size })
+      const view = await scanLayer(bytes, { signal })
+      this.unverified = true
+      return view
+    } finally {
+      bytes.close()
+    }
   }
 
   #file(): ByteSink & { bytes(): Bytes } {

@@ -8,6 +8,7 @@ import { layerLender, type Store } from '../store.ts'
 import { DistantImage } from './distant-image.ts'
 import { unsignedHere, withoutLayers } from './open-tree.ts'
 
+/** Which image of an index, and how it is read. */
 export interface OpenLayersOptions extends Operation {
   /** Where names without a transport are looked up, and layers of images elsewhere that need not be fetched. */
   readonly store?: Store

@@ -14,6 +14,7 @@ import { upperDetails } from '../../transport/upper.ts'
 import { layerLender, type Store } from '../store.ts'
 import { DistantImage } from './distant-image.ts'
 
+/** Which tree is opened, and how it is read. */
 export interface OpenTreeOptions extends Operation {
   /** Where names without a transport and containers are looked up, and layers of images elsewhere that need not be fetched. */
   readonly store?: Store
@@ -36,6 +37,12 @@ export interface OpenTreeOptions extends Operation {
    * down. It is called any number of times; what it throws is an answer as well. Not for `alone`.
    */
   readonly question?: ((tree: Tree) => void) | undefined
+  /**
+   * `false`: of layers that lie uncompressed in a file (`docker-archive:`, `oci:`, `oci-archive:`, `dir:`) only the headers are read, from one to
+   * the next, and nothing is compared with a digest: whoever wrote the file decides what is shown. The tree says `unverified` then,
+   * its contents answer EIO, and it is made into no layer. Everything that has to be read whole is verified as ever. Default: `true`.
+   */
+  readonly verify?: boolean | undefined
   /** Hears what is odd about an upper directory. */
   readonly onWarning?: ForeignUpperOptions['onWarning']
 }
@@ -58,10 +65,13 @@ export async function openTree(text: string, options: OpenTreeOptions = {}): Pro
     alone = false,
     contents,
     question,
+    verify,
     onWarning,
     ...operation
   } = options
   const { transport, details } = splitReference(reference)
+  if (signatures !== undefined && verify === false)
+    throw new PlyError('PLY_USAGE', { reason: 'a signature vouches for contents that verify: false does not read' })
   if (signatures !== undefined && ['store', 'container', 'rootfs', 'upper'].includes(transport))
     throw unsignedHere(reference)
   switch (transport) {
@@ -95,13 +105,13 @@ export async function openTree(text: string, options: OpenTreeOptions = {}): Pro
       const upTo = (image: Image) => (layer === undefined && !alone ? image : throughLayer(image, layer))
       const distant = await DistantImage.open(
         reference,
-        { platform, registry, signatures, lend, contents, ...operation },
+        { platform, registry, signatures, lend, contents, verify, ...operation },
         upTo,
       )
       try {
         const tree = await treeOfDistant(distant, { alone, question, ...operation })
         await distant.settle()
-        return closing(tree, () => void distant.close())
+        return closing(tree, () => void distant.close(), distant.unverified)
       } catch (error) {
         await distant.close()
         throw error
@@ -164,7 +174,7 @@ function throughLayer(image: Image, layer = image.layers.length - 1): Image {
 }
 
 /** A tree that takes something along when it is closed. */
-function closing(tree: Tree, after: () => void): Tree {
+function closing(tree: Tree, after: () => void, unverified = false): Tree {
   return {
     root: tree.root,
     ...(tree.kind && { kind: (ino) => tree.kind!(ino) }),
@@ -177,6 +187,7 @@ function closing(tree: Tree, after: () => void): Tree {
     open: (ino) => tree.open(ino),
     place: tree.place && ((ino) => tree.place!(ino)),
     digests: tree.digests,
+    ...(unverified && { unverified }),
     close() {
       tree.close()
       after()

@@ -5,6 +5,7 @@ import type { ChainId } from '../../model/digest.ts'
 import { chainIds, hexOf } from '../../model/digest.ts'
 import { codeOf, PlyError } from '../../model/errors.ts'
 import type { Operation } from '../../model/operation.ts'
+import { timed } from '../../model/phases.ts'
 import { writeTree } from '../../stack/fold.ts'
 import { FoldedTree } from '../../stack/folded-tree.ts'
 import { StackedTree } from '../../stack/stacked-tree.ts'
@@ -123,8 +124,12 @@ export class Trees {
   }
 
   /** Folds the whole stack, unless another process has done it by now; `undefined` if a layer is gone meanwhile. */
-  async #fold(stack: readonly LayerId[], operation: Operation): Promise<FoldedTree | undefined> {
+  #fold(stack: readonly LayerId[], operation: Operation): Promise<FoldedTree | undefined> {
     const chainId = chainIds(stack.map(({ diffId }) => diffId)).at(-1)!
+    return timed('fold', chainId, () => this.#folded(stack, chainId, operation))
+  }
+
+  async #folded(stack: readonly LayerId[], chainId: ChainId, operation: Operation): Promise<FoldedTree | undefined> {
     const { signal } = operation
     using _ = (await this.#disk.lock(join(this.#layout.locks, `tree-${hexOf(chainId)}`), { wait: true, signal }))!
     const base = this.#longestPrefix(stack)

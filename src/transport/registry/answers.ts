@@ -12,7 +12,7 @@ export interface Refusal {
 }
 
 /** What an answer says went wrong; the body is read. Never fails. */
-export async function refusalIn(answer: Inbound): Promise<Refusal> {
+async function refusalIn(answer: Inbound): Promise<Refusal> {
   const { status } = answer
   let errors: unknown
   try {

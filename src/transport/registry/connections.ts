@@ -45,31 +45,24 @@ export class Connections implements Disposable {
     }
     const proxy = proxyFor(url, environmentOf(this.#options))
     if (proxy === undefined) return new https.Agent({ ...kept, ...secured })
-    return new TunnelAgent(proxy, { ...kept, ...secured }) as https.Agent
+    return tunnelAgent(proxy, { ...kept, ...secured })
   }
 }
 
-/** TLS through a proxy: `CONNECT` first (RFC 9110, 9.3.6). */
-class TunnelAgent extends https.Agent {
-  readonly #proxy: URL
-
-  constructor(proxy: URL, options: https.AgentOptions) {
-    super(options)
-    this.#proxy = proxy
-  }
-
-  // @ts-expect-error The types know of the answer by return only; Node takes the callback as well (http.Agent, createConnection).
-  override createConnection(
+/** TLS through a proxy: `CONNECT` first (RFC 9110, 9.3.6). No class: to extend `https.Agent`, TLS would be loaded by whoever starts. */
+function tunnelAgent(proxy: URL, options: https.AgentOptions): https.Agent {
+  const secure = proxy.protocol === 'https:'
+  const createConnection = (
     options: tls.ConnectionOptions & { host: string; port: number },
     answer: (error: Error | null, socket?: Socket) => void,
-  ): undefined {
+  ): undefined => {
     const target = `${options.host.includes(':') ? `[${options.host}]` : options.host}:${options.port}`
-    const request = (this.#proxy.protocol === 'https:' ? https : http).request({
-      host: this.#proxy.hostname.replace(/^\[|\]$/g, ''),
-      port: this.#proxy.port || (this.#proxy.protocol === 'https:' ? 443 : 80),
+    const request = (secure ? https : http).request({
+      host: proxy.hostname.replace(/^\[|\]$/g, ''),
+      port: proxy.port || (secure ? 443 : 80),
       method: 'CONNECT',
       path: target,
-      headers: { host: target, ...proxyAuthorization(this.#proxy) },
+      headers: { host: target, ...proxyAuthorization(proxy) },
       timeout: 60_000,
     })
     request.once('timeout', () => request.destroy(new Interrupted('the proxy does not answer')))
@@ -78,7 +71,7 @@ class TunnelAgent extends https.Agent {
       request.off('error', answer)
       if (response.statusCode !== 200) {
         socket.destroy()
-        answer(new Interrupted(`the proxy ${this.#proxy.host} answers ${response.statusCode} to CONNECT`))
+        answer(new Interrupted(`the proxy ${proxy.host} answers ${response.statusCode} to CONNECT`))
         return
       }
       const secured = tls.connect({ ...options, socket })
@@ -88,4 +81,6 @@ class TunnelAgent extends https.Agent {
     request.end()
     return undefined
   }
+  // The types know of an answer by return only; Node takes the callback as well (http.Agent, createConnection).
+  return Object.assign(new https.Agent(options), { createConnection })
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Descriptor } from '../../model/documents.ts'
 import { PlyError } from '../../model/errors.ts'
 import { checkAborted, type Operation } from '../../model/operation.ts'
+import { timed } from '../../model/phases.ts'
 import { untilAborted } from '../../stream/abort.ts'
 import { type ByteStream, type Bytes, streamOf } from '../../stream/bytes.ts'
 import { Tally } from '../../stream/hash.ts'
@@ -90,8 +91,12 @@ export class Download {
     }
   }
 
-  async #run(operation: Operation, { slots, fetch, open, signal }: Surroundings): Promise<PartFile> {
-    using _ = await slots.take(signal)
+  async #run(operation: Operation, surroundings: Surroundings): Promise<PartFile> {
+    using _ = await surroundings.slots.take(surroundings.signal)
+    return timed('fetch', this.descriptor.digest, () => this.#brought(operation, surroundings))
+  }
+
+  async #brought(operation: Operation, { fetch, open, signal }: Surroundings): Promise<PartFile> {
     const part = await open()
     this.#part = part
     const { size, digest } = this.descriptor

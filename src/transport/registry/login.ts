@@ -9,6 +9,7 @@ import type { RegistryOptions, Request } from './options.ts'
 import { defaultRegistry, hostOf } from './remote-name.ts'
 import { Session, unexpected } from './session.ts'
 
+/** Who logs in, and where that is kept. */
 export interface Login {
   readonly username: string
   readonly password: string
@@ -22,6 +23,7 @@ export interface LoggedIn {
   readonly helper?: string
 }
 
+/** Where credentials were removed from. */
 export interface LoggedOut {
   readonly registry: string
   /** Whether there was something to forget. */

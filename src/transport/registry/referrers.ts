@@ -14,7 +14,7 @@ export interface Referrer extends Descriptor {
 }
 
 /** Under which tag the referrers of a document are listed where the registry does not do it (distribution-spec, referrers tag schema). */
-export function fallbackTag(subject: Digest): string {
+function fallbackTag(subject: Digest): string {
   return `sha256-${hexOf(subject)}`
 }
 

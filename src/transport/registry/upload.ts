@@ -1,6 +1,7 @@
 import type { Digest } from '../../model/digest.ts'
 import { codeOf, PlyError } from '../../model/errors.ts'
 import { checkAborted } from '../../model/operation.ts'
+import { timed } from '../../model/phases.ts'
 import type { ByteStream } from '../../stream/bytes.ts'
 import { isTransientStatus, reasonIn, wireError } from './answers.ts'
 import { Feed } from './feed.ts'
@@ -47,7 +48,7 @@ export async function pushBlob(
   const begun = await begin(session, blob, mountFrom, request)
   if (begun === 'mounted') return begun
   await using feed = new Feed(blob.open)
-  await new Upload(session, blob, feed, request).run(begun)
+  await timed('push', blob.digest, () => new Upload(session, blob, feed, request).run(begun))
   return 'sent'
 }
 

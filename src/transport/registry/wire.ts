@@ -2,6 +2,7 @@ import http, { type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import { PlyError } from '../../model/errors.ts'
 import { checkAborted } from '../../model/operation.ts'
+import { timed } from '../../model/phases.ts'
 import type { ByteStream } from '../../stream/bytes.ts'
 import type { PatienceOptions } from './options.ts'
 import { proxyAuthorization } from './proxy.ts'
@@ -39,6 +40,12 @@ export class Interrupted extends Error {
  * @throws PLY_ABORTED; `Interrupted` where no answer came in time, or the connection went
  */
 export async function send(outbound: Outbound): Promise<Inbound> {
+  const { method, url } = outbound
+  // A query may hold what is nobody's business.
+  return timed('request', `${method} ${url.origin}${url.pathname}`, () => answered(outbound))
+}
+
+async function answered(outbound: Outbound): Promise<Inbound> {
   const { method, url, headers = {}, body, agent, proxy, signal, patience: { silence = 60_000 } = {} } = outbound
   checkAborted(signal)
   const lengths = body !== undefined ? { 'content-length': String(body.size) } : sized(method)

@@ -117,7 +117,7 @@ function poke(bytes: Buffer, from: number, to: number, random: Random): Buffer {
 }
 
 /** Makes every checksum of an index right, as far as its footer can be believed. */
-export function repairSums(bytes: Buffer): void {
+function repairSums(bytes: Buffer): void {
   if (bytes.length < 1600 + footerSize) return
   bytes.writeUInt32LE(0, 1028)
   bytes.writeUInt32LE(crc32c(bytes.subarray(1024, 1536)), 1028)

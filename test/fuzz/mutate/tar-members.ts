@@ -38,7 +38,7 @@ export function spansOf(archive: Buffer): Span[] {
   return spans
 }
 
-export function isZero(archive: Buffer, at: number): boolean {
+function isZero(archive: Buffer, at: number): boolean {
   for (let i = at; i < at + 512; i++) if (archive[i] !== 0) return false
   return true
 }

@@ -44,7 +44,7 @@ export function outcomeNow<T>(codes: readonly string[], action: () => T): Outcom
 }
 
 /** An error as a refusal. Throws it on if it is not one of ours; a `Violation` if it is not one that belongs here, or is no help. */
-export function refusalOf(error: unknown, codes: readonly string[]): Refusal {
+function refusalOf(error: unknown, codes: readonly string[]): Refusal {
   if (!(error instanceof PlyError) || !known.has(error.code)) throw error
   const { code, message, details } = error
   if (!codes.includes(code)) throw new Violation(`${code} does not belong here`, message, { cause: error })

@@ -13,7 +13,7 @@ export interface Drained {
 /** Bytes that are read of one output: a few hundred of input can say gigabytes. */
 export const mostOutput = 3 << 20
 
-export const streamRefusals = ['PLY_BAD_COMPRESSION'] as const
+const streamRefusals = ['PLY_BAD_COMPRESSION'] as const
 
 /**
  * Reads a stream to its end, or up to so many bytes. Chunks have to be inside of what they may be: not empty for ever, none

@@ -5,7 +5,7 @@ import { currentInput } from './current.ts'
 const clockFactor = 6
 
 /** CPU seconds of a process, where `/proc` tells. */
-export function cpuOf(pid: number): number | undefined {
+function cpuOf(pid: number): number | undefined {
   try {
     // The name of the program, in parentheses, may hold anything.
     const fields = readFileSync(`/proc/${pid}/stat`, 'latin1')

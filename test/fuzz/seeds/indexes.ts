@@ -19,7 +19,7 @@ export async function indexSeeds(): Promise<readonly Buffer[]> {
   return indexes
 }
 
-export async function indexOf(tar: Uint8Array): Promise<Buffer> {
+async function indexOf(tar: Uint8Array): Promise<Buffer> {
   const indexer = new LayerIndexer()
   indexer.push(tar)
   const chunks: Buffer[] = []

@@ -50,7 +50,7 @@ export function sparseSeeds(): readonly Buffer[] {
 const octal = (value: number) => `${value.toString(8).padStart(11, '0')}\0`
 
 /** GNU's own: four pairs in the header, 21 in each block that follows. */
-export function oldForm(one: Sparse): Buffer {
+function oldForm(one: Sparse): Buffer {
   const pairs = one.map.map(([offset, length]) => octal(offset) + octal(length))
   const inHeader = pairs.slice(0, 4).join('').padEnd(96, '\0')
   const more = pairs.slice(4)
@@ -66,7 +66,7 @@ export function oldForm(one: Sparse): Buffer {
   return Buffer.concat([...blocks, data, Buffer.alloc((512 - (data.length % 512)) % 512)])
 }
 
-export function form00(one: Sparse): Buffer {
+function form00(one: Sparse): Buffer {
   const head = { 'GNU.sparse.size': String(one.size), 'GNU.sparse.numblocks': String(one.map.length) }
   const records = Object.entries(head).map(([key, value]) => record(key, value))
   for (const [offset, length] of one.map) {
@@ -75,7 +75,7 @@ export function form00(one: Sparse): Buffer {
   return Buffer.concat([pax(records.join('')), member({ name: one.name }, dataOf(one))])
 }
 
-export function form01(one: Sparse): Buffer {
+function form01(one: Sparse): Buffer {
   const records = {
     'GNU.sparse.size': String(one.size),
     'GNU.sparse.numblocks': String(one.map.length),
@@ -85,7 +85,7 @@ export function form01(one: Sparse): Buffer {
   return Buffer.concat([pax(records), member({ name: `GNUSparseFile.0/${one.name}` }, dataOf(one))])
 }
 
-export function form10(one: Sparse): Buffer {
+function form10(one: Sparse): Buffer {
   const records = {
     'GNU.sparse.major': '1',
     'GNU.sparse.minor': '0',

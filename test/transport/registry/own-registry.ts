@@ -288,16 +288,11 @@ export function serve(request: IncomingMessage, response: ServerResponse, conten
   })
 }
 
-export function refuse(
-  response: ServerResponse,
-  status: number,
-  code: string,
-  headers: Record<string, string> = {},
-): void {
+function refuse(response: ServerResponse, status: number, code: string, headers: Record<string, string> = {}): void {
   end(response, status, JSON.stringify({ errors: [{ code, message: code.toLowerCase() }] }), headers)
 }
 
-export function end(
+function end(
   response: ServerResponse,
   status: number,
   body: string | Buffer | undefined,
