@@ -1,38 +1,51 @@
-import { type Finding, parseDockerfile, targetOf } from '../dockerfile/index.ts'
+import { type Dockerfile, type Finding, parseDockerfile, targetOf } from '../dockerfile/index.ts'
 import { createIndex } from '../image/edit-index.ts'
 import type { Image } from '../image/image.ts'
 import { type IndexParcel, parcelOf } from '../image/parcel.ts'
 import { codeOf } from '../model/errors.ts'
 import { formatPlatform, parsePlatform } from '../model/platform.ts'
+import { clearAbandoned } from '../run/abandoned.ts'
 import { buildGround } from '../store/builds/ground.ts'
 import type { Store } from '../store/store.ts'
-import { Building } from './building.ts'
-import { removeAbandoned } from './execute.ts'
+import { Building, type Stated } from './building.ts'
 import type { BuildEvent, BuildOptions } from './options.ts'
+import { type ProgramOptions, stagesOf } from './program/program.ts'
+
+/** The stages of a build, and what else is said of it. */
+function readBuild(given: BuildOptions | ProgramOptions): {
+  readonly dockerfile: Dockerfile
+  readonly options: Stated
+} {
+  if ('dockerfile' in given) return { dockerfile: parseDockerfile(given.dockerfile, given.file), options: given }
+  const { from, steps, name, ...options } = given
+  const { dockerfile, contexts } = stagesOf({ from, steps, name })
+  return { dockerfile, options: { ...options, contexts: { ...options.contexts, ...contexts } } }
+}
 
 /**
- * Builds a Dockerfile in a store: the stages that its target needs, those that need nothing of each other side by side. Nothing has the
+ * Builds a Dockerfile, or a program in its place, in a store: the stages that its target needs, those that need nothing of each other side by side. Nothing has the
  * time of the clock or the name of the machine: the same input gives the same image. The image has no name: `Store.write` gives it one.
  *
  * @throws PLY_BAD_DOCKERFILE naming the line; PLY_ABORTED; what the disk says
  */
-export async function build(store: Store, options: BuildOptions): Promise<Image> {
-  const dockerfile = parseDockerfile(options.dockerfile, options.file)
+export async function build(store: Store, given: BuildOptions | ProgramOptions): Promise<Image> {
+  const { dockerfile, options } = readBuild(given)
   using _ = await store[buildGround].hold(options)
-  await removeAbandoned(store)
+  await clearAbandoned(store)
+  await store[buildGround].removeAbandoned()
   await using building = new Building(store, dockerfile, options)
   return building.run()
 }
 
 /**
- * Builds a Dockerfile for several platforms, side by side. Answers an index of the images, in the order of the platforms; it is in no
+ * Builds a Dockerfile or a program for several platforms, side by side. Answers an index of the images, in the order of the platforms; it is in no
  * store yet: `Store.writeParcel` puts it into one. Nothing is emulated: see `checkRunnable`.
  *
  * @throws as `build`; PLY_USAGE for a platform that is none, or said twice
  */
 export async function buildPlatforms(
   store: Store,
-  { platforms, ...options }: Omit<BuildOptions, 'platform'> & { readonly platforms: readonly string[] },
+  { platforms, ...options }: (BuildOptions | ProgramOptions) & { readonly platforms: readonly string[] },
 ): Promise<IndexParcel> {
   const wanted = platforms.map((platform) => formatPlatform(parsePlatform(platform)))
   const stopped = new AbortController()
@@ -70,8 +83,8 @@ export async function buildPlatforms(
  *
  * @throws PLY_BAD_DOCKERFILE for what no build would take
  */
-export async function checkBuild(store: Store, options: BuildOptions): Promise<readonly Finding[]> {
-  const dockerfile = parseDockerfile(options.dockerfile, options.file)
+export async function checkBuild(store: Store, given: BuildOptions | ProgramOptions): Promise<readonly Finding[]> {
+  const { dockerfile, options } = readBuild(given)
   await using building = new Building(store, dockerfile, options)
   targetOf(dockerfile, options.target)
   return building.findings(dockerfile.stages)

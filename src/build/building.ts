@@ -2,7 +2,6 @@ import {
   badDockerfile,
   checksFor,
   type Dockerfile,
-  expandWord,
   type Finding,
   globalScope,
   type LintBase,
@@ -16,43 +15,57 @@ import { scratch } from '../image/append.ts'
 import { configure } from '../image/configure.ts'
 import type { Image } from '../image/image.ts'
 import { encodeText } from '../model/bytes.ts'
-import { codeOf, PlyError } from '../model/errors.ts'
+import { codeOf } from '../model/errors.ts'
 import type { Operation } from '../model/operation.ts'
 import { formatPlatform, parsePlatform, thisPlatform } from '../model/platform.ts'
 import type { Tree } from '../stack/tree.ts'
 import { buildGround } from '../store/builds/ground.ts'
 import type { Store } from '../store/store.ts'
-import { pathPatterns } from './copy-sources.ts'
-import type { BuildOptions } from './options.ts'
+import { Slots } from '../transport/registry/slots.ts'
+import { Bases, placed } from './bases.ts'
+import { pathPatterns } from './copy/copy-sources.ts'
+import { stillTree } from './copy/restated-tree.ts'
+import type { BuildSettings } from './options.ts'
 import { proxyArguments, Scope } from './scope.ts'
 import { buildStage } from './stage.ts'
 
 /** What a stage on nothing begins with, as BuildKit has it. */
 const nothing = { workingDir: '/', env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' } }
 
+/** What is built, beside the steps. */
+export type Stated = BuildSettings & { readonly target?: string | undefined }
+
 /** One build of a Dockerfile, for one platform. */
 export class Building implements AsyncDisposable {
   readonly #store: Store
   readonly #dockerfile: Dockerfile
-  readonly #options: BuildOptions
+  readonly #options: Stated
   readonly #given: ReadonlyMap<string, string>
   readonly #platform: string
   readonly #globals: ReadonlyMap<string, string>
   readonly #stages = new Map<number, Promise<Image>>()
-  readonly #images = new Map<string, Promise<Image>>()
+  /** What each stage knows, all of it once the stage is built. */
+  readonly #scopes = new Map<number, Scope>()
+  readonly #bases: Bases
   readonly #trees: Tree[] = []
   readonly #stopped = new AbortController()
+  readonly #turns: Slots | undefined
+  /** The stages that the result stands on. */
+  readonly #result = new Set<Stage>()
 
-  constructor(store: Store, dockerfile: Dockerfile, options: BuildOptions) {
+  constructor(store: Store, dockerfile: Dockerfile, options: Stated) {
     this.#store = store
     this.#dockerfile = dockerfile
     this.#options = options
+    this.#turns = options.jobs === undefined ? undefined : new Slots(options.jobs)
     this.#given = new Map(Object.entries(options.args ?? {}))
     const target = options.platform === undefined ? thisPlatform() : parsePlatform(options.platform)
     this.#platform = formatPlatform(target)
-    this.#globals = this.#placed(dockerfile.globals[0]?.instruction.line ?? 1, () =>
+    const line = dockerfile.globals[0]?.instruction.line ?? 1
+    this.#globals = placed({ file: dockerfile.file, line }, () =>
       globalScope(dockerfile, this.#given, platformArguments(target, thisPlatform())),
     )
+    this.#bases = new Bases({ ...options, store, read: dockerfile, globals: this.#globals, target: this.#platform })
   }
 
   async run(): Promise<Image> {
@@ -60,6 +73,7 @@ export class Building implements AsyncDisposable {
     const target = targetOf(this.#dockerfile, this.#options.target)
     try {
       await this.#check(target)
+      for (const stage of this.#below(target)) this.#result.add(stage)
       const built = await this.#stage(target)
       const image = squash ? await this.#squashed(built, target) : built
       const finished = configure(image, {
@@ -96,14 +110,15 @@ export class Building implements AsyncDisposable {
     for (const { rule, line, text } of found) this.#options.onEvent?.({ what: 'warning', rule, line, text })
     const { checksFail } = checksFor(this.#dockerfile, this.#given.get('BUILDKIT_DOCKERFILE_CHECK'))
     const [first] = found
-    if (checksFail && first !== undefined) throw this.#wrong(first.line, `${first.rule}: ${first.text}`)
+    if (checksFail && first !== undefined)
+      throw badDockerfile({ file: this.#dockerfile.file, line: first.line }, `${first.rule}: ${first.text}`)
   }
 
   async #lintBase(stage: Stage): Promise<LintBase | undefined> {
     try {
-      const base = this.#named(stage)
+      const base = this.#bases.of(stage)
       if (base.is !== 'image') return undefined
-      const { config } = await this.#found(base.name, base.platform)
+      const { config } = await this.#bases.found(base.name, base.platform)
       return {
         environment: config.config?.Env ?? [],
         shell: Array.isArray(config.config?.Shell),
@@ -124,7 +139,7 @@ export class Building implements AsyncDisposable {
       if (reached.has(stage)) return
       reached.add(stage)
       for (const other of this.#needs(stage)) visit(other)
-      const base = attempted(() => this.#named(stage))
+      const base = attempted(() => this.#bases.of(stage))
       if (base?.is === 'stage') visit(base.stage)
     }
     visit(target)
@@ -133,11 +148,15 @@ export class Building implements AsyncDisposable {
 
   /** The image with one layer for all that its stages have added. */
   async #squashed(image: Image, target: Stage): Promise<Image> {
-    let stage = target
-    for (let base = this.#named(stage); base.is === 'stage'; base = this.#named(stage)) stage = base.stage
-    const from = (await this.#base(stage)).layers.length
+    const from = (await this.#base([...this.#below(target)].at(-1)!)).layers.length
     if (image.layers.length - from < 2) return image
     return this.#store.squash(image, { from, message: 'ply build --squash', ...this.#operation })
+  }
+
+  /** A stage, and those that it is built on. */
+  *#below(target: Stage): Generator<Stage, void, undefined> {
+    yield target
+    for (let base = this.#bases.of(target); base.is === 'stage'; base = this.#bases.of(base.stage)) yield base.stage
   }
 
   get #operation(): Operation {
@@ -171,30 +190,47 @@ export class Building implements AsyncDisposable {
       signal: signal === undefined ? this.#stopped.signal : AbortSignal.any([signal, this.#stopped.signal]),
       onProgress,
     }
+    const epoch = this.#epochOf(base)
+    const scope = new Scope({
+      escape: this.#dockerfile.directives.escapeToken,
+      given: this.#given,
+      globals: this.#globals,
+      environment: base.config.config?.Env ?? [],
+      inherited: this.#scopeBelow(stage),
+    })
+    this.#scopes.set(stage.number, scope)
     return buildStage({
       store: this.#store,
       dockerfile: this.#dockerfile,
       stage,
       base,
-      scope: new Scope({
-        escape: this.#dockerfile.directives.escapeToken,
-        given: this.#given,
-        globals: this.#globals,
-        environment: base.config.config?.Env ?? [],
-      }),
-      epoch: this.#epochOf(base),
+      scope,
+      epoch,
       cached: skipped !== true,
       explain: explainCache,
       context,
-      treeOf: (name) => this.#treeOf(name, stage),
+      leavesOut: (path) =>
+        pathPatterns(this.#options.ignored ?? [])?.matches(encodeText(path.replace(/^\/+/, ''))) ?? false,
+      treeOf: (name) => this.#treeOf(name, stage, epoch),
       secrets: this.#options.secrets ?? {},
       agents: this.#options.agents ?? {},
       proxies: proxyArguments.flatMap((name) => (this.#given.has(name) ? [`${name}=${this.#given.get(name)}`] : [])),
       runtime: this.#options.runtime,
       opening: this.#options.opening ?? {},
+      caches: this.#options.caches ?? [],
+      keep: (step) => {
+        const inResult = this.#result.has(stage)
+        this.#options.made?.add({ ...step, stage: stage.name ?? String(stage.number), inResult })
+      },
+      turns: this.#turns,
       tell: (event) => onEvent?.(event),
       operation,
     })
+  }
+
+  #scopeBelow(stage: Stage): Scope | undefined {
+    const base = this.#bases.of(stage)
+    return base.is === 'stage' ? this.#scopes.get(base.stage.number) : undefined
   }
 
   /** The stages that a stage copies from. */
@@ -212,81 +248,29 @@ export class Building implements AsyncDisposable {
   }
 
   async #base(stage: Stage): Promise<Image> {
-    const base = this.#named(stage)
+    const base = this.#bases.of(stage)
     switch (base.is) {
       case 'stage':
         return this.#stage(base.stage)
       case 'nothing':
         return configure(scratch, { platform: base.platform, ...nothing })
       case 'image':
-        return this.#image(base.name, base.platform)
+        return this.#bases.image(base.name, base.platform)
       default:
         return base satisfies never
     }
   }
 
-  /** What FROM names. */
-  #named(
-    stage: Stage,
-  ):
-    | { readonly is: 'stage'; readonly stage: Stage }
-    | { readonly is: 'nothing'; readonly platform: string }
-    | { readonly is: 'image'; readonly name: string; readonly platform: string } {
-    const { instruction, meaning } = stage.from
-    const name = this.#placed(instruction.line, () => this.#expanded(meaning.image))
-    if (name === '')
-      throw this.#wrong(
-        instruction.line,
-        `FROM: ${meaning.image} is nothing: say what it is by --build-arg, or give ARG a default`,
-      )
-    const earlier = stageNamed(this.#dockerfile.stages, name, stage.number)
-    if (this.#options.contexts?.[name] === undefined && earlier !== undefined) return { is: 'stage', stage: earlier }
-    const platform =
-      meaning.platform === undefined
-        ? this.#platform
-        : this.#placed(instruction.line, () => formatPlatform(parsePlatform(this.#expanded(meaning.platform!))))
-    return name === 'scratch' ? { is: 'nothing', platform } : { is: 'image', name, platform }
-  }
-
-  #expanded(text: string): string {
-    return expandWord(text, (name) => this.#globals.get(name), { escape: this.#dockerfile.directives.escapeToken })
-  }
-
-  async #image(name: string, platform: string): Promise<Image> {
-    return this.#store[buildGround].keep(await this.#found(name, platform), this.#options)
-  }
-
-  /** An image as it is where it was found; asked for once. */
-  #found(name: string, platform: string): Promise<Image> {
-    const key = JSON.stringify([name, platform])
-    let found = this.#images.get(key)
-    if (found === undefined) {
-      found = this.#lookedUp(name, platform)
-      found.catch(() => {})
-      this.#images.set(key, found)
-    }
-    return found
-  }
-
-  async #lookedUp(name: string, platform: string): Promise<Image> {
+  async #treeOf(name: string, stage: Stage, epoch: number): Promise<Tree> {
     const context = this.#options.contexts?.[name]
-    if (context !== undefined) {
-      if ('manifest' in context) return context
-      throw new PlyError('PLY_USAGE', { reason: `the context ${name} is a directory, and no image to build on` })
-    }
-    const { resolve } = this.#options
-    return resolve === undefined ? this.#store.image(name, { platform }) : resolve(name, platform, this.#options)
-  }
-
-  async #treeOf(name: string, stage: Stage): Promise<Tree> {
-    const context = this.#options.contexts?.[name]
-    if (context !== undefined && !('manifest' in context)) return context
+    if (context !== undefined && typeof context !== 'function' && !('manifest' in context))
+      return stillTree(context, BigInt(epoch) * 1_000_000_000n)
     const earlier = context === undefined ? stageNamed(this.#dockerfile.stages, name, stage.number) : undefined
     if (earlier === undefined && name.includes('$'))
       throw new Error(
         `--from takes no variables: give the image a name with FROM ${name} AS …, where those in front of the first FROM count`,
       )
-    const image = earlier === undefined ? await this.#image(name, this.#platform) : await this.#stage(earlier)
+    const image = earlier === undefined ? await this.#bases.image(name, this.#platform) : await this.#stage(earlier)
     const tree = await this.#store.tree(image, this.#options)
     this.#trees.push(tree)
     return tree
@@ -299,19 +283,6 @@ export class Building implements AsyncDisposable {
     if (given !== undefined && /^\d{1,12}$/.test(given)) return Number(given)
     const made = Date.parse(base.config.created ?? '')
     return Number.isFinite(made) && made > 0 ? Math.floor(made / 1000) : 0
-  }
-
-  #placed<T>(line: number, attempt: () => T): T {
-    try {
-      return attempt()
-    } catch (error) {
-      if (error instanceof PlyError || !(error instanceof Error)) throw error
-      throw this.#wrong(line, error.message, error)
-    }
-  }
-
-  #wrong(line: number, reason: string, cause?: unknown): PlyError {
-    return badDockerfile({ file: this.#dockerfile.file, line }, reason, cause)
   }
 }
 

@@ -3,6 +3,8 @@ import type { Image } from '../image/image.ts'
 import type { Operation } from '../model/operation.ts'
 import type { Tree } from '../stack/tree.ts'
 import type { StoreOptions } from '../store/store.ts'
+import type { BuildCache } from './cache/source.ts'
+import type { BuiltSteps } from './cache/target.ts'
 
 /** Something that happens in a build. */
 export type BuildEvent =
@@ -35,17 +37,15 @@ export type BuildEvent =
   /** What a command of a build printed. */
   | { readonly what: 'output'; readonly stage: string; readonly platform?: string; readonly chunk: Uint8Array }
 
-export interface BuildOptions extends Operation {
-  /** Text of the Dockerfile. */
-  readonly dockerfile: string
-  /** What messages call it. Default: `Dockerfile`. */
-  readonly file?: string | undefined
+/** What a name of `--from` and FROM means: files, an image, or one for each platform. */
+export type NamedContext = Tree | Image | ((platform: string, operation: Operation) => Promise<Image>)
+
+/** What every build takes, whoever says its steps. */
+export interface BuildSettings extends Operation {
   /** What COPY and ADD take from. Absent: nothing. Whoever opened it closes it. */
   readonly context?: Tree | undefined
   /** What `--from` and FROM know by name, before anything else does. */
-  readonly contexts?: Readonly<Record<string, Tree | Image>> | undefined
-  /** A stage, by name or by number; default: the last. */
-  readonly target?: string | undefined
+  readonly contexts?: Readonly<Record<string, NamedContext>> | undefined
   readonly args?: Readonly<Record<string, string>> | undefined
   readonly labels?: Readonly<Record<string, string>> | undefined
   /** Of the manifest. */
@@ -72,5 +72,21 @@ export interface BuildOptions extends Operation {
   readonly ignored?: readonly string[] | undefined
   /** Say why what could be taken from no earlier build could not. */
   readonly explainCache?: boolean | undefined
+  /** So many commands and layers at once, of stages that need nothing of each other; default: any number. */
+  readonly jobs?: number | undefined
+  /** Where else steps are looked for that no earlier build here has, in this order. Whoever opened them closes them. */
+  readonly caches?: readonly BuildCache[] | undefined
+  /** Gathers the steps, to be written by `writeBuildCache`. */
+  readonly made?: BuiltSteps | undefined
   readonly onEvent?: ((event: BuildEvent) => void) | undefined
+}
+
+/** A build of a Dockerfile. */
+export interface BuildOptions extends BuildSettings {
+  /** Its text. */
+  readonly dockerfile: string
+  /** What messages call it. Default: `Dockerfile`. */
+  readonly file?: string | undefined
+  /** A stage, by name or by number; default: the last. */
+  readonly target?: string | undefined
 }

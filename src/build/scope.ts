@@ -12,6 +12,8 @@ export interface ScopeOptions {
   readonly globals: ReadonlyMap<string, string>
   /** `NAME=VALUE`, of the image below. */
   readonly environment: readonly string[]
+  /** Of the stage below. */
+  readonly inherited?: Scope | undefined
 }
 
 /** The variables of a stage: its environment, and the arguments that it declared. The environment wins. */
@@ -22,6 +24,8 @@ export class Scope {
 
   constructor(options: ScopeOptions) {
     this.#options = options
+    const { inherited } = options
+    if (inherited !== undefined) for (const [name, value] of inherited.#args) this.#args.set(name, value)
     for (const variable of options.environment) {
       const equals = variable.indexOf('=')
       if (equals > 0) this.#environment.set(variable.slice(0, equals), variable.slice(equals + 1))
@@ -32,9 +36,8 @@ export class Scope {
   declare(name: string, value: string | undefined): void {
     const { given, globals } = this.#options
     const said = given.get(name) ?? (value === undefined ? globals.get(name) : this.word(value))
+    // Declared again without a value it keeps the one that it has.
     if (said !== undefined) this.#args.set(name, said)
-    // Declared again without a value it has none.
-    else this.#args.delete(name)
   }
 
   /** ENV. */

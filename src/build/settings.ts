@@ -1,9 +1,10 @@
+import { constants } from 'node:os'
 import type { Command, HealthcheckMeaning, Meaning } from '../dockerfile/index.ts'
 import type { Configuration, Healthcheck } from '../image/configure.ts'
 import type { ExecutionConfig } from '../model/documents.ts'
 import type { Scope } from './scope.ts'
 
-export const usualShell: readonly string[] = ['/bin/sh', '-c']
+const usualShell: readonly string[] = ['/bin/sh', '-c']
 
 /** Instructions that change nothing but the configuration. */
 export type Setting = Exclude<Meaning, { readonly is: 'arg' | 'from' | 'run' | 'copy' | 'add' | 'workdir' }>
@@ -46,7 +47,9 @@ export function setting(meaning: Setting, config: ExecutionConfig, scope: Scope,
       const entrypoint = wordsOf(meaning.command, config)
       // The command of the image below was meant for its own entrypoint.
       const cmd = memory.commandSaid ? {} : { cmd: null }
-      return { configuration: { entrypoint, ...cmd }, said: `ENTRYPOINT ${JSON.stringify(entrypoint)}` }
+      // An empty list is none at all.
+      const configuration = { entrypoint: entrypoint.length === 0 ? null : entrypoint, ...cmd }
+      return { configuration, said: `ENTRYPOINT ${JSON.stringify(entrypoint)}` }
     }
     case 'shell':
       return { configuration: { shell: meaning.words }, said: `SHELL ${JSON.stringify(meaning.words)}` }
@@ -57,7 +60,7 @@ export function setting(meaning: Setting, config: ExecutionConfig, scope: Scope,
     }
     case 'stopsignal': {
       const stopSignal = scope.word(meaning.text)
-      if (!/^(?:\d{1,2}|(?:SIG)?[A-Z][A-Z0-9+-]{1,12})$/.test(stopSignal)) throw new Error(`${stopSignal} is no signal`)
+      if (!isSignal(stopSignal)) throw new Error(`${stopSignal} is no signal`)
       return { configuration: { stopSignal }, said: `STOPSIGNAL ${stopSignal}` }
     }
     case 'maintainer':
@@ -120,6 +123,15 @@ function portsOf(text: string): string[] {
 function nameOf(name: string): string {
   if (name === '' || name.includes('=')) throw new Error(`${JSON.stringify(name)} is no name of a variable`)
   return name
+}
+
+/** A number, or a name with or without `SIG`: those of Linux, and the real-time ones as they are counted from either end. */
+function isSignal(text: string): boolean {
+  if (/^\d+$/.test(text)) return Number(text) >= 1 && Number(text) <= 64
+  const name = text.toUpperCase().replace(/^SIG/, '')
+  const [, from, number = '0'] = /^RT(MIN|MAX)(?:[+-](\d{1,2}))?$/.exec(name) ?? []
+  if (from !== undefined) return Number(number) <= 15 && name.includes(from === 'MIN' ? '-' : '+') === false
+  return `SIG${name}` in constants.signals || name === 'CLD'
 }
 
 function shown(pairs: readonly (readonly [string, string])[]): string {

@@ -1,10 +1,16 @@
 import type { Flag } from './instruction.ts'
 
 /**
- * Takes the flags off the front of the arguments of an instruction, as BuildKit does: quotes and backslashes keep white space in a
+ * Takes the flags off the front of the arguments of an instruction, as BuildKit does: quotes and escapes keep white space in a
  * value and go; a `--` alone ends them.
  */
-export function splitFlags(text: string): { readonly flags: readonly Flag[]; readonly rest: string } {
+export function splitFlags(
+  text: string,
+  escapeToken: string,
+): {
+  readonly flags: readonly Flag[]
+  readonly rest: string
+} {
   const flags: Flag[] = []
   let at = 0
   for (;;) {
@@ -15,7 +21,7 @@ export function splitFlags(text: string): { readonly flags: readonly Flag[]; rea
     for (let quote = ''; at < text.length; at++) {
       const character = text[at]!
       if (quote === '' && /\s/.test(character)) break
-      if (character === '\\' && at + 1 < text.length) word += text[++at]
+      if (character === escapeToken && at + 1 < text.length) word += text[++at]
       else if (quote !== '') {
         if (character === quote) quote = ''
         else word += character

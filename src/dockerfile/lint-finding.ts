@@ -24,6 +24,7 @@ export const lintRules = [
   'InvalidBaseImagePlatform',
 ] as const
 
+/** A check of Dockerfiles, by the name that BuildKit gives it. */
 export type LintRule = (typeof lintRules)[number]
 
 /** Rules that say something only where `experimental` names them. */

@@ -33,6 +33,11 @@ export class StageVariables {
     this.complete = below?.complete ?? base !== undefined
     this.shell = below?.shell ?? base?.shell ?? false
     this.absolute = below?.absolute ?? false
+    if (below !== undefined) {
+      // What a stage has declared, those on it know as well.
+      for (const name of below.#declared) this.#declared.add(name)
+      for (const [name, value] of below.#values) this.#values.set(name, value)
+    }
     for (const [name, value] of below?.environment ?? []) this.set(name, value)
     for (const variable of base?.environment ?? []) {
       const equals = variable.indexOf('=')

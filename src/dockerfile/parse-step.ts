@@ -161,6 +161,9 @@ class Parsing {
   #copying(rest: string): Copying {
     const words = jsonForm(rest) ?? rest.split(/\s+/)
     const { heredocs } = this.#instruction
+    const last = words.at(-1) ?? ''
+    if (heredocs.some(({ name }) => namesHeredoc(last, name)))
+      throw new Error(`${last} is something to copy: say where to behind it`)
     const inline = heredocs.filter(
       ({ name, descriptor }) => descriptor === 0 && words.some((word) => namesHeredoc(word, name)),
     )
@@ -212,8 +215,9 @@ class Parsing {
     const keyword = written.toUpperCase()
     if (keyword === 'ONBUILD') throw new Error('ONBUILD ONBUILD is not allowed')
     if (keyword === 'FROM' || keyword === 'MAINTAINER') throw new Error(`${keyword} cannot wait for another build`)
-    const instruction = { ...this.#instruction, keyword, written, ...splitFlags(args) }
-    return { is: 'onbuild', text: rest, step: parseStep(instruction, this.#context) }
+    const instruction = { ...this.#instruction, keyword, written, ...splitFlags(args, this.#context.escapeToken) }
+    const under = instruction.heredocs.map(({ content, name }) => `\n${content}${name}`)
+    return { is: 'onbuild', text: rest + under.join(''), step: parseStep(instruction, this.#context) }
   }
 
   #optional<N extends string>(name: N): { readonly [K in N]?: string } {

@@ -1,8 +1,8 @@
-import { DockerfileParser, type Heredoc as HeredocNode, type Instruction as Node } from 'dockerfile-ast'
+import { DockerfileParser, type Instruction as Node } from 'dockerfile-ast'
 import { badDockerfile, type Place } from './failure.ts'
 import { splitFlags } from './flags.ts'
+import { endOfHeredoc, heredocWords, mayHaveHeredocs } from './heredoc-lines.ts'
 import type { Heredoc, Instruction } from './instruction.ts'
-import { expandWords } from './words.ts'
 
 /** The lines in front of everything that say how a file is to be read. */
 export interface Directives {
@@ -34,34 +34,87 @@ export function readDockerfile(text: string, file: string): ReadDockerfile {
   const source = text.replace(/^\ufeff/, '').replaceAll('\r\n', '\n')
   const lines = source.split('\n')
   const directives = directivesOf(lines, file)
-  const emptyContinuations: number[] = []
-  const nodes = DockerfileParser.parse(readable(source, directives)).getInstructions()
-  const instructions = nodes.map((node) => instructionOf(node, lines, { file, directives, emptyContinuations }))
+  const token = directives.escapeToken === '\\' ? '\\\\' : '`'
+  // Two of them at the end are one that is meant.
+  const goesOn = new RegExp(`(^|[^${token}])${token}[ \\t]*$`)
+  const texts = textsIn(lines, goesOn, file)
+  const nodes = DockerfileParser.parse(readable(lines, texts, directives)).getInstructions()
+  const instructions = nodes.map((node) => instructionOf(node, lines, { directives, goesOn, texts }))
+  const emptyContinuations = nodes.flatMap((node) => [
+    ...joinedAt(lines, node.getRange().start.line, goesOn).behindEmpty,
+  ])
   return { directives, instructions, emptyContinuations }
 }
 
 interface Reading {
-  readonly file: string
   readonly directives: Directives
-  readonly emptyContinuations: number[]
+  /** What stands at the end of a line that goes on. */
+  readonly goesOn: RegExp
+  readonly texts: ReadonlyMap<number, Texts>
 }
 
 /**
- * The text as the parser sees it, with every place where it was: it knows no number in front of a heredoc, and goes on behind two
- * escapes at the end of a line, which are one that is meant.
+ * The text as the parser sees it, with every place where it was: it goes on behind two escapes at the end of a line, which are one that is
+ * meant, takes directives from behind comments, and is not to see the texts under instructions.
  */
-function readable(text: string, { escapeToken }: Directives): string {
+function readable(lines: readonly string[], texts: ReadonlyMap<number, Texts>, { escapeToken }: Directives): string {
+  const seen = [...lines]
+  for (const [first, { from, end }] of texts) {
+    for (let at = first; at < from; at++) seen[at] = seen[at]!.replaceAll('<<', '__')
+    seen.fill('#', from, end)
+  }
+  for (let at = lines.findIndex((line) => directiveOn(line) === undefined); /^\s*(?:#|$)/.test(seen[at] ?? '-'); at++)
+    seen[at] = seen[at]!.replaceAll('=', ' ')
   const two = new RegExp(`${escapeToken === '\\' ? '\\\\\\\\' : '``'}(?=[ \\t]*$)`, 'gm')
-  return text.replace(/(?<=[ \t])\d+(?=<<-?["']?[A-Za-z_])/g, (digits) => ' '.repeat(digits.length)).replace(two, '__')
+  return seen.join('\n').replace(two, '__')
+}
+
+/** The texts under an instruction. */
+interface Texts {
+  readonly heredocs: readonly Heredoc[]
+  /** The first of their lines, and the one behind the last, from 0. */
+  readonly from: number
+  readonly end: number
+}
+
+/** What stands under instructions, by the first line of each, from 0. @throws PLY_BAD_DOCKERFILE */
+function textsIn(lines: readonly string[], goesOn: RegExp, file: string): ReadonlyMap<number, Texts> {
+  const found = new Map<number, Texts>()
+  for (let at = 0; at < lines.length; at++) {
+    if (/^\s*(?:#|$)/.test(lines[at]!)) continue
+    const first = at
+    const { text, last } = joinedAt(lines, first, goesOn)
+    at = last
+    const words = mayHaveHeredocs(text) ? heredocWords(text) : []
+    const heredocs = words.map((word) => {
+      const end = endOfHeredoc(lines, at + 1, word)
+      if (end === undefined)
+        throw badDockerfile(
+          { file, line: first + 1 },
+          `the heredoc ${word.name} has no end: a line with ${word.name} alone`,
+        )
+      const content = lines.slice(at + 1, end).map((line) => `${line}\n`)
+      at = end
+      return { ...word, content: content.join('') }
+    })
+    if (heredocs.length > 0) found.set(first, { heredocs, from: last + 1, end: at + 1 })
+  }
+  return found
+}
+
+function directiveOn(line: string): { readonly key: string; readonly value: string } | undefined {
+  const [, name = '', value = ''] = /^#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$/.exec(line) ?? []
+  const key = name.toLowerCase()
+  return ['syntax', 'escape', 'check'].includes(key) ? { key, value } : undefined
 }
 
 function directivesOf(lines: readonly string[], file: string): Directives {
   const found = new Map<string, { readonly value: string; readonly line: number }>()
   for (const [at, line] of lines.entries()) {
-    const [, name = '', value = ''] = /^#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$/.exec(line) ?? []
-    const key = name.toLowerCase()
+    const directive = directiveOn(line)
     // The first line that is none ends them, be it a comment.
-    if (!['syntax', 'escape', 'check'].includes(key)) break
+    if (directive === undefined) break
+    const { key, value } = directive
     if (found.has(key)) throw badDockerfile({ file, line: at + 1 }, `the directive ${key} stands here twice`)
     found.set(key, { value, line: at + 1 })
   }
@@ -97,84 +150,50 @@ export function checksOf(
   }
 }
 
-function instructionOf(node: Node, lines: readonly string[], reading: Reading): Instruction {
+function instructionOf(node: Node, lines: readonly string[], { directives, goesOn, texts }: Reading): Instruction {
   const { start, end } = node.getRange()
-  const heredocNodes = heredocsOf(node)
-  const last =
-    heredocNodes.length === 0 ? end.line : (heredocNodes[0]!.getContentRange()?.start.line ?? end.line + 1) - 1
-  const joined = join(lines.slice(start.line, last + 1), start.line, reading)
-  const [, written = '', args = ''] = /^(\S+)(?:[ \t\v\f\r]+(.*))?$/s.exec(joined.trim()) ?? []
-  const { flags, rest } = splitFlags(args)
-  const line = start.line + 1
-  const endLine =
-    heredocNodes.length === 0 ? end.line : (heredocNodes.at(-1)!.getDelimiterRange()?.start.line ?? end.line)
+  const { text } = joinedAt(lines, start.line, goesOn)
+  const [, written = '', args = ''] = /^(\S+)(?:[ \t\v\f\r]+(.*))?$/s.exec(text.trim()) ?? []
+  const { flags, rest } = splitFlags(args, directives.escapeToken)
+  const under = texts.get(start.line)
+  const endLine = under?.end ?? end.line + 1
   return {
     keyword: written.toUpperCase(),
     written,
     flags,
     rest,
-    heredocs: heredocNodes.map((heredoc, at) => heredocOf(heredoc, at, rest, lines, { file: reading.file, line })),
-    line,
-    endLine: endLine + 1,
-    source: lines.slice(start.line, endLine + 1).join('\n'),
+    heredocs: under?.heredocs ?? [],
+    line: start.line + 1,
+    endLine,
+    source: lines.slice(start.line, endLine).join('\n'),
     comments: commentsAbove(lines, start.line),
   }
 }
 
-function heredocsOf(node: Node): readonly HeredocNode[] {
-  const all = 'getHeredocs' in node ? (node as Node & { getHeredocs(): HeredocNode[] }).getHeredocs() : []
-  return ['RUN', 'COPY', 'ADD', 'ONBUILD'].includes(node.getKeyword()) ? all.filter((one) => one.getName() !== '') : []
-}
-
 /** One line of several: without comments and empty lines between, and without what joins them. */
-function join(lines: readonly string[], first: number, { directives, emptyContinuations }: Reading): string {
-  const token = directives.escapeToken === '\\' ? '\\\\' : '`'
-  // Two of them at the end are one that is meant.
-  const goesOn = new RegExp(`(^|[^${token}])${token}[ \\t]*$`)
-  let joined = ''
+function joinedAt(
+  lines: readonly string[],
+  first: number,
+  goesOn: RegExp,
+): { readonly text: string; readonly last: number; readonly behindEmpty: readonly number[] } {
+  const behindEmpty: number[] = []
+  let text = ''
+  let last = first
   let empty = false
-  for (const [at, line] of lines.entries()) {
-    if (at > 0 && /^\s*#/.test(line)) continue
-    if (at > 0 && line.trim() === '') {
+  for (let at = first; at < lines.length; at++) {
+    const line = lines[at]!
+    if (at > first && /^\s*#/.test(line)) continue
+    if (at > first && line.trim() === '') {
       empty = true
       continue
     }
-    joined += line.replace(goesOn, '$1')
-    if (empty) emptyContinuations.push(first + at + 1)
+    last = at
+    text += line.replace(goesOn, '$1')
+    if (empty) behindEmpty.push(at + 1)
     empty = false
     if (!goesOn.test(line)) break
   }
-  return joined
-}
-
-const heredocWord = /^(\d*)<<(-?)([^<]*)$/
-
-function heredocOf(
-  node: HeredocNode,
-  at: number,
-  rest: string,
-  lines: readonly string[],
-  place: { readonly file: string; readonly line: number },
-): Heredoc {
-  const delimiter = node.getDelimiterRange()
-  const name = node.getName()
-  if (delimiter === null || delimiter === undefined)
-    throw badDockerfile(place, `the heredoc ${name} has no end: a line with ${name} alone`)
-  const content = node.getContentRange()
-  const words = expandWords(rest, () => undefined, { rawQuotes: true, rawEscapes: true, keepUnset: true })
-  const [, digits = '', dash = '', written = name] =
-    heredocWord.exec(words.filter((word) => heredocWord.test(word) && !word.endsWith('<<'))[at] ?? '') ?? []
-  const from = content?.start.line ?? delimiter.start.line
-  return {
-    name,
-    content: lines
-      .slice(from, delimiter.start.line)
-      .map((line) => `${line}\n`)
-      .join(''),
-    expand: !/["'\\]/.test(written),
-    chomp: dash === '-',
-    descriptor: digits === '' ? 0 : Number(digits),
-  }
+  return { text, last, behindEmpty }
 }
 
 function commentsAbove(lines: readonly string[], line: number): string[] {

@@ -1,21 +1,23 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join, posix } from 'node:path'
-import { encodeText } from '../model/bytes.ts'
-import type { ExecutionConfig } from '../model/documents.ts'
-import { codeOf, PlyError } from '../model/errors.ts'
-import { type CommandEnd, namespaceOfCommand, runInMount } from '../mount/command.ts'
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, rmSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import type { ExecutionConfig, Platform } from '../model/documents.ts'
+import { PlyError } from '../model/errors.ts'
+import { type CommandEnd, runInMount } from '../mount/command.ts'
 import type { Endings } from '../mount/ending.ts'
-import type { Tree } from '../stack/tree.ts'
-import type { Container } from '../store/containers/container.ts'
 import type { Store, StoreOptions } from '../store/store.ts'
 import { mayMount } from '../sys/namespaces.ts'
-import { resolvePath } from '../union/resolve.ts'
-import type { WritableUnion } from '../union/union.ts'
-import { type Identity, identityIn } from './identity.ts'
-import { endingCommand, findRuntime, type Runtime, runtimeCommand, unstartedIn } from './runtime.ts'
-import { type BindMount, runtimeSpec } from './spec.ts'
+import { beyondBwrap, launchByBwrap } from './bwrap.ts'
+import { type CapabilityChanges, capabilitiesOf } from './capabilities.ts'
+import { checkRunnable } from './emulation.ts'
+import { launchByOci } from './oci-runtime.ts'
+import { programIn } from './places.ts'
+import { type Prepared, prepare, tidy } from './prepare.ts'
+import { findRuntimes, type Launch, type Runtime } from './runtime.ts'
+import type { BindMount, SpecOptions } from './spec.ts'
+import { groupOf, scratchFor } from './traces.ts'
 
+/** How a command is run in a container. */
 export interface RunOptions {
   /** The program and its arguments. Default: what the image says. */
   readonly command?: readonly string[] | undefined
@@ -32,10 +34,13 @@ export interface RunOptions {
   readonly mounts?: readonly BindMount[] | undefined
   /** Temporary file systems, by their places. */
   readonly temporary?: Readonly<Record<string, readonly string[]>> | undefined
+  readonly capabilities?: CapabilityChanges | undefined
   readonly terminal?: boolean | undefined
   readonly readOnly?: boolean | undefined
-  /** `runc`, `crun`, or the path of one. */
+  /** `runc`, `crun`, `bwrap`, or the path of one. Default: the first that can do it. */
   readonly runtime?: string | undefined
+  /** What the image is for: refused before anything is begun if this machine runs nothing of it. */
+  readonly platform?: Platform | undefined
 }
 
 /** How it is run. */
@@ -49,8 +54,9 @@ export interface Running {
 }
 
 /**
- * Runs a command in a container of a store, with the standard streams of this process, and answers how it ended: by an OCI runtime
- * over a mount that is gone with it. An ordinary user's container runs in a user namespace. What the command writes is in the container.
+ * Runs a command in a container of a store, with the standard streams of this process, and answers how it ended: by an OCI runtime, or by
+ * bubblewrap, over a mount that is gone with it. An ordinary user's container runs in a user namespace. What the command writes is in the
+ * container. Whoever of those who take part is killed, the container ends; what is left beside it is cleared away by the next one.
  *
  * @param config what the image says of running; default: that of the container's image
  * @throws PLY_UNSUPPORTED without a runtime; ENOENT or EACCES (`syscall: 'spawn'`) if the command cannot be started; what `mount` throws
@@ -62,86 +68,145 @@ export async function run(
   options: RunOptions,
   running: Running,
 ): Promise<CommandEnd> {
-  const runtime = findRuntime(options.runtime)
-  const bundle = mkdtempSync(join(tmpdir(), 'ply-run-'))
+  if (options.platform !== undefined) checkRunnable(options.platform)
+  const runtimes = findRuntimes(options.runtime)
+  const command = commandOf(config, options)
+  const capabilities = capabilitiesOf(options.capabilities)
+  await using scratch = await scratchFor(store)
+  const root = join(scratch.path, 'rootfs')
+  mkdirSync(root)
+  const prepared = await prepare(store, name, config, options)
+  const { identity, environment, directory, mounts, inNamespace, manyOwners } = prepared
+  const spec: SpecOptions = {
+    ...{ identity, environment, directory, mounts, inNamespace, manyOwners, root, command, capabilities },
+    readOnly: options.readOnly ?? false,
+    hostname: options.hostname ?? name.slice(0, 63),
+    terminal: options.terminal ?? false,
+    ...(options.terminal && { size: terminalSize() }),
+    network: options.network ?? 'host',
+    temporary: prepared.temporary,
+    ...(mayMount() && { group: groupOf(scratch) }),
+  }
   try {
-    const command = commandOf(config, options)
-    const prepared = await prepare(store, name, config, options)
-    const spec = runtimeSpec({
-      ...prepared,
-      root: join(bundle, 'rootfs'),
-      readOnly: options.readOnly ?? false,
-      command,
-      hostname: options.hostname ?? name.slice(0, 63),
-      terminal: options.terminal ?? false,
-      network: options.network ?? 'host',
-      mounts: [...prepared.mounts, ...(options.mounts ?? [])],
-      temporary: options.temporary,
-    })
-    mkdirSync(join(bundle, 'rootfs'))
-    writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec))
-    try {
-      return await attempt(runtime, { store, name, bundle, command, withoutGroups: !mayMount() }, running)
-    } finally {
-      await tidy(store, name, prepared.made)
-    }
+    return await new Attempts(store, name, scratch, spec, prepared, running).first(runtimes)
   } finally {
-    rmSync(bundle, { recursive: true, force: true })
+    await tidy(store, name, prepared.made)
   }
 }
 
-interface Attempt {
-  readonly store: Store
-  readonly name: string
-  readonly bundle: string
-  readonly command: readonly string[]
-  readonly withoutGroups: boolean
+class Attempts {
+  readonly #store: Store
+  readonly #name: string
+  readonly #scratch: { readonly path: string; readonly lock: string }
+  readonly #spec: SpecOptions
+  readonly #prepared: Prepared
+  readonly #running: Running
+
+  constructor(
+    store: Store,
+    name: string,
+    scratch: { readonly path: string; readonly lock: string },
+    spec: SpecOptions,
+    prepared: Prepared,
+    running: Running,
+  ) {
+    this.#store = store
+    this.#name = name
+    this.#scratch = scratch
+    this.#spec = spec
+    this.#prepared = prepared
+    this.#running = running
+  }
+
+  /** By the first runtime that can do it here. */
+  async first([runtime, ...others]: readonly [Runtime, ...Runtime[]]): Promise<CommandEnd> {
+    const [next, ...rest] = others
+    try {
+      return await this.#by(runtime, this.#spec)
+    } catch (error) {
+      if (!(error instanceof Unable) || next === undefined) throw error
+      this.#running.onNote?.(`${runtime.name} cannot be used here (${error.reason}): ${next.name} is`)
+      return this.first([next, ...rest])
+    }
+  }
+
+  async #by(runtime: Runtime, spec: SpecOptions): Promise<CommandEnd> {
+    const { endings, onNote, onOutput, opening } = this.#running
+    const { path, lock } = this.#scratch
+    const launch = await this.#launch(runtime, spec)
+    const terminal = spec.terminal ? terminalState() : undefined
+    const end = await runInMount(
+      {
+        store: { root: this.#store.root, options: opening },
+        subject: { container: this.#name },
+        target: spec.root,
+        options: { suid: true, devices: true },
+        command: launch.command,
+        runsAnother: true,
+        lock,
+        namespace: this.#prepared.namespace,
+      },
+      { endings, onOutput, ...(onNote && { onNote }) },
+    ).finally(() => terminal?.restore())
+    const failed = launch.failure()
+    const [program] = spec.command
+    switch (failed?.why) {
+      case undefined:
+        return end
+      case 'missing':
+        throw new PlyError('ENOENT', { syscall: 'spawn', path: program! })
+      case 'closed':
+        throw new PlyError('EACCES', { syscall: 'spawn', path: program! })
+      case 'groups':
+        if (spec.group === undefined) break
+        onNote?.('control groups cannot be used here: the container runs without')
+        rmSync(join(path, 'bundle'), { recursive: true, force: true })
+        return this.#by(runtime, { ...spec, group: undefined })
+      default:
+    }
+    rmSync(join(path, 'bundle'), { recursive: true, force: true })
+    // Who was told to end before it had begun has no other answer.
+    if (endings.signal.aborted) return end
+    throw new Unable(runtime, failed!.text)
+  }
+
+  async #launch(runtime: Runtime, spec: SpecOptions): Promise<Launch> {
+    const { path } = this.#scratch
+    const bundle = join(path, 'bundle')
+    if (runtime.name !== 'bwrap') return launchByOci(runtime, bundle, basename(path), spec)
+    const beyond = beyondBwrap(spec)
+    if (beyond !== undefined) throw new Unable(runtime, `${beyond}; install runc or crun`)
+    mkdirSync(bundle)
+    const [, search = ''] = spec.environment.find((one) => one.startsWith('PATH='))?.split('=', 2) ?? []
+    await using container = await this.#store.containers.open(this.#name, { readOnly: true })
+    // Asked when the container is closed: what it stands on is what it was started from.
+    const found = programIn(container.tree, spec.command[0]!, { directory: spec.directory, path: search })
+    return launchByBwrap(runtime, bundle, { ...spec, group: undefined }, () => found)
+  }
 }
 
-async function attempt(runtime: Runtime, what: Attempt, running: Running): Promise<CommandEnd> {
-  const { store, name, bundle, command, withoutGroups } = what
-  const { opening, endings, onNote, onOutput } = running
-  const log = join(bundle, 'log')
-  const id = `ply-${process.pid}-${Date.now().toString(36)}`
-  const state = join(bundle, 'state')
-  const call = runtimeCommand(runtime, { state, log, bundle, id, withoutGroups })
-  const end = await runInMount(
-    {
-      store: { root: store.root, options: opening },
-      subject: { container: name },
-      target: join(bundle, 'rootfs'),
-      options: { suid: true, devices: true },
-      command: call,
-      ender: endingCommand(runtime, { state, id }),
-    },
-    { endings, onOutput, ...(onNote && { onNote }) },
-  )
-  const failed = unstartedIn(logIn(log))
-  switch (failed?.why) {
-    case undefined:
-      return end
-    case 'missing':
-      throw new PlyError('ENOENT', { syscall: 'spawn', path: command[0]! })
-    case 'closed':
-      throw new PlyError('EACCES', { syscall: 'spawn', path: command[0]! })
-    case 'groups':
-      if (withoutGroups) break
-      onNote?.('control groups cannot be used here: the container runs without')
-      rmSync(join(bundle, 'state'), { recursive: true, force: true })
-      rmSync(log, { force: true })
-      return attempt(runtime, { ...what, withoutGroups: true }, running)
-    default:
+/** A runtime that is here, and cannot do it. */
+class Unable extends PlyError {
+  readonly reason: string
+
+  constructor({ name }: Runtime, reason: string) {
+    super('PLY_UNSUPPORTED', { what: `running a container by ${name} here`, reason })
+    this.reason = reason
   }
-  throw new PlyError('PLY_UNSUPPORTED', { what: `running a container by ${runtime.name} here`, reason: failed!.text })
 }
 
-function logIn(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return ''
-    throw error
-  }
+function terminalSize(): SpecOptions['size'] {
+  const stream = [process.stdout, process.stderr].find(({ isTTY }) => isTTY)
+  return stream && { height: stream.rows, width: stream.columns }
+}
+
+/** The terminal as it is now: a runtime that is killed leaves it as it has set it. */
+function terminalState(): { restore(): void } | undefined {
+  const { status, stdout } = spawnSync('stty', ['-g'], { stdio: ['inherit', 'pipe', 'ignore'], encoding: 'utf8' })
+  if (status !== 0) return undefined
+  // The command may have taken the terminal to another group of processes, and could not give it back from its namespace.
+  const setting = ['-c', 'trap "" TTOU; exec stty "$0"', stdout.trim()]
+  return { restore: () => spawnSync('sh', setting, { stdio: ['inherit', 'ignore', 'ignore'] }) }
 }
 
 /** @throws PLY_USAGE where nobody says what to run */
@@ -152,113 +217,4 @@ function commandOf({ Entrypoint, Cmd }: ExecutionConfig, { command, entrypoint }
   if (words.length === 0)
     throw new PlyError('PLY_USAGE', { reason: 'the image does not say what to run; name a command' })
   return words
-}
-
-interface Prepared {
-  readonly identity: Identity
-  readonly environment: readonly string[]
-  readonly directory: string
-  readonly mounts: readonly BindMount[]
-  readonly inNamespace: boolean
-  readonly manyOwners: boolean
-  /** What is there only because something is mounted on it. */
-  readonly made: readonly string[]
-}
-
-const usualPath = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-/** Files of the host that a container on its network needs. */
-const fromHost = ['/etc/resolv.conf', '/etc/hosts']
-const system = ['/proc', '/dev', '/sys']
-
-async function prepare(store: Store, name: string, config: ExecutionConfig, options: RunOptions): Promise<Prepared> {
-  await using container = await store.containers.open(name)
-  const tree = container.tree
-  const identity = identityIn(tree, options.user ?? config.User)
-  const directory = posix.resolve('/', options.directory ?? config.WorkingDir ?? '/')
-  makeDirectories(container, directory)
-  const mounts = fromHost.map((path) => ({ source: path, target: path, readOnly: true }))
-  const wanted = [
-    ...system,
-    ...mounts.map(({ target }) => target),
-    ...(options.mounts ?? []).map(({ target }) => target),
-  ]
-  const { enter, owners } = namespaceOfCommand()
-  if (enter.length === 0) throw closedNamespaces()
-  const inNamespace = owners !== 'all'
-  if (owners === 'root' && (identity.uid !== 0 || identity.gid !== 0)) throw nobodyElse(identity)
-  return {
-    identity,
-    environment: environmentOf(config, options, identity),
-    directory,
-    mounts,
-    inNamespace,
-    manyOwners: owners !== 'root',
-    made: wanted.flatMap(withAncestors).filter((path) => !isThere(tree, path)),
-  }
-}
-
-function environmentOf(
-  { Env = [] }: ExecutionConfig,
-  { environment = [], terminal }: RunOptions,
-  { home }: Identity,
-): string[] {
-  const variables = new Map(
-    [usualPath, ...(terminal ? ['TERM=xterm'] : []), `HOME=${home}`, ...Env, ...environment].map(
-      (one) => [one.split('=', 1)[0]!, one] as const,
-    ),
-  )
-  return [...variables.values()]
-}
-
-function makeDirectories({ fs }: Container, path: string): void {
-  fs.mkdirSync(path, { recursive: true })
-}
-
-function isThere(tree: Tree, path: string): boolean {
-  try {
-    return resolvePath(tree, encodeText(path), { follow: false }).ino !== undefined
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(codeOf(error) ?? '')) return false
-    throw error
-  }
-}
-
-/** A path, and every directory above it but the root. */
-function withAncestors(path: string): string[] {
-  const names = path.split('/').filter((name) => name !== '')
-  return names.map((_, at) => `/${names.slice(0, at + 1).join('/')}`)
-}
-
-/** Takes away what a runtime has made to mount something on, and nothing is in. */
-async function tidy(store: Store, name: string, made: readonly string[]): Promise<void> {
-  if (made.length === 0) return
-  await using container = await store.containers.open(name)
-  for (const path of [...new Set(made)].sort().reverse()) removeEmpty(container.tree, container, path)
-}
-
-function removeEmpty(tree: WritableUnion, { fs }: Container, path: string): void {
-  if (!isThere(tree, path)) return
-  try {
-    const stat = fs.lstatSync(path)
-    if (stat.isDirectory()) fs.rmdirSync(path)
-    else if (stat.isFile() && stat.size === 0) fs.unlinkSync(path)
-  } catch (error) {
-    if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(codeOf(error) ?? '')) throw error
-  }
-}
-
-function closedNamespaces(): PlyError {
-  return new PlyError('PLY_UNSUPPORTED', {
-    what: 'running a container as this user',
-    reason:
-      'user namespaces are closed here; root opens them with: sysctl kernel.unprivileged_userns_clone=1 (and kernel.apparmor_restrict_unprivileged_userns=0)',
-  })
-}
-
-function nobodyElse({ uid, gid }: Identity): PlyError {
-  return new PlyError('PLY_UNSUPPORTED', {
-    what: `running as ${uid}:${gid}`,
-    reason:
-      'this user has root alone in a namespace; root gives more with: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER (and newuidmap, package uidmap)',
-  })
 }

@@ -21,35 +21,23 @@ export interface SpecOptions {
   readonly identity: Identity
   readonly hostname: string
   readonly terminal: boolean
+  /** Of the terminal, in characters: without it a program may look before the runtime has set it. */
+  readonly size?: { readonly height: number; readonly width: number } | undefined
   readonly network: 'host' | 'none'
   readonly mounts: readonly BindMount[]
   /** Temporary file systems, by their places, with options as mount(8) has them. */
   readonly temporary?: Readonly<Record<string, readonly string[]>> | undefined
+  /** `CAP_…` that its root has. */
+  readonly capabilities: readonly string[]
+  /** The control group that it gets; absent: none. */
+  readonly group?: string | undefined
   /** In a user namespace already, whose root this is. */
   readonly inNamespace: boolean
   /** Whether groups can be set, and everything has an owner there. */
   readonly manyOwners: boolean
 }
 
-/** What docker and podman let a container's root do. */
-const usualCapabilities = [
-  'CHOWN',
-  'DAC_OVERRIDE',
-  'FSETID',
-  'FOWNER',
-  'MKNOD',
-  'NET_RAW',
-  'SETGID',
-  'SETUID',
-  'SETFCAP',
-  'SETPCAP',
-  'NET_BIND_SERVICE',
-  'SYS_CHROOT',
-  'KILL',
-  'AUDIT_WRITE',
-].map((name) => `CAP_${name}`)
-
-const masked = [
+export const maskedPaths = [
   '/proc/acpi',
   '/proc/asound',
   '/proc/kcore',
@@ -62,23 +50,25 @@ const masked = [
   '/sys/firmware',
   '/sys/devices/virtual/powercap',
 ]
-const readOnlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger']
+export const readOnlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger']
 
 /** `config.json` of an OCI runtime bundle (runtime-spec 1.0.2). */
 export function runtimeSpec(options: SpecOptions): object {
   const { root, readOnly, command, environment, directory, identity, hostname, terminal, network } = options
   const { uid, gid, groups } = identity
-  const capabilities = uid === 0 ? usualCapabilities : []
+  const bounding = capabilitiesGiven(options)
+  const capabilities = uid === 0 ? bounding : []
   return {
     ociVersion: '1.0.2',
     process: {
       terminal,
+      ...(options.size && { consoleSize: options.size }),
       user: { uid, gid, ...(options.manyOwners && groups.length > 0 && { additionalGids: groups }) },
       args: command,
       env: environment,
       cwd: directory,
       capabilities: {
-        bounding: usualCapabilities,
+        bounding,
         effective: capabilities,
         permitted: capabilities,
         inheritable: [],
@@ -94,10 +84,19 @@ export function runtimeSpec(options: SpecOptions): object {
         ...['pid', 'ipc', 'uts', 'mount'].map((type) => ({ type })),
         ...(network === 'none' ? [{ type: 'network' }] : []),
       ],
-      maskedPaths: masked,
+      ...(options.group !== undefined && { cgroupsPath: options.group, resources: { devices: [closedDevices] } }),
+      maskedPaths,
       readonlyPaths: readOnlyPaths,
     },
   }
+}
+
+/** What a runtime opens again are those that every container has. */
+const closedDevices = { allow: false, access: 'rwm' }
+
+/** Nothing but a control group, or a user namespace, keeps who makes a device from what is behind it. */
+export function capabilitiesGiven({ capabilities, group, inNamespace }: SpecOptions): readonly string[] {
+  return group === undefined && !inNamespace ? capabilities.filter((name) => name !== 'CAP_MKNOD') : capabilities
 }
 
 function systemMounts({ inNamespace, manyOwners, network }: SpecOptions): object[] {

@@ -121,10 +121,18 @@ describe('a build that runs nothing', () => {
     const changed = await built(store, dockerfile, { ...files, b: 'B' }, { explainCache: true })
     expect(changed.states).toEqual(['cached', 'done', 'done', 'set'])
     expect(changed.events.flatMap((event) => (event.what === 'step' ? (event.because ?? []) : []))).toEqual([
-      'changed: the files that it copies',
+      'changed: the files that it copies: /b',
       'changed: what it stands on',
     ])
     expect((await built(store, dockerfile, files, { noCache: true })).states).toEqual(['done', 'done', 'done', 'set'])
+  })
+
+  test('shares each step with a build that comes to it at the same time', async () => {
+    await using store = await openStore(':memory:')
+    const dockerfile = 'FROM scratch\nCOPY a /a\nCOPY b /b\n'
+    const both = await Promise.all([1, 2].map(() => built(store, dockerfile, { a: 'a', b: 'b' })))
+    expect(both[0]!.image.digest).toBe(both[1]!.image.digest)
+    expect(both.flatMap(({ states }) => states).sort()).toEqual(['cached', 'cached', 'done', 'done'])
   })
 
   test('keeps what it has built through a collection, and builds anew what was lost', async () => {
@@ -212,6 +220,9 @@ describe('a build that runs nothing', () => {
 
   for (const [dockerfile, line, why] of [
     ['FROM scratch\nCOPY nothing /', 2, /\/nothing is not there to be copied/],
+    ['FROM scratch\nCOPY aa /', 2, /\/aa is not there to be copied; did you mean a\?/],
+    ['FROM scratch\nCOPY elsewhere/x /', 2, /\/elsewhere\/x is not there to be copied; there is no \/elsewhere/],
+    ['FROM scratch\nCOPY a/b /', 2, /\/a\/b is not there to be copied; \/a is no directory/],
     ['FROM scratch\nCOPY ../a /', 2, /outside of the context/],
     ['FROM scratch\nCOPY a b c', 2, /several files go into a directory: write c\//],
     ['FROM scratch\nCOPY --chown=nobody a /', 2, /no user nobody/],

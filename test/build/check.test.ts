@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { build, buildPlatforms, checkBuild } from '../../src/build/build.ts'
-import { checkRunnable } from '../../src/build/emulation.ts'
 import type { BuildEvent } from '../../src/build/options.ts'
 import { manifestsIn, memoryUpper, openStore, plainLayer, union } from '../../src/index.ts'
+import { checkRunnable } from '../../src/run/emulation.ts'
 import { temporary } from '../support/temporary.ts'
 
 const context = () => union([plainLayer({ '/': { directory: true }, a: 'x' })], memoryUpper())

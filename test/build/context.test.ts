@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { contextTree } from '../../src/build/context.ts'
+import { contextTree } from '../../src/build/context/context.ts'
 
 let directory: string
 beforeEach(() => {

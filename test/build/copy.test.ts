@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { type CopyRules, copyInto, copyParents } from '../../src/build/copy.ts'
-import { findSources, pathPatterns } from '../../src/build/copy-sources.ts'
-import { Draft } from '../../src/build/draft.ts'
-import { modeChange } from '../../src/build/mode-change.ts'
+import { type CopyRules, copyInto, copyParents } from '../../src/build/copy/copy.ts'
+import { findSources, pathPatterns } from '../../src/build/copy/copy-sources.ts'
+import { Draft } from '../../src/build/copy/draft.ts'
+import { modeChange } from '../../src/build/copy/mode-change.ts'
 import { memoryUpper, plainLayer, type Tree, union } from '../../src/index.ts'
 import type { PackItem } from '../../src/layer/index.ts'
 
@@ -333,7 +333,7 @@ describe('COPY', () => {
     )
     expect([...draft.items()].map(said)).toEqual([
       't directory 755 0:0',
-      't/x directory 755 0:0',
+      't/x directory 700 0:0',
       't/x/a.txt file 644 0:0',
       't/x/y directory 755 0:0',
       't/x/y/b.txt file 644 0:0',

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
@@ -124,7 +124,10 @@ describe('the context of a build', () => {
     await expect(built(store, '-', { input: bytes(tar({ a: 'x' })) })).rejects.toMatchObject({
       message: expect.stringContaining('there is no Dockerfile in the context'),
     })
-    await expect(built(store, join(temporary(), 'none'))).rejects.toMatchObject({ code: 'ENOENT' })
+    await expect(built(store, join(temporary(), 'none'))).rejects.toMatchObject({
+      code: 'PLY_USAGE',
+      message: expect.stringMatching(/there is no .*none to build from: name a directory/),
+    })
   })
 
   test('gives nothing of this machine away by what a tar holds', async () => {
@@ -161,8 +164,31 @@ describe('the context of a build', () => {
     git('add', '.')
     git('commit', '-q', '-m', 'x')
     execFileSync('git', ['clone', '-q', '--bare', work, join(root, 'app.git')])
+    const lib = join(root, 'lib')
+    execFileSync('git', ['clone', '-q', work, lib], { stdio: 'pipe' })
+    execFileSync('git', ['clone', '-q', '--bare', lib, join(root, 'lib.git')], { stdio: 'pipe' })
+    const inLib = (...args: string[]) => execFileSync('git', ['-C', join(root, 'lib.git'), ...args], { stdio: 'pipe' })
+    git('checkout', '-q', '-b', 'modules')
+    writeFileSync(join(work, '.gitmodules'), '[submodule "lib"]\n\tpath = vendor/lib\n\turl = ../lib.git\n')
+    git('update-index', '--add', '--cacheinfo', `160000,${inLib('rev-parse', 'HEAD').toString().trim()},vendor/lib`)
+    git('add', '.gitmodules')
+    git('commit', '-q', '-m', 'with a submodule')
+    git('push', '-q', join(root, 'app.git'), 'modules')
+    writeFileSync(join(work, '.gitmodules'), `[submodule "lib"]\n\tpath = vendor/lib\n\turl = ${lib}\n`)
+    git('add', '.gitmodules')
+    git('commit', '-q', '-m', 'with one of this machine')
+    git('push', '-q', join(root, 'app.git'), 'modules:away')
+    git('checkout', '-q', '-f', 'main')
+    rmSync(join(work, 'vendor'), { recursive: true, force: true })
     await using server = await gitServer(root)
     await using store = await openStore(':memory:')
+    expect(await built(store, `${server.url}/app.git#modules`)).toEqual(
+      expect.arrayContaining(['vendor/lib/Dockerfile', 'vendor/lib/sub/Dockerfile']),
+    )
+    expect(await built(store, `${server.url}/app.git#modules`)).not.toContain('vendor/lib/.git')
+    await expect(built(store, `${server.url}/app.git#away`)).rejects.toMatchObject({
+      message: expect.stringContaining("'file' not allowed"),
+    })
     const address = `${server.url}/app.git`
     expect(await built(store, address)).toEqual(['Dockerfile', 'in', 'out', 'sub', 'sub/Dockerfile'])
     expect(await built(store, `${address}#main:sub`)).toEqual(['s', 's/Dockerfile'])

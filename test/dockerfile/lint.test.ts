@@ -47,6 +47,7 @@ const cases: readonly (readonly [string, readonly string[], LintOptions?])[] = [
   ['FROM a\nCOPY $x /', []],
   ['FROM scratch\nCOPY $x /', ['2 UndefinedVar']],
   ['FROM a\nARG x\nCOPY $x /', [], known],
+  ['FROM scratch AS a\nARG x\nFROM a\nCOPY $x /', []],
   ['FROM a\nENV PATH=$PATH:$JAVA_HOME/bin', [], known],
   ['FROM a\nENV PATH=$PAHT:/x', ['2 UndefinedVar'], known],
   ['FROM a\nENV A=1 B=$A', ['2 UndefinedVar'], known],

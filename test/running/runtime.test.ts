@@ -2,7 +2,9 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { findRuntime, runtimeCommand, unstartedIn } from '../../src/run/runtime.ts'
+import { capabilitiesOf } from '../../src/run/capabilities.ts'
+import { runtimeCommand, unstartedIn } from '../../src/run/oci-runtime.ts'
+import { findRuntimes } from '../../src/run/runtime.ts'
 import { runtimeSpec, type SpecOptions } from '../../src/run/spec.ts'
 
 let directory: string
@@ -17,9 +19,9 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
 describe('a runtime', () => {
   test('is found where programs are, and by its path', () => {
-    expect(findRuntime('crun', { PATH: directory })).toEqual({ name: 'crun', path: join(directory, 'crun') })
-    expect(findRuntime(join(directory, 'mine'), {})).toEqual({ name: 'runc', path: join(directory, 'mine') })
-    expect(() => findRuntime('none', { PATH: directory })).toThrow(/there is no program none/)
+    expect(findRuntimes('crun', { PATH: directory })).toEqual([{ name: 'crun', path: join(directory, 'crun') }])
+    expect(findRuntimes(join(directory, 'mine'), {})).toEqual([{ name: 'runc', path: join(directory, 'mine') }])
+    expect(() => findRuntimes('none', { PATH: directory })).toThrow(/there is no program none/)
   })
 
   test('is called with a state and a log of its own, and without control groups where there are none', () => {
@@ -70,6 +72,8 @@ describe('a bundle', () => {
     network: 'host',
     mounts: [{ source: '/s', target: '/t', readOnly: true }],
     temporary: { '/tmp': ['size=1m'] },
+    capabilities: capabilitiesOf(),
+    group: '/g',
     inNamespace: false,
     manyOwners: true,
   }

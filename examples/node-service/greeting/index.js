@@ -1,0 +1,4 @@
+/** What to say to somebody. */
+export function greeting(name) {
+  return `Hello, ${name}.`
+}

@@ -1,0 +1,120 @@
+import { type Case, group } from './case.ts'
+
+const files = { 'a.md': '1', 'b.txt': '2', 'd/a.md': '3', 'd/b.txt': '4', 'd/e/a.md': '5', temp: '6', tempa: '7' }
+const all = [
+  '/a.md = 1',
+  '/b.txt = 2',
+  '/d/',
+  '/d/a.md = 3',
+  '/d/b.txt = 4',
+  '/d/e/',
+  '/d/e/a.md = 5',
+  '/temp = 6',
+  '/tempa = 7',
+]
+const without = (...gone: readonly string[]) => all.filter((line) => !gone.some((path) => line.startsWith(path)))
+const rule = (says: string, ignored: string, tree: readonly string[]): Case => ({
+  says,
+  dockerfile: 'FROM scratch\nCOPY . /\n',
+  context: files,
+  ignored,
+  tree,
+})
+
+/** What a context leaves out (docs.docker.com/build/concepts/context, dockerignore files). */
+export const ignoring: readonly Case[] = group({ see: '.dockerignore file' }, [
+  rule('a name is left out at the root of the context alone', 'a.md', without('/a.md')),
+  rule('a path is left out', 'd/b.txt', without('/d/b.txt')),
+  rule('a directory is left out with all that is in it', 'd', without('/d/')),
+  rule('a slash in front means nothing', '/d/e', without('/d/e/')),
+  rule('a slash at the end means nothing', 'd/e/', without('/d/e/')),
+  rule('a dot in front means nothing', './d/e', without('/d/e/')),
+  rule('a star is any name in one directory', '*.md', without('/a.md')),
+  rule('a star is a directory on the way', '*/*.md', without('/d/a.md')),
+  rule('stars may be several', '*/*/a*', without('/d/e/a.md')),
+  rule('a question mark in the list is one character', 'temp?', without('/tempa')),
+  rule('two stars are any number of directories, none as well', '**/*.md', without('/a.md', '/d/a.md', '/d/e/a.md')),
+  rule('two stars at the end are all that is in a directory', 'd/**', [
+    '/a.md = 1',
+    '/b.txt = 2',
+    '/d/',
+    '/temp = 6',
+    '/tempa = 7',
+  ]),
+  rule('two stars in the middle are directories between', 'd/**/a.md', without('/d/a.md', '/d/e/a.md')),
+  rule('brackets in the list are one of several', '[ab].*', without('/a.md', '/b.txt')),
+  rule(
+    'a comment is a line with a hash in front, and white space and empty lines mean nothing',
+    '# d\n\n  d  \n',
+    without('/d/'),
+  ),
+  rule('an exception takes back what was left out', '**/*.md\n!d/a.md', without('/a.md', '/d/e/a.md')),
+  rule('an exception is one from where it stands on', '!d/a.md\n**/*.md', without('/a.md', '/d/a.md', '/d/e/a.md')),
+  rule('of several lines the last one counts', '*.txt\n!b.txt\nb.*', without('/b.txt')),
+  rule('an exception brings back what is in a directory that is left out', 'd\n!d/e/a.md', [
+    '/a.md = 1',
+    '/b.txt = 2',
+    '/d/',
+    '/d/e/',
+    '/d/e/a.md = 5',
+    '/temp = 6',
+    '/tempa = 7',
+  ]),
+  rule('all may be left out but for some', '*\n!d/b.txt\n!temp', ['/d/', '/d/b.txt = 4', '/temp = 6']),
+  rule('an exception with two stars brings back what is anywhere', '*\n!**/*.txt', [
+    '/b.txt = 2',
+    '/d/',
+    '/d/b.txt = 4',
+  ]),
+  rule('an exception may be excepted again', 'd\n!d/*\nd/e', without('/d/e/')),
+  rule('names in other cases are other names', 'A.MD', all),
+  rule('line ends of Windows end the lines of the list', 'd\r\ntemp*\r\n', ['/a.md = 1', '/b.txt = 2']),
+  rule('a mark of the byte order in front of the list means nothing', '\ufeffd', without('/d/')),
+  {
+    says: 'the Dockerfile and the list itself may be left out',
+    dockerfile: 'FROM scratch\nCOPY . /\n',
+    context: { x: '1', Dockerfile: 'FROM', '.dockerignore': 'Dockerfile\n.dockerignore\n' },
+    tree: ['/x = 1'],
+  },
+  {
+    says: 'the list of the context counts where there is no other',
+    dockerfile: 'FROM scratch\nCOPY . /\n',
+    context: { bar: '1', baz: '2', bay: '3', foo: '4', '.dockerignore': '\nba*\nDockerfile\n!bay\n.dockerignore\n' },
+    tree: ['/bay = 3', '/foo = 4'],
+  },
+  {
+    says: 'the list of the Dockerfile goes before that of the context',
+    dockerfile: 'FROM scratch\nCOPY . /\n',
+    context: { a: '1', b: '2', '.dockerignore': 'a' },
+    ignored: 'b\n.d*',
+    tree: ['/a = 1'],
+  },
+  {
+    says: 'what is left out is not there to be copied by its name',
+    dockerfile: 'FROM scratch\nCOPY a /\n',
+    context: { a: '1' },
+    ignored: 'a',
+    fails: { line: 2, words: /\/a is not there/ },
+  },
+  {
+    says: 'a symlink to what is left out leads to nothing',
+    dockerfile: 'FROM scratch\nCOPY l /\n',
+    context: { a: '1', l: { symlink: 'a' } },
+    ignored: 'a',
+    fails: { line: 2, words: /\/l is not there/ },
+  },
+  {
+    says: 'what is left out of the context is not left out of a stage',
+    dockerfile: 'FROM scratch AS one\nCOPY b /a\nFROM scratch\nCOPY --from=one /a /\n',
+    context: { a: '1', b: '2' },
+    ignored: 'a',
+    tree: ['/a = 2'],
+  },
+  {
+    says: 'what is left out of the context is not left out of another one',
+    dockerfile: 'FROM scratch\nCOPY --from=extra . /\n',
+    contexts: { extra: { a: '1' } },
+    ignored: 'a',
+    tree: ['/a = 1'],
+  },
+])

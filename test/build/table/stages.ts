@@ -1,0 +1,307 @@
+import { type Case, group } from './case.ts'
+
+/** FROM, stages, what is built of them, and what is called by a name. */
+export const stages: readonly Case[] = [
+  ...group({ see: 'FROM' }, [
+    { says: 'an image on nothing has nothing but a PATH', dockerfile: 'FROM scratch\n' },
+    {
+      says: 'the last stage is what is built',
+      dockerfile: 'FROM scratch\nLABEL a=1\nFROM scratch\nLABEL b=2\n',
+      config: { Labels: { b: '2' } },
+    },
+    {
+      says: 'a stage goes on from another by its name',
+      dockerfile: 'FROM scratch AS one\nLABEL a=1\nCOPY f /\nFROM one\nLABEL b=2\n',
+      context: { f: 'x' },
+      config: { Labels: { a: '1', b: '2' } },
+      tree: ['/f = x'],
+    },
+    {
+      says: 'names of stages are the same in any case',
+      dockerfile: 'FROM scratch AS One\nLABEL a=1\nFROM oNE\n',
+      config: { Labels: { a: '1' } },
+    },
+    {
+      says: 'AS is written in any case',
+      dockerfile: 'FROM scratch as one\nLABEL a=1\nfrom one As two\nFROM two\n',
+      config: { Labels: { a: '1' } },
+    },
+    {
+      says: 'of two stages with one name the last one in front counts',
+      dockerfile: 'FROM scratch AS a\nLABEL n=1\nFROM scratch AS a\nLABEL n=2\nFROM a\nLABEL x=y\n',
+      config: { Labels: { n: '2', x: 'y' } },
+    },
+    {
+      says: 'a stage that is called like an image goes before the image',
+      dockerfile: 'FROM scratch AS below\nLABEL is=stage\nFROM below\n',
+      images: { below: { dockerfile: 'FROM scratch\nLABEL is=image\n' } },
+      config: { Labels: { is: 'stage' } },
+    },
+    {
+      says: 'a stage that comes later is none yet',
+      dockerfile: 'FROM below\nFROM scratch AS below\nLABEL is=stage\n',
+      target: '0',
+      images: { below: { dockerfile: 'FROM scratch\nLABEL is=image\n' } },
+      config: { Labels: { is: 'image' } },
+    },
+    {
+      says: 'a stage takes files from another by its name',
+      see: 'COPY --from',
+      dockerfile: 'FROM scratch AS one\nCOPY f /d/f\nFROM scratch\nCOPY --from=one /d/f /g\n',
+      context: { f: 'x' },
+      tree: ['/g = x'],
+    },
+    {
+      says: 'a stage takes files from another by its number',
+      see: 'COPY --from',
+      dockerfile: 'FROM scratch\nCOPY f /d/f\nFROM scratch\nCOPY --from=0 d /e\n',
+      context: { f: 'x' },
+      tree: ['/e/', '/e/f = x'],
+    },
+    {
+      says: 'a stage takes files from an image',
+      see: 'COPY --from',
+      dockerfile: 'FROM scratch\nCOPY --from=other:1 /f /g\n',
+      images: { 'other:1': { dockerfile: 'FROM scratch\nCOPY f /\n', context: { f: 'x' } } },
+      tree: ['/g = x'],
+    },
+    {
+      says: 'what is taken from a stage keeps its owner, mode and links',
+      see: 'COPY --from',
+      dockerfile:
+        'FROM scratch AS one\nCOPY --chown=5:6 --chmod=4711 f /d/f\nCOPY l /d/\nFROM scratch\nCOPY --from=one /d /d\n',
+      context: { f: 'x', 'l/l': { symlink: '../else' } },
+      tree: ['/d/', '/d/f 4711 5:6 = x', '/d/l -> ../else'],
+    },
+    {
+      says: 'the directory of the stage that is copied from means nothing',
+      see: 'COPY --from',
+      dockerfile: 'FROM scratch AS one\nWORKDIR /w\nCOPY f .\nFROM scratch\nCOPY --from=one w/f /\n',
+      context: { f: 'x' },
+      tree: ['/f = x'],
+    },
+    {
+      says: 'variables are none in --from',
+      see: 'COPY --from',
+      dockerfile: 'FROM scratch AS one\nFROM scratch\nARG N=one\nCOPY --from=$N / /\n',
+      fails: { line: 4, words: /takes no variables/ },
+    },
+    {
+      says: 'a stage cannot be copied from itself',
+      dockerfile: 'FROM scratch AS one\nCOPY --from=one /f /g\n',
+      fails: { words: /one/, code: 'PLY_IMAGE_NOT_FOUND' },
+    },
+    {
+      says: 'what the target does not need is not built',
+      dockerfile: 'FROM scratch AS broken\nCOPY nothing /\nFROM scratch\nLABEL a=b\n',
+      config: { Labels: { a: 'b' } },
+    },
+    {
+      says: 'what comes behind the target is not built',
+      dockerfile: 'FROM scratch AS one\nLABEL a=b\nFROM one\nCOPY nothing /\n',
+      target: 'one',
+      config: { Labels: { a: 'b' } },
+    },
+    {
+      says: 'the target may be named by its number',
+      dockerfile: 'FROM scratch\nLABEL n=0\nFROM scratch\nLABEL n=1\nFROM scratch\n',
+      target: '1',
+      config: { Labels: { n: '1' } },
+    },
+    {
+      says: 'the target may be named in any case',
+      dockerfile: 'FROM scratch AS one\nLABEL n=0\nFROM scratch\n',
+      target: 'ONE',
+      config: { Labels: { n: '0' } },
+    },
+    {
+      says: 'a target that is no stage is an error that says which was meant',
+      dockerfile: 'FROM scratch AS builder\n',
+      target: 'bulider',
+      fails: { line: 1, words: /no stage bulider; did you mean builder\?/ },
+    },
+    {
+      says: 'a name of a stage begins with a letter',
+      dockerfile: 'FROM scratch AS 1a\n',
+      fails: { line: 1, words: /cannot be called 1a/ },
+    },
+    {
+      says: 'FROM takes an image and a name',
+      dockerfile: 'FROM scratch AS\n',
+      fails: { line: 1, words: /FROM IMAGE \[AS NAME\]/ },
+    },
+    {
+      says: 'FROM takes nothing behind the name',
+      dockerfile: 'FROM scratch AS a b\n',
+      fails: { line: 1, words: /FROM IMAGE \[AS NAME\]/ },
+    },
+    {
+      says: 'FROM wants a name that is one once arguments are in',
+      dockerfile: 'ARG A\nFROM $A\n',
+      fails: { line: 2, words: /\$A is nothing/ },
+    },
+    {
+      says: 'an image that is nowhere is an error',
+      dockerfile: 'FROM nowhere:1\n',
+      fails: { words: /nowhere/, code: 'PLY_IMAGE_NOT_FOUND' },
+    },
+    {
+      says: 'FROM knows one flag',
+      dockerfile: 'FROM --platfrom=linux/amd64 scratch\n',
+      fails: { line: 1, words: /no flag --platfrom; did you mean --platform\?/ },
+    },
+    {
+      says: 'FROM may say another platform',
+      dockerfile: 'FROM --platform=linux/arm64 scratch\n',
+      platform: 'linux/arm64',
+    },
+    {
+      says: 'FROM may take the platform from a variable',
+      dockerfile: 'ARG P=linux/s390x\nFROM --platform=$P scratch\n',
+      platform: 'linux/s390x',
+    },
+    {
+      says: 'a stage has the platform of the one below it',
+      dockerfile: 'FROM --platform=linux/arm64 scratch AS a\nFROM a\n',
+      platform: 'linux/arm64',
+    },
+    {
+      says: 'the image has the platform that the user wants',
+      dockerfile: 'FROM scratch\n',
+      wanted: 'linux/riscv64',
+      platform: 'linux/riscv64',
+    },
+    {
+      says: 'a platform that is none is an error',
+      dockerfile: 'FROM --platform=a/b/c/d scratch\n',
+      fails: { words: /a\/b\/c\/d/, code: 'PLY_USAGE' },
+    },
+    {
+      says: 'labels of the user go on top of all',
+      dockerfile: 'FROM scratch\nLABEL a=1 b=2\n',
+      labels: { a: 'mine', c: '3' },
+      config: { Labels: { a: 'mine', b: '2', c: '3' } },
+    },
+    {
+      says: 'an image below gives all its settings',
+      dockerfile: 'FROM below\n',
+      images: {
+        below: {
+          dockerfile:
+            'FROM scratch\nENV A=1\nUSER 5\nWORKDIR /w\nEXPOSE 1\nVOLUME /v\nLABEL l=m\nSTOPSIGNAL SIGINT\nENTRYPOINT ["e"]\nCMD ["c"]\nHEALTHCHECK CMD h\nSHELL ["s"]\n',
+        },
+      },
+      config: {
+        Env: ['A=1'],
+        User: '5',
+        WorkingDir: '/w',
+        ExposedPorts: { '1/tcp': {} },
+        Volumes: { '/v': {} },
+        Labels: { l: 'm' },
+        StopSignal: 'SIGINT',
+        Entrypoint: ['e'],
+        Cmd: ['c'],
+        Healthcheck: { Test: ['CMD-SHELL', 'h'] },
+        Shell: ['s'],
+      },
+      tree: ['/w/ 5:5'],
+    },
+  ]),
+  ...group({ see: 'COPY --from' }, [
+    {
+      says: 'a named context is what --from means',
+      dockerfile: 'FROM scratch\nCOPY --from=extra d /\n',
+      contexts: { extra: { 'd/f': 'x' } },
+      tree: ['/f = x'],
+    },
+    {
+      says: 'a named context goes before a stage of that name',
+      dockerfile: 'FROM scratch AS extra\nFROM scratch\nCOPY --from=extra f /\n',
+      contexts: { extra: { f: 'x' } },
+      tree: ['/f = x'],
+    },
+    {
+      says: 'a named context goes before an image of that name',
+      dockerfile: 'FROM scratch\nCOPY --from=extra f /\n',
+      images: { extra: { dockerfile: 'FROM scratch\n' } },
+      contexts: { extra: { f: 'x' } },
+      tree: ['/f = x'],
+    },
+    {
+      says: 'files of a named context are of root, as those of the context',
+      dockerfile: 'FROM scratch\nCOPY --from=extra f /\n',
+      contexts: { extra: { f: { content: 'x', uid: 5, gid: 6 } } },
+      tree: ['/f = x'],
+    },
+  ]),
+  ...group({ see: 'ONBUILD' }, [
+    {
+      says: 'ONBUILD waits for the next build',
+      dockerfile: 'FROM scratch\nONBUILD COPY f /\n',
+      context: { f: 'x' },
+      config: { OnBuild: ['COPY f /'] },
+    },
+    {
+      says: 'what waits is carried out first, and waits no more',
+      dockerfile: 'FROM below\nENV B=$A\n',
+      context: { f: 'x' },
+      images: { below: { dockerfile: 'FROM scratch\nONBUILD COPY f /\nONBUILD ENV A=1\n' } },
+      config: { Env: ['A=1', 'B=1'] },
+      tree: ['/f = x'],
+    },
+    {
+      says: 'what waits in a stage is carried out by the stage on it, and not by the next',
+      dockerfile: 'FROM scratch AS a\nONBUILD ENV A=${A}x\nFROM a AS b\nFROM b\n',
+      config: { Env: ['A=x'] },
+    },
+    {
+      says: 'what waits may copy from a stage of the next build',
+      see: 'Copy or mount from stage, image, or context',
+      dockerfile: 'FROM scratch AS tools\nCOPY f /f\nFROM below\n',
+      context: { f: 'x' },
+      images: { below: { dockerfile: 'FROM scratch\nONBUILD COPY --from=tools /f /g\n' } },
+      tree: ['/g = x'],
+    },
+    {
+      says: 'what waits is written as it was, with its flags',
+      dockerfile: 'FROM scratch\nONBUILD   COPY --chown=1:2   a   b\n',
+      config: { OnBuild: ['COPY --chown=1:2   a   b'] },
+    },
+    {
+      says: 'an ARG that waits is one of the next build',
+      dockerfile: 'FROM below\nLABEL v=$V\n',
+      images: { below: { dockerfile: 'FROM scratch\nONBUILD ARG V=1\n' } },
+      args: { V: '2' },
+      config: { Labels: { v: '2' } },
+    },
+    {
+      says: 'ONBUILD does not wait for ONBUILD',
+      see: 'ONBUILD limitations',
+      dockerfile: 'FROM scratch\nONBUILD ONBUILD ENV a=b\n',
+      fails: { line: 2, words: /ONBUILD ONBUILD/ },
+    },
+    {
+      says: 'FROM does not wait',
+      see: 'ONBUILD limitations',
+      dockerfile: 'FROM scratch\nONBUILD FROM scratch\n',
+      fails: { line: 2, words: /FROM cannot wait/ },
+    },
+    {
+      says: 'MAINTAINER does not wait',
+      see: 'ONBUILD limitations',
+      dockerfile: 'FROM scratch\nONBUILD MAINTAINER me\n',
+      fails: { line: 2, words: /MAINTAINER cannot wait/ },
+    },
+    {
+      says: 'what waits is read when it is written',
+      dockerfile: 'FROM scratch\nONBUILD CPOY a b\n',
+      fails: { line: 2, words: /no instruction CPOY; did you mean COPY\?/ },
+    },
+    {
+      says: 'what waits and fails says where it comes from',
+      dockerfile: 'FROM below\n',
+      images: { below: { dockerfile: 'FROM scratch\nONBUILD COPY nothing /\n' } },
+      fails: { words: /nothing is not there/ },
+    },
+  ]),
+]
