@@ -1,13 +1,11 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+'use strict'
+const { readFileSync } = require('node:fs')
+const { join } = require('node:path')
 
-const root = fileURLToPath(new URL('..', import.meta.url))
-const { name, version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+const root = join(__dirname, '..')
+const { name, version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
 // Answered before anything is loaded: scripts ask it often.
 if (process.argv[2] === '--version') process.stdout.write(`${name} ${version}\n`)
-else {
-  const { start } = await import('../dist/cli.js')
-  await start({ name, version, root })
-}
+else require('./compiled.js').load(join(root, 'dist/ply.cjs')).start({ name, version, root })

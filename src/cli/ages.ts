@@ -11,7 +11,7 @@ export function humanAge(since: string | undefined, now: number = Date.now()): s
 }
 
 /** A length of time in docker's words. */
-export function humanDuration(seconds: number): string {
+function humanDuration(seconds: number): string {
   if (seconds < 1) return 'Less than a second'
   if (seconds < 2) return '1 second'
   if (seconds < minute) return `${seconds} seconds`

@@ -1,3 +1,4 @@
+import { hasColon } from './places.ts'
 import { UsageError } from './usage-error.ts'
 
 /** A place that the result of a build goes to. */
@@ -56,8 +57,7 @@ export function parseBuildOutput(text: string): BuildOutput {
 export function referencesOf(output: BuildOutput, tags: readonly string[]): readonly string[] {
   const { type, dest = '', directory } = output
   const names = output.names.length > 0 ? output.names : tags
-  if (dest.includes(':'))
-    throw new UsageError(`${dest} has a colon, behind which a name would begin: choose another path`)
+  if (hasColon(dest)) throw new UsageError(`${dest} has a colon, behind which a name would begin: choose another path`)
   switch (type) {
     case 'registry':
       if (names.length === 0) throw new UsageError('say by what name it goes to the registry: -t HOST/NAME:TAG')

@@ -41,9 +41,12 @@ export const commandGroups = {
     du: async () => (await import('./commands/du.ts')).Du,
     blame: async () => (await import('./commands/blame.ts')).Blame,
     diff: async () => (await import('./commands/diff.ts')).Diff,
+    check: async () => (await import('./commands/check.ts')).Check,
+    explore: async () => (await import('./commands/explore.ts')).Explore,
   },
   'make images': {
     build: async () => (await import('./commands/build.ts')).Build,
+    repro: async () => (await import('./commands/repro.ts')).Repro,
     commit: async () => (await import('./commands/commit.ts')).Commit,
     append: async () => (await import('./commands/append.ts')).Append,
     config: async () => (await import('./commands/config.ts')).Config,
@@ -67,6 +70,7 @@ export const commandGroups = {
     snapshot: async () => (await import('./commands/snapshot.ts')).Snapshot,
     rollback: async () => (await import('./commands/rollback.ts')).Rollback,
     clone: async () => (await import('./commands/clone.ts')).Clone,
+    materialize: async () => (await import('./commands/materialize.ts')).Materialize,
     changes: async () => (await import('./commands/changes.ts')).Changes,
     rm: async () => (await import('./commands/rm.ts')).Rm,
   },
@@ -77,6 +81,7 @@ export const commandGroups = {
     fsck: async () => (await import('./commands/fsck.ts')).Fsck,
     validate: async () => (await import('./commands/validate.ts')).Validate,
     doctor: async () => (await import('./commands/doctor.ts')).Doctor,
+    completion: async () => (await import('./commands/completion.ts')).Completion,
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, Loader>>>>
 

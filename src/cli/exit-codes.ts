@@ -51,7 +51,6 @@ export const exitCodes = {
 
   PLY_BAD_ARCHIVE: 4,
   PLY_BAD_COMPRESSION: 4,
-  PLY_BAD_DIGEST: 4,
   PLY_BAD_DOCUMENT: 4,
   PLY_BAD_INDEX: 4,
   PLY_BAD_LAYER: 4,
@@ -75,7 +74,6 @@ export const exitCodes = {
   PLY_EXISTS: 6,
   PLY_MOUNT_BUSY: 6,
   PLY_MOUNT_EXISTS: 6,
-  PLY_NAME_EXISTS: 6,
   PLY_SNAPSHOT_EXISTS: 6,
   PLY_STORE_BUSY: 6,
   EAGAIN: 6,

@@ -15,8 +15,20 @@ const hints: Readonly<Record<string, string>> = {
   PLY_BAD_LAYER:
     'the rule is explained in docs/layer-semantics.md; whoever made the layer has to make it again without that',
   PLY_BAD_COMPRESSION: 'fetch or copy the image again',
+  PLY_BAD_DOCUMENT: 'fetch or copy the image again; if it is in a store: ply fsck --repair',
+  PLY_BAD_KEY: 'name a file with a PEM key; docs/signatures.md shows how to make one',
+  PLY_BAD_REFERENCE: 'write NAME[:TAG][@DIGEST] or TRANSPORT:DETAILS; see docs/cli.md, Names',
+  PLY_BLOB_NOT_FOUND: 'copy the image there again; in a store: ply fsck --repair --from REFERENCE',
+  PLY_CREDENTIALS: 'name another file with --authfile, or say who you are with --creds',
   PLY_DIGEST_MISMATCH: 'fetch or copy the image again',
   PLY_SIZE_MISMATCH: 'fetch or copy the image again',
+  PLY_NO_NATIVE: 'reading and stores in memory work without; ply doctor says what is missing',
+  PLY_REGISTRY: 'try again later, and see whether a proxy stands between; PLY_LOG=debug shows more',
+  PLY_STORE_BUSY: 'try again when it is done',
+  PLY_STORE_FORMAT: 'choose another store with --root or PLY_ROOT, or use the version that wrote it',
+  PLY_TOO_LARGE: 'see whether the right file was named',
+  PLY_UNREPRESENTABLE: 'write it in another form, or without that file',
+  PLY_UNSIGNED: 'have it signed (ply sign), or name the key that it was signed with',
   PLY_STORE_READ_ONLY: 'choose another store with --root or PLY_ROOT',
   PLY_CONTAINER_BUSY: 'see who has it with: ply ps',
   EACCES: 'run it as the owner of that path, or choose another store with --root or PLY_ROOT',
@@ -81,9 +93,9 @@ function isParseError(error: unknown): error is ParseError {
 
 function usageOf(error: ParseError): string {
   const names = (error.args ?? []).map((arg) => (typeof arg === 'string' ? arg : arg.name))
-  if (error.constructor.name === 'RequiredArgsError')
-    return `missing: ${names.map((name) => name.toUpperCase()).join(' ')}`
-  if (error.constructor.name === 'UnexpectedArgsError') return `unexpected: ${names.join(' ')}`
+  // By what they say: classes have other names once they are bundled.
+  if (error.message.startsWith('Missing ')) return `missing: ${names.map((name) => name.toUpperCase()).join(' ')}`
+  if (error.message.startsWith('Unexpected argument')) return `unexpected: ${names.join(' ')}`
   // `Parsing --depth`, and what was wrong on the next line.
   const flag = /^Parsing (--[\w-]+)\s+([^\n]+)/.exec(error.message)
   if (flag !== null) return oneLine(`${flag[1]}: ${flag[2]![0]!.toLowerCase()}${flag[2]!.slice(1)}`)

@@ -21,6 +21,14 @@ export const treeFlags = {
   ...requireFlags,
 }
 
+/** For questions that headers answer. */
+export const unverifiedFlags = {
+  unverified: Flags.boolean({
+    summary:
+      'Of layers that lie uncompressed in an archive or a layout read headers alone, and verify nothing: fast, and only for files that you trust. Owners are numbers then.',
+  }),
+}
+
 /** For answers that may be long. */
 export const streamFlags = {
   ndjson: Flags.boolean({ exclusive: ['json'], summary: 'As --json, but one value a line.' }),
@@ -33,6 +41,7 @@ interface LookFlags {
   readonly layer?: number | undefined
   readonly alone?: boolean | undefined
   readonly platform?: string | undefined
+  readonly unverified?: boolean | undefined
 }
 
 /** What the commands share that look into trees: at which layer, and answers as long as they may be, told while they are found. */
@@ -41,6 +50,7 @@ export abstract class LookCommand extends StoreCommand {
   /** The value that was told last, before it is known whether another one follows. */
   #held: string | undefined
   #told = false
+  #json: boolean | undefined
 
   protected override async parse<F extends Parsed, B extends Parsed, A extends Parsed>(
     options?: Interfaces.Input<F, B, A>,
@@ -52,7 +62,9 @@ export abstract class LookCommand extends StoreCommand {
   }
 
   override jsonEnabled(): boolean {
-    return !this.#told && (this.lines || super.jsonEnabled())
+    // Asked for every entry of a tree, and always the same.
+    this.#json ??= this.lines || super.jsonEnabled()
+    return !this.#told && this.#json
   }
 
   /** Whether each value is a line of its own. */
@@ -62,8 +74,8 @@ export abstract class LookCommand extends StoreCommand {
   }
 
   protected override get whichTree() {
-    const { layer, alone, platform } = this.#asked
-    return { layer, alone, platform }
+    const { layer, alone, platform, unverified } = this.#asked
+    return { layer, alone, platform, verify: unverified !== true }
   }
 
   /** The layers of an image, by its name in the store or a reference. */
@@ -86,13 +98,17 @@ export abstract class LookCommand extends StoreCommand {
   /** One value of many, with `--json` one of an array; nothing otherwise. */
   protected async tell(value: object): Promise<void> {
     if (!this.jsonEnabled()) return
-    const line = jsonLine(value)
+    this.tellLine(jsonLine(value))
+    if (this.output.full) await this.output.room()
+  }
+
+  /** The same for a value that is JSON already; whoever tells much sees to it that there is room. */
+  protected tellLine(line: string): void {
     if (this.lines) this.output.print(line)
     else {
       this.output.print(this.#held === undefined ? '[' : `${this.#held},`)
       this.#held = line
     }
-    if (this.output.full) await this.output.room()
   }
 
   /** All is told: nothing is left to be printed when the command ends. */

@@ -4,6 +4,7 @@ import { commands } from './commands.ts'
 import { ownFailure } from './exit-codes.ts'
 import { failureOf, renderFailure } from './failure.ts'
 import { jsonText } from './json.ts'
+import { logChoice, logLine } from './log.ts'
 import { OutputClosed } from './output.ts'
 import { UsageError } from './usage-error.ts'
 import type { World } from './world.ts'
@@ -31,7 +32,6 @@ export async function main(argv: readonly string[], world: World, facts: Package
     const named = id === 'help' ? firstWords(rest)[0]! : id
     const load = commands.get(named)
     if (load === undefined) throw unknownCommand(named)
-    const config = await loadConfig(facts)
     const Command = await load()
     runsAnother = Command.runsAnother(rest)
     // To `ls` and `du` -h means sizes that people can read.
@@ -39,10 +39,10 @@ export async function main(argv: readonly string[], world: World, facts: Package
     const short = taken.some(({ char }) => char === 'h')
     if (id === 'help' || beforeDashes(rest).some((word) => word === '--help' || (word === '-h' && !short))) {
       const { commandHelp } = await import('./help.ts')
-      await write(world, await commandHelp(named, config, Math.min(world.columns ?? 100, 100)))
+      await write(world, await commandHelp(named, await loadConfig(facts), Math.min(world.columns ?? 100, 100)))
       return 0
     }
-    const command = new Command(rest, config)
+    const command = new Command(rest, parsingConfig(facts))
     command.id = named
     return await command.execute(world)
   } catch (error) {
@@ -51,7 +51,7 @@ export async function main(argv: readonly string[], world: World, facts: Package
   }
 }
 
-export function versionLine({ name, version }: Pick<PackageFacts, 'name' | 'version'>): string {
+function versionLine({ name, version }: Pick<PackageFacts, 'name' | 'version'>): string {
   return `${name} ${version}`
 }
 
@@ -71,8 +71,15 @@ async function report(error: unknown, id: string | undefined, argv: readonly str
   if (beforeDashes(argv).includes('--json')) {
     await write(world, `${jsonText({ error: { code, message, details, ...(hint !== undefined && { hint }) } })}\n`)
   }
-  world.stderr.write(renderFailure(failure))
-  if (world.environment.PLY_LOG === 'debug' && error instanceof Error) world.stderr.write(`${stackOf(error)}\n`)
+  const stack =
+    logChoice('log-level', argv, world.environment) === 'debug' && error instanceof Error ? stackOf(error) : undefined
+  if (logChoice('log-format', argv, world.environment) === 'json') {
+    const told = { code, message, details, ...(hint !== undefined && { hint }), ...(stack !== undefined && { stack }) }
+    world.stderr.write(logLine('error', told))
+  } else {
+    world.stderr.write(renderFailure(failure))
+    if (stack !== undefined) world.stderr.write(`${stack}\n`)
+  }
   if (code === 'PLY_ABORTED') {
     const reason = world.signal.reason ?? (error as Error).cause
     if (reason === 'SIGTERM') return 143
@@ -87,7 +94,12 @@ function stackOf(error: Error): string {
   return error.cause instanceof Error ? `${own}\ncaused by ${stackOf(error.cause)}` : own
 }
 
-/** The commands are in a table of ours: oclif has nothing to look for on the disk. */
+/** All that parsing asks of oclif's configuration; making one takes longer than most commands. */
+function parsingConfig({ version }: PackageFacts): Config {
+  return { bin: 'ply', version, runHook: async () => ({ successes: [], failures: [] }) } as unknown as Config
+}
+
+/** What oclif's help asks for. The commands are in a table of ours: oclif has nothing to look for on the disk. */
 async function loadConfig({ name, version, root }: PackageFacts): Promise<Config> {
   const { Config } = await import('@oclif/core/config')
   const config = await Config.load({
@@ -116,8 +128,9 @@ function globalFlagsLast(argv: readonly string[]): string[] {
   let at = 0
   for (; at < argv.length; at++) {
     const argument = argv[at]!
-    if (argument === '--root' || argument === '--progress') moved.push(argument, ...argv.slice(++at, at + 1))
-    else if (/^(--root=|--progress=|--json$|--quiet$|-q$)/.test(argument)) moved.push(argument)
+    if (/^--(root|progress|log-level|log-format)$/.test(argument)) moved.push(argument, ...argv.slice(++at, at + 1))
+    else if (/^(--root=|--progress=|--log-level=|--log-format=|--json$|--quiet$|-q$)/.test(argument))
+      moved.push(argument)
     else break
   }
   const [id, ...rest] = firstWords(argv.slice(at))

@@ -33,9 +33,19 @@ const transports = new Set<string>([...treeTransports, 'ocidir', 'store'])
  * Reads `work:/etc/issue`, `work@before:/etc/issue` (in a snapshot), `./file` or `-`. A colon after a container's name makes it a path in that container; a file on this
  * machine with a colon in its name is written with a `/` before it: `./odd:name`.
  */
-export function placeOf(text: string): Place {
+export function placeOf(text: string, platform: NodeJS.Platform = process.platform): Place {
   if (text === '-') return { in: 'stream' }
+  // One letter names no container there.
+  if (platform === 'win32' && drive.test(text)) return { in: 'host', path: text }
   const match = /^([A-Za-z0-9][A-Za-z0-9_.-]*(?:@[A-Za-z0-9][A-Za-z0-9_.-]*)?):(.*)$/s.exec(text)
   if (match === null) return { in: 'host', path: text }
   return { in: 'container', container: match[1]!, path: match[2]! }
+}
+
+/** A drive of Windows. */
+const drive = /^[A-Za-z]:[\\/]/
+
+/** Whether a path would be cut at a colon in it, behind which a name begins: at that of a drive none is. */
+export function hasColon(path: string, platform: NodeJS.Platform = process.platform): boolean {
+  return (platform === 'win32' ? path.replace(drive, '') : path).includes(':')
 }

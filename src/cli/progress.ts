@@ -1,7 +1,7 @@
 import type { Progress } from '../index.ts'
 import { humanSize } from './sizes.ts'
 
-export const progressStyles = ['auto', 'tty', 'plain', 'none'] as const
+export const progressStyles = ['auto', 'tty', 'plain', 'json', 'none'] as const
 export type ProgressStyle = (typeof progressStyles)[number]
 
 /** What progress is written to: stderr, or an array in a test. */
@@ -34,6 +34,7 @@ export function progressRenderer(
 ): ProgressRenderer {
   if (style === 'tty') return bar(target, clock)
   if (style === 'none') return { show() {}, stop() {} }
+  if (style === 'json') return documents(target, clock)
   return lines(target, clock)
 }
 
@@ -76,6 +77,25 @@ function lines(target: ProgressTarget, clock: () => number): ProgressRenderer {
     },
     stop() {},
   }
+}
+
+/** A line of JSON for each thing that is finished, and for what goes on at most ten a second. */
+function documents(target: ProgressTarget, clock: () => number): ProgressRenderer {
+  let written = Number.NEGATIVE_INFINITY
+  return {
+    show(progress) {
+      const now = clock()
+      if (progress.done !== progress.total && now - written < 100) return
+      written = now
+      target.write(documentLine('progress', progress))
+    },
+    stop() {},
+  }
+}
+
+/** What is told by `--progress json`: an object with one member, which says what it is. */
+export function documentLine(kind: string, value: unknown): string {
+  return `${JSON.stringify({ [kind]: value })}\n`
 }
 
 function barLine(progress: Progress, width: number): string {

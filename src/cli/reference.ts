@@ -54,7 +54,11 @@ function exitTable(): string {
   })
   return `## Exit codes\n\n| exit | means | error codes |\n| --- | --- | --- |\n${rows.join('')}
 An error is one line on stderr, \`ply: …\`, and often a second that says what to do. With \`--json\` stdout gets
-\`{"error": {"code", "message", "details"}}\` as well. \`PLY_LOG=debug\` adds the stack.
+\`{"error": {"code", "message", "details"}}\` as well. \`--log-level debug\` (or \`PLY_LOG=debug\`) adds the stack.
+
+With \`--log-format json\` each line on stderr is an object: \`level\` (\`error\`, \`info\`, \`debug\`), \`time\`, and \`message\`; an error has
+\`code\`, \`details\` and \`hint\` as well. At \`debug\` there is a line for each phase that ends: \`phase\` (\`import\`, \`fold\`, \`unpack\`, \`fetch\`,
+\`push\`, \`request\`, \`step\`, at last \`command\`), \`what\` and \`milliseconds\`.
 `
 }
 

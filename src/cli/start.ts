@@ -9,6 +9,12 @@ const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
  * running call stop and clean up; the second ends the process as it stands.
  */
 export async function start(facts: PackageFacts): Promise<void> {
+  // A shell waits for it at every Tab: no more is loaded than the answer takes.
+  if (process.argv[2] === '__complete') {
+    const { completions } = await import('./completing.ts')
+    process.stdout.write(await completions(process.argv.slice(3), process.env))
+    return
+  }
   const controller = new AbortController()
   const stop = (signal: NodeJS.Signals) => {
     if (controller.signal.aborted) process.exit(128 + constants.signals[signal])
@@ -22,7 +28,9 @@ export async function start(facts: PackageFacts): Promise<void> {
       get stdin() {
         return process.stdin
       },
-      stdinIsTerminal: isatty(0),
+      get stdinIsTerminal() {
+        return isatty(0)
+      },
       stdout: process.stdout,
       stderr: process.stderr,
       columns: process.stdout.columns,

@@ -1,3 +1,4 @@
+import { delimiter } from 'node:path'
 import { contentOf } from './copy-out.ts'
 import { type IdsOf, mayBeId, namesOfId } from './image-ids.ts'
 import type {
@@ -16,6 +17,8 @@ import type {
 import { pathInContainer, treeTransports } from './places.ts'
 import { type RegistryFlags, registryOptionsOf } from './registry-flags.ts'
 import { type RequireFlags, requirementOf, unsignedInStore } from './signature-flags.ts'
+import { amountOf } from './sizes.ts'
+import { UsageError } from './usage-error.ts'
 import { WorldCommand } from './world-command.ts'
 
 /** What a command is going to do with a tree: of an image elsewhere no more is fetched. */
@@ -23,6 +26,15 @@ export type TreeNeeds = Pick<OpenTreeOptions, 'contents' | 'question'>
 
 /** Where a tree has the names of its users and groups. */
 export const accountFiles = ['/etc/passwd', '/etc/group'] as const
+
+/** @throws UsageError */
+function blockCopyUpOf(text: string | undefined): StoreOptions['blockCopyUp'] {
+  if (text === undefined || text === 'never') return text
+  const amount = amountOf(text)
+  if (amount === undefined || amount === 0)
+    throw new UsageError(`--block-copy-up ${text} is no size: write a number such as 64Mi, or never`)
+  return amount
+}
 
 /** What all commands share that reach into a store: the store itself, and images and trees by the names that a command line has for them. */
 export abstract class StoreCommand extends WorldCommand {
@@ -40,8 +52,14 @@ export abstract class StoreCommand extends WorldCommand {
   /** What the flags say about how the store is opened. */
   protected get storeOptions(): StoreOptions {
     const { below, 'any-owner': anyOwner = false, 'no-durable': hasty = false } = this.shared
-    const fromEnvironment = this.world.environment.PLY_STORES_BELOW?.split(':').filter((path) => path !== '')
-    return { anyOwner, durable: !hasty, below: below ?? fromEnvironment }
+    const fromEnvironment = this.world.environment.PLY_STORES_BELOW?.split(delimiter).filter((path) => path !== '')
+    const blockCopyUp = blockCopyUpOf(this.shared['block-copy-up'])
+    return {
+      anyOwner,
+      durable: !hasty,
+      below: below ?? fromEnvironment,
+      ...(blockCopyUp !== undefined && { blockCopyUp }),
+    }
   }
 
   /** What the flags of a command that has them say of registries. */
@@ -56,7 +74,7 @@ export abstract class StoreCommand extends WorldCommand {
   }
 
   /** Which tree of an image is meant, where the flags of a command say so. */
-  protected get whichTree(): Pick<OpenTreeOptions, 'layer' | 'alone' | 'platform'> {
+  protected get whichTree(): Pick<OpenTreeOptions, 'layer' | 'alone' | 'platform' | 'verify'> {
     return {}
   }
 
@@ -71,6 +89,10 @@ export abstract class StoreCommand extends WorldCommand {
       const elsewhere = { ...this.whichTree, ...needs, ...from, onWarning, ...this.operation }
       const tree = await openTree(reference, { ...(store && { store }), ...elsewhere })
       this.atEnd(() => tree.close())
+      if (tree.unverified)
+        this.say(
+          `${text}: only headers were read, and nothing was verified: whoever wrote the file decides what is shown`,
+        )
       return tree
     } catch (error) {
       if (!(error instanceof PlyError) || error.code !== 'PLY_UNKNOWN_TRANSPORT') throw error

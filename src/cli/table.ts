@@ -23,19 +23,24 @@ export function aligned(
 ): string[] {
   const widths: number[] = []
   for (const cells of lines) {
-    cells.forEach((cell, index) => {
-      widths[index] = Math.max(widths[index] ?? 0, widthOf(cell))
-    })
+    for (let index = 0; index < cells.length; index++) {
+      const width = widthOf(cells[index]!)
+      if (!(width <= widths[index]!)) widths[index] = width
+    }
   }
-  return lines.map((cells) =>
-    cells
-      .map((cell, index) => {
-        const padding = ' '.repeat(widths[index]! - widthOf(cell))
-        return right(index) ? padding + cell : cell + padding
-      })
-      .join(gap)
-      .trimEnd(),
-  )
+  const toRight = widths.map((_, index) => right(index))
+  return lines.map((cells) => {
+    let line = ''
+    for (let index = 0; index < cells.length; index++) {
+      const cell = cells[index]!
+      if (index > 0) line += gap
+      // What ends a line needs nothing behind it.
+      if (!toRight[index] && index + 1 === cells.length) return (line + cell).trimEnd()
+      const lack = widths[index]! - widthOf(cell)
+      line += lack === 0 ? cell : toRight[index] ? ' '.repeat(lack) + cell : cell + ' '.repeat(lack)
+    }
+    return line.trimEnd()
+  })
 }
 
 /** The 12 digits by which people know an image; everything with `full`. */
@@ -45,6 +50,10 @@ export function shortId(digest: string | undefined, full: boolean): string {
 }
 
 function widthOf(text: string): number {
+  // Code points are as many as units but for surrogates, which few texts have.
+  let plain = true
+  for (let at = 0; at < text.length && plain; at++) plain = text.charCodeAt(at) < 0xd800
+  if (plain) return text.length
   let width = 0
   for (const _ of text) width++
   return width

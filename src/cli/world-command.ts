@@ -2,8 +2,9 @@ import type { Interfaces } from '@oclif/core'
 import { Command } from '@oclif/core/command'
 import { jsonText } from './json.ts'
 import type { Library, Operation } from './library.ts'
+import { logLine, phaseLine } from './log.ts'
 import { Output, OutputClosed } from './output.ts'
-import { chooseStyle, type ProgressRenderer, progressRenderer } from './progress.ts'
+import { chooseStyle, documentLine, type ProgressRenderer, progressRenderer } from './progress.ts'
 import { type SharedFlags, sharedFlags } from './shared-flags.ts'
 import type { World } from './world.ts'
 
@@ -63,6 +64,7 @@ export abstract class WorldCommand extends Command {
   ): Promise<Interfaces.ParserOutput<F, B, A>> {
     const parsed = await super.parse<F, B, A>(options, argv)
     this.shared = parsed.flags as SharedFlags
+    if (this.shared['log-level'] === 'debug') await this.#tellPhases()
     return parsed
   }
 
@@ -98,11 +100,27 @@ export abstract class WorldCommand extends Command {
     }
   }
 
+  /** Takes progress off the terminal, which is somebody else's from here on. */
+  protected leaveTerminal(): void {
+    this.#renderer?.stop()
+  }
+
   /** A line for people on stderr; nothing with `-q`. */
   protected say(line: string): void {
-    if (this.quiet) return
+    if (this.quiet || this.shared['log-level'] === 'error') return
     this.#renderer?.stop()
-    this.world.stderr.write(`${line}\n`)
+    const asked = this.shared['log-format'] === 'json' ? logLine('info', { message: line }) : `${line}\n`
+    this.world.stderr.write(this.tellsDocuments ? documentLine('note', line) : asked)
+  }
+
+  /** Whether what happens is told as JSON, by `document`. */
+  protected get tellsDocuments(): boolean {
+    return this.shared.progress === 'json' && !this.quiet
+  }
+
+  /** A line of JSON on stderr, by `--progress json`. */
+  protected document(kind: string, value: unknown): void {
+    this.world.stderr.write(documentLine(kind, value))
   }
 
   /** Content and `--json` cannot share stdout, and content does not go to a terminal unasked. @throws PLY_USAGE */
@@ -135,6 +153,23 @@ export abstract class WorldCommand extends Command {
   /** What is to be done when the command ends: what came later is done first. */
   protected atEnd(close: () => unknown): void {
     this.#open.push(close)
+  }
+
+  /** How long each phase of the call took, and the command as a whole. */
+  async #tellPhases(): Promise<void> {
+    const { onPhase } = await this.library()
+    const json = this.shared['log-format'] === 'json'
+    const begun = performance.now()
+    const tell = (facts: Readonly<Record<string, unknown>>, line: string) => {
+      this.#renderer?.stop()
+      this.world.stderr.write(json ? logLine('debug', facts) : line)
+    }
+    const stop = onPhase((phase) => tell({ ...phase }, phaseLine(phase)))
+    this.atEnd(() => {
+      stop()
+      const phase = { what: `ply ${this.id}`, milliseconds: performance.now() - begun }
+      tell({ phase: 'command', ...phase }, `debug: ${phase.what} took ${phase.milliseconds.toFixed(1)} ms\n`)
+    })
   }
 
   #chooseRenderer(): ProgressRenderer {

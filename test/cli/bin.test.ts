@@ -1,8 +1,19 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { hasProgram, testIf } from '../support/ability.ts'
 import { prompt } from '../support/prompt.ts'
 import { until } from '../support/until.ts'
 import { dockerArchive, temporaryDirectory } from './run-ply.ts'
@@ -20,16 +31,16 @@ beforeAll(async () => {
   const tsc = join(repository, 'node_modules', '.bin', 'tsc')
   const places = ['--outDir', join(installed, '.modules'), '--declarationDir', join(installed, 'dist/types')]
   spawnSync(tsc, ['-p', join(repository, 'tsconfig.json'), ...places])
-  execFileSync(process.execPath, [join(repository, 'scripts/bundle.mjs'), installed])
   cpSync(join(repository, 'bin'), join(installed, 'bin'), { recursive: true })
   cpSync(join(repository, 'package.json'), join(installed, 'package.json'))
   symlinkSync(join(repository, 'node_modules'), join(installed, 'node_modules'))
+  execFileSync(process.execPath, [join(repository, 'scripts/bundle.mjs'), installed])
   await dockerArchive(join(directory, 'many.tar'), 'many:1', [many])
   execFileSync(process.execPath, [bin, 'load', '-q', join(directory, 'many.tar'), '--root', root])
 })
 
 // What takes more than a second tells how far it has come.
-const env = { ...process.env, PLY_PROGRESS: 'none' }
+const env: NodeJS.ProcessEnv = { ...process.env, PLY_PROGRESS: 'none' }
 const ply = (...argv: string[]) =>
   spawnSync(process.execPath, [bin, ...argv, '--root', root], { encoding: 'utf8', env })
 
@@ -124,11 +135,116 @@ describe('a signal stops the command, which cleans up', () => {
 
 test('starting loads nothing heavy that the command does not need', () => {
   const hook = join(directory, 'hook.cjs')
-  const seen = "process.on('exit', () => console.error(JSON.stringify(Object.keys(require('node:module')._cache))))"
+  const seen =
+    "process.on('exit', () => console.error(JSON.stringify([...Object.keys(require('node:module')._cache), ...process.moduleLoadList])))"
   writeFileSync(hook, seen)
   const loaded = (...argv: string[]): string =>
     spawnSync(process.execPath, ['-r', hook, bin, ...argv]).stderr.toString()
-  expect(loaded('images', '--root', root)).toContain('/@oclif/core/')
-  expect(loaded('images', '--root', root)).not.toMatch(/node_modules\/(memfs|tar-stream)\//)
-  expect(loaded('--version')).not.toContain('node_modules')
+  const images = loaded('images', '--root', root)
+  expect(images).toContain('/bin/compiled.js')
+  expect(images).not.toMatch(
+    /ply-more|node_modules\/(memfs|tar-stream|koffi)\/|NativeModule (https?|tls|worker_threads|readline|fs\/promises)"/,
+  )
+  expect(loaded('--version')).not.toMatch(/node_modules|compiled/)
+})
+
+describe('what was compiled of the program', () => {
+  const listed = (cache: string | undefined, more: NodeJS.ProcessEnv = {}) => {
+    const { XDG_CACHE_HOME: _, HOME: __, ...bare } = env
+    const environment = { ...bare, ...(cache !== undefined && { XDG_CACHE_HOME: cache }), ...more }
+    return execFileSync(process.execPath, [bin, 'images', '-q', '--root', root], { env: environment, encoding: 'utf8' })
+  }
+  const dist = join(installed, 'dist')
+  const built = () => readdirSync(dist).filter((name) => name.endsWith('.compiled'))
+  const expected = () => ply('images', '-q').stdout
+
+  test('lies beside it where it was built, and is in no package', () => {
+    const programs = readdirSync(dist).filter((name) => name.endsWith('.cjs'))
+    expect(programs.sort()).toEqual(['in-mount-more.cjs', 'in-mount.cjs', 'ply-more.cjs', 'ply.cjs'])
+    // What mounts for a command needs no more than its first file when it is tried.
+    expect(built()).toHaveLength(3)
+    expect(built().every((name) => name.includes(process.version))).toBe(true)
+    const files: readonly string[] = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')).files
+    expect(files).toContain('!dist/*.compiled')
+  })
+
+  test('is kept in the user’s cache directory elsewhere, and used only if it is the user’s own and whole', () => {
+    for (const name of built()) rmSync(join(dist, name))
+    const cache = join(directory, 'cache')
+    expect(listed(cache)).toBe(expected())
+    const [name] = readdirSync(join(cache, 'plyfs'))
+    const kept = join(cache, 'plyfs', name!)
+    expect(statSync(kept).mode & 0o777).toBe(0o600)
+    expect(listed(cache)).toBe(expected())
+    // One that is torn is not believed, and one that others may write is not even read.
+    const whole = readFileSync(kept)
+    writeFileSync(kept, whole.subarray(0, whole.length / 2))
+    expect(listed(cache)).toBe(expected())
+    writeFileSync(kept, 'not for V8')
+    chmodSync(kept, 0o666)
+    expect(listed(cache)).toBe(expected())
+    expect(readFileSync(kept).equals(whole)).toBe(false)
+    rmSync(kept)
+    symlinkSync('/dev/null', kept)
+    expect(listed(cache)).toBe(expected())
+  })
+
+  test('is not missed where there is no place for it', () => {
+    writeFileSync(join(directory, 'file'), '')
+    expect(listed(join(directory, 'file'))).toBe(expected())
+    expect(listed(undefined)).toBe(expected())
+    expect(listed('relative')).toBe(expected())
+    expect(readdirSync('.').includes('relative')).toBe(false)
+  })
+})
+
+describe('shells complete command lines by what ply completion prints', () => {
+  const shells = join(directory, 'shells')
+  const asked = (shell: string, script: string) =>
+    spawnSync(shell, script === '' ? [] : ['-c', script], {
+      encoding: 'utf8',
+      env: { ...env, HOME: shells, PATH: `${shells}:${process.env.PATH}`, PLY_ROOT: root, LC_ALL: 'C.UTF-8' },
+      timeout: 60_000,
+    })
+
+  beforeAll(() => {
+    mkdirSync(shells)
+    writeFileSync(join(shells, 'ply'), `#!/bin/sh\nexec '${process.execPath}' '${bin}' "$@"\n`, { mode: 0o755 })
+    for (const shell of ['bash', 'zsh', 'fish']) writeFileSync(join(shells, shell), ply('completion', shell).stdout)
+  })
+
+  const lines: readonly [string, string, string][] = [
+    ['ply cat many:1 /d/file-with-a-long-name-1999', '/d/file-with-a-long-name-1999', '11'],
+    ['ply history many:', '1', '1'],
+    ['ply blam', 'blame', '1'],
+  ]
+  testIf(hasProgram('bash'), 'bash is not installed')('bash', () => {
+    for (const [line, first, count] of lines) {
+      const script = `source '${shells}/bash'
+        complete -p ply >/dev/null || exit 1
+        COMP_LINE='${line}'; COMP_POINT=\${#COMP_LINE}
+        _ply ply; echo "\${COMPREPLY[0]} \${#COMPREPLY[@]}"`
+      expect(asked('bash', script)).toMatchObject({ status: 0, stdout: `${first} ${count}\n` })
+    }
+  })
+
+  testIf(hasProgram('fish'), 'fish is not installed')('fish', () => {
+    for (const [line, first, count] of lines) {
+      const { stdout } = asked('fish', `source '${shells}/fish'; complete -C '${line}'`)
+      const offered = stdout.trimEnd().split('\n')
+      const whole = first === '1' ? 'many:1' : first
+      expect([offered[0]?.trim(), String(offered.length)]).toEqual([whole, count])
+    }
+  })
+
+  testIf(hasProgram('zsh'), 'zsh is not installed')('zsh', () => {
+    for (const [line, first, count] of lines) {
+      // What compadd is given, in a shell that completes nothing itself.
+      const script = `compdef() { : }; source '${shells}/zsh'
+        got=(); compadd() { got+=("\${(@P)@[-1]}") }
+        words=(\${=:-${line}}) CURRENT=\${#words} PREFIX=\${words[-1]}; _ply; print -r -- "\${got[1]} \${#got}"`
+      const whole = first === '1' ? 'many:1' : first
+      expect(asked('zsh', script)).toMatchObject({ status: 0, stdout: `${whole} ${count}\n` })
+    }
+  })
 })

@@ -167,6 +167,13 @@ describe('ply build', () => {
     expect((await run('ls', 'many:1', '--platform', 'linux/arm64', '/')).out).toContain('arm64')
     expect((await run('inspect', '--all', `oci-archive:${out}.tar:many:1`)).out).toContain(digest.trim())
     expect(readFileSync(join(out, 'linux_arm_v6/arm'), 'utf8')).toBe('run\n')
+    writeFileSync(join(directory, 'On'), 'FROM base\nCOPY --from=base / /all\n')
+    await run(
+      ...['build', '-f', join(directory, 'On'), '--platform', 'linux/amd64,linux/arm64', '-t', 'on:1'],
+      ...['--build-context', 'base=many:1', context],
+    )
+    expect((await run('ls', 'on:1', '--platform', 'linux/arm64', '/all')).out).toBe('arm64\n')
+    expect((await run('ls', 'on:1', '--platform', 'linux/amd64', '/all')).out).toBe('amd64\n')
     const { code, err: why } = await ply([
       'build',
       '-f',
@@ -211,5 +218,84 @@ describe('ply build', () => {
       expect(err).toMatch(why)
     }
     expect((await ply(['build', '-f', file, '--push', context, '--root', root])).err).toContain('-t HOST/NAME:TAG')
+  })
+
+  test('takes what another store has built, from where that one has written it', async () => {
+    const place = join(directory, 'cache')
+    const first = await run('build', '--no-cache', '--cache-to', `type=local,dest=${place},mode=max`, context)
+    const other = join(directory, 'other', 'store')
+    const there = async (...argv: string[]) => ply([...argv, '--root', other])
+    expect((await there('load', join(directory, 'base.tar'))).code).toBe(0)
+    const second = await there('build', '--cache-from', `type=local,src=${place}`, context)
+    expect(second.out).toBe(first.out)
+    expect(second.err).toContain('COPY --chown=app . . (cached')
+    const unreachable = await there('build', '--cache-from', 'oci:/nowhere', '--no-cache-filter', 'none', context)
+    expect(unreachable.code).toBe(0)
+  })
+
+  test('stores the image before it says that a cache could not be written', async () => {
+    const { code, out, err } = await ply([
+      'build',
+      '-t',
+      'kept:1',
+      '--cache-to',
+      `oci:${join(context, 'run.js')}`,
+      context,
+      '--root',
+      root,
+    ])
+    expect(code).not.toBe(0)
+    expect(out).toMatch(/^sha256:/)
+    expect(err).toContain('run.js')
+    await run('inspect', 'kept:1')
+    const ignored = await ply([
+      'build',
+      '--cache-to',
+      `type=local,dest=${join(context, 'run.js')},ignore-error=true`,
+      context,
+      '--root',
+      root,
+    ])
+    expect(ignored.code, ignored.err).toBe(0)
+    expect(ignored.err).toContain('could not be written')
+  })
+
+  test('says what is ignored where it is named, and what a context can be where there is none', async () => {
+    const file = join(directory, 'Left')
+    writeFileSync(file, 'FROM scratch\nCOPY notes.txt /\n')
+    const left = await ply(['build', '-f', file, context, '--root', root])
+    expect(left.err).toMatch(
+      /notes.txt is not there to be copied; the list of what is ignored \(.dockerignore\) leaves it out/,
+    )
+    const { code, err } = await ply(['build', join(directory, 'nowhere'), '--root', root])
+    expect(code).toBe(2)
+    expect(err).toMatch(/there is no .*nowhere to build from: name a directory/)
+  })
+
+  test.each([
+    ['--cache-to', 'type=local'],
+    ['--cache-to', 'type=gha'],
+    ['--cache-to', 'type=local,dest=x,mode=all'],
+    ['--cache-from', 'type=registry'],
+    ['--cache-from', 'type=local,dest=x'],
+  ])('%s %s is an error that says what to write', async (flag, value) => {
+    const { code, err } = await ply(['build', flag, value, context, '--root', root])
+    expect(code).toBe(2)
+    expect(err).toContain(`${flag} ${value}: `)
+  })
+
+  test('tells each step as an object a line, for programs', async () => {
+    const { err } = await run('build', '--progress', 'json', '--no-cache', '-t', 'told:1', context)
+    const told = err
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    const steps = told.flatMap(({ step }) => (step === undefined ? [] : [step]))
+    expect(steps).toContainEqual({ stage: 'app', step: 4, steps: 4, text: 'COPY --chown=app . .', state: 'begun' })
+    expect(steps.find(({ text, state }) => text.startsWith('COPY') && state === 'done')).toMatchObject({
+      took: expect.any(Number),
+      size: expect.any(Number),
+    })
+    expect(told.every((one) => Object.keys(one).length === 1)).toBe(true)
   })
 })

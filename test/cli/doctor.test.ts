@@ -14,9 +14,10 @@ const run = (...argv: string[]) => ply([...argv, '--root', store])
 test('doctor says of each way and of all that it takes whether it works, and if not, why not and how to get it', async () => {
   const shown = await run('doctor')
   expect(shown.code).toBe(0)
+  expect(shown.out).toMatch(/^system calls \(koffi\) +yes/m)
   for (const name of ['an image by the kernel', 'a container by FUSE', 'loop devices', 'user namespaces'])
     expect(shown.out).toMatch(new RegExp(`^${name} +(yes|no +\\S.*)$`, 'm'))
-  expect(shown.out).toMatch(/^Linux .*, Node\.js .*, store /m)
+  expect(shown.out).toMatch(/^plyfs 0\.0\.0, Linux .*, Node\.js .*, store /m)
   expect(shown.out).toContain('index.json has all names')
   const value = JSON.parse((await run('doctor', '--json')).out) as Diagnosis
   expect(value.ways.image.extract).toEqual({ able: true })

@@ -1,5 +1,8 @@
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { contentDigest, copy, diff, openSink, openSource, openTree } from '../../src/index.ts'
+import { valuesOf } from '../support/collect.ts'
 import { dockerArchive, ply, temporaryDirectory } from './run-ply.ts'
 
 const directory = temporaryDirectory()
@@ -90,11 +93,41 @@ describe('looking into images', () => {
     expect([code, err]).toEqual([2, expect.stringContaining('only looked at')])
   })
 
+  test('inspect has the fields of docker, and tells what a template asks', async () => {
+    const [image] = JSON.parse(await run('inspect', 'three:1'))
+    expect(image).toMatchObject({
+      Id: image.id,
+      RepoTags: ['three:1'],
+      Os: 'linux',
+      Size: image.size,
+      Config: { Cmd: ['/bin/sh'] },
+    })
+    expect(image.RootFS).toEqual({
+      Type: 'layers',
+      Layers: image.layers.map(({ diffId }: { diffId: string }) => diffId),
+    })
+    expect(image.RepoDigests).toEqual([`three@${image.digest}`])
+    expect(await run('inspect', 'three:1', '-f', '{{.Config.Cmd}} {{len .RootFS.Layers}}')).toBe('[/bin/sh] 3\n')
+    expect(await run('history', 'three:1', '--format', 'table {{.CreatedBy}}\\t{{.Comment}}x')).toBe(
+      'CREATED BY   COMMENTx\nstep 2       x\nstep 1       x\nstep 0       x\n',
+    )
+    const { code, err } = await ply(['inspect', 'three:1', '--format', '{{.', '--root', root])
+    expect([code, err]).toEqual([2, expect.stringContaining('not closed')])
+  })
+
+  test('diff -p tells what changed line by line, and marks what no patch can tell', async () => {
+    const { code, out } = await ply(['diff', 'three:1@0', 'three:1', '-p', '--root', root])
+    expect(code).toBe(1)
+    expect(out).toContain('--- a/etc/motd\n+++ b/etc/motd\n@@ -1 +1 @@\n-one\n+second\n')
+    expect(out).toContain('diff --git a/bin2 b/bin2\nnew file mode 120000\n')
+    expect((await ply(['diff', 'three:1', 'three:1', '-p', '--root', root])).code).toBe(0)
+  })
+
   test('du sums directories up', async () => {
     expect(await run('du', 'three:1', '-ab')).toBe(
       '3000\t/bin/sh\n3000\t/bin\n3\t/bin2\n3\t/caf\u00e9\n7\t/etc/motd\n15\t/etc/passwd\n22\t/etc\n3028\t/\n',
     )
-    expect(await run('du', 'three:1', '-h', '-d', '1')).toBe('3.0K\t/bin\n1.0K\t/etc\n4.5K\t/\n')
+    expect(await run('du', 'three:1', '-h', '-d', '1')).toBe('3.0K\t/bin\n1.0K\t/etc\n5.0K\t/\n')
     expect(await run('du', 'three:1', '/etc', '-s')).toBe('1\t/etc\n')
   })
 
@@ -171,5 +204,108 @@ describe('looking into images', () => {
 
   test('history numbers the layers if asked', async () => {
     expect(await run('history', 'three:1', '--layers')).toMatch(/^ *LAYER +DIGEST .*\n +2 +[0-9a-f]{12} .*step 2/)
+  })
+})
+
+describe('looking at headers alone', () => {
+  const of = `docker-archive:${archive}`
+
+  test('shows what the verified tree shows, says on stderr that nothing was verified, and has owners as numbers', async () => {
+    for (const argv of [
+      ['ls', of, '-R'],
+      ['ls', of, '-lnR'],
+      ['ls', of, '/etc', '-S', '--layer', '1'],
+      ['ls', of, '-R', '--alone', '--layer', '1'],
+      ['find', of, '-type', 'f', '-size', '+1k', '-user', '0'],
+      ['du', of, '-a'],
+      ['tree', of],
+    ]) {
+      const [whole, headers] = [
+        await ply([...argv, '--root', root]),
+        await ply([...argv, '--unverified', '--root', root]),
+      ]
+      expect([headers.code, headers.out]).toEqual([0, whole.out])
+      expect(headers.err).toContain('nothing was verified')
+      expect(headers.err.match(/nothing was verified/g)).toHaveLength(1)
+      expect(whole.err).not.toContain('verified')
+    }
+    expect(await run('ls', of, '/bin', '-l', '--unverified')).toMatch(/^-rw-r--r-- 1 0 0 3000 /)
+    expect(await run('find', of, '/bin/sh', '-ls', '--unverified')).toMatch(/ 1 0 {7} 0 {7} {5}3000 /)
+    const { digest, ino, ...whole } = JSON.parse(await run('stat', of, '/bin/sh', '--json'))
+    const { ino: other, ...headers } = JSON.parse(await run('stat', of, '/bin/sh', '--json', '--unverified'))
+    expect([headers, digest]).toEqual([whole, expect.stringMatching(/^sha256:/)])
+    expect([typeof ino, typeof other]).toEqual(['number', 'number'])
+  })
+
+  test('refuses what only contents say', async () => {
+    for (const argv of [
+      ['find', of, '-user', 'root'],
+      ['find', of, '-nouser'],
+    ]) {
+      const { code, err } = await ply([...argv, '--unverified', '--root', root])
+      expect([code, err]).toEqual([2, expect.stringContaining('only headers were read')])
+    }
+    expect((await ply(['cat', of, '/etc/motd', '--unverified', '--root', root])).code).toBe(2)
+    expect((await ply(['du', of, '--waste', '--unverified', '--root', root])).code).toBe(2)
+  })
+
+  test('changes nothing for what is in a store', async () => {
+    const { code, out, err } = await ply(['ls', 'three:1', '/etc', '-l', '--unverified', '--root', root])
+    expect([code, out, err]).toEqual([0, expect.stringContaining(' root '), ''])
+  })
+
+  test('believes an archive whose contents were altered; without it that archive is refused', async () => {
+    const bytes = readFileSync(archive)
+    const at = bytes.indexOf('second\n')
+    bytes.write('altered', at)
+    const altered = join(directory, 'altered.tar')
+    writeFileSync(altered, bytes)
+    const argv = ['ls', `docker-archive:${altered}`, '/etc', '--root', root]
+    const { code, err } = await ply(argv)
+    expect([code, err]).toEqual([expect.any(Number), expect.stringContaining('PLY_DIGEST_MISMATCH')])
+    expect(code).not.toBe(0)
+    expect(await run('ls', `docker-archive:${altered}`, '/etc', '--unverified')).toBe('motd\npasswd\n')
+    expect((await ply(['load', altered, '--root', join(directory, 'other')])).code).not.toBe(0)
+  })
+
+  test('a truncated archive is refused in either way', async () => {
+    const bytes = readFileSync(archive)
+    const cut = join(directory, 'cut.tar')
+    for (const size of [600, 3000, bytes.length - 2048]) {
+      writeFileSync(cut, bytes.subarray(0, size))
+      for (const flags of [[], ['--unverified']])
+        expect((await ply(['ls', `docker-archive:${cut}`, ...flags, '--root', root])).code, `${size}`).not.toBe(0)
+    }
+  })
+
+  test('the library reads no contents of such a tree, takes none for equal, and makes no layer of it', async () => {
+    const opened = { verify: false, contents: [] } as const
+    const [tree, again, whole] = await Promise.all([openTree(of, opened), openTree(of, opened), openTree(of)])
+    const inode = (path: string, name: string) => tree.lookup(tree.lookup(tree.root, path)!, name)!
+    const motd = inode('etc', 'motd')
+    try {
+      expect([tree.unverified, whole.unverified]).toEqual([true, undefined])
+      expect(() => tree.open(motd).read(new Uint8Array(4), 0)).toThrow(expect.objectContaining({ code: 'EIO' }))
+      await expect(contentDigest(tree, motd)).rejects.toMatchObject({ code: 'EIO' })
+      // The same archive, and nothing differs that headers say: what files hold nobody knows.
+      for (const [a, b] of [
+        [tree, again],
+        [whole, tree],
+      ] as const)
+        await expect(valuesOf(diff(a, b))).rejects.toMatchObject({ code: 'EIO' })
+      const image = await (await openSource(of)).image()
+      for (const sink of [`tar:${join(directory, 'out.tar')}`, `rootfs:${join(directory, 'out')}`])
+        await expect(copy(image, await openSink(sink, { treeOf: async () => tree }))).rejects.toMatchObject({
+          code: expect.stringMatching(/^(EIO|PLY_UNSUPPORTED)$/),
+        })
+    } finally {
+      for (const one of [tree, again, whole]) one.close()
+    }
+  })
+
+  test('the library refuses to look at headers alone where a signature is demanded', async () => {
+    await expect(openTree(of, { verify: false, signatures: { keys: [] } as never })).rejects.toMatchObject({
+      code: 'PLY_USAGE',
+    })
   })
 })

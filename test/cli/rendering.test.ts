@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { humanAge, rfc3339 } from '../../src/cli/ages.ts'
-import { modeText } from '../../src/cli/file-values.ts'
-import { jsonText } from '../../src/cli/json.ts'
+import { fileLine, fileValue, modeText } from '../../src/cli/file-values.ts'
+import { jsonLine, jsonText } from '../../src/cli/json.ts'
 import { placeOf } from '../../src/cli/places.ts'
 import { chooseStyle, progressRenderer } from '../../src/cli/progress.ts'
 import { humanSize } from '../../src/cli/sizes.ts'
 import { shortId, table } from '../../src/cli/table.ts'
+import * as library from '../../src/index.ts'
+import { plainTree } from '../support/plain-tree.ts'
 
 describe('sizes are SI with three significant digits, as docker prints them', () => {
   for (const [bytes, text] of [
@@ -153,9 +155,44 @@ describe('progress', () => {
     expect(out.written.filter((text) => text === '\r\x1b[K')).toHaveLength(1)
   })
 
+  test('json is an object a line, for what is finished and at most ten times a second', () => {
+    const lines: string[] = []
+    let now = 0
+    const { show } = progressRenderer('json', { write: (text) => lines.push(text) }, () => now)
+    show({ what: 'layer', done: 1, total: 3 })
+    show({ what: 'layer', done: 2, total: 3 })
+    show({ what: 'layer', done: 3, total: 3 })
+    now = 100
+    show({ what: 'a "name"', done: 7 })
+    expect(lines).toEqual([
+      '{"progress":{"what":"layer","done":1,"total":3}}\n',
+      '{"progress":{"what":"layer","done":3,"total":3}}\n',
+      '{"progress":{"what":"a \\"name\\"","done":7}}\n',
+    ])
+  })
+
   test('none says nothing', () => {
     const out = target(true)
     progressRenderer('none', out).show({ what: 'x', done: 1, total: 1 })
     expect(out.written).toEqual([])
   })
+})
+
+test('a file of a long listing is the same JSON as alone', () => {
+  const tree = plainTree({
+    'a "quoted"\n name': { content: 'x', mtime: 1_700_000_000_123_000_000n, uid: 5, mode: 0o4755 },
+    'caf\xc3\xa9': { content: '', mtime: -1n },
+    '\xff': 'no text',
+    l: { kind: 'symlink', target: '\xff/"x' },
+    c: { kind: 'character', major: 1, minor: 3 },
+    d: { kind: 'directory' },
+    x: { content: 'x', xattrs: { 'user.k': 'v' } },
+  })
+  let seen = 0
+  for (const { path, ino } of library.walkTree(tree)) {
+    const line = fileLine(tree, ino, path, library)
+    expect(JSON.parse(line)).toEqual(JSON.parse(jsonLine(fileValue(tree, ino, path, library))))
+    seen++
+  }
+  expect(seen).toBe(8)
 })

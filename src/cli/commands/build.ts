@@ -1,19 +1,16 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import * as Flags from '@oclif/core/flags'
-import { pathArg } from '../arguments.ts'
+import { type CachePlace, parseCachePlace } from '../build-caches.ts'
+import { BuildCommand, buildContextArg, buildFlags } from '../build-command.ts'
 import { type BuildOutput, parseBuildOutput, referencesOf } from '../build-outputs.ts'
-import { ImageCommand } from '../image-command.ts'
-import type { BuildContext, BuildEvent, BuildOptions, Image, Parcel, Tree } from '../library.ts'
-import { registryFlags } from '../registry-flags.ts'
-import { requireFlags, unsignedInStore } from '../signature-flags.ts'
-import { humanSize } from '../sizes.ts'
+import type { BuildOptions, BuiltSteps, Parcel } from '../library.ts'
 import { UsageError } from '../usage-error.ts'
 
-export class Build extends ImageCommand {
+export class Build extends BuildCommand {
   static override summary = 'Build an image from a Dockerfile.'
   static override description =
-    'Instructions are those of BuildKit’s frontend. No time of the clock and no name of this machine goes into the image: all times are SOURCE_DATE_EPOCH, or when the image below was made. What was built before is taken from the store as long as it is the same; files are compared by what they hold. RUN takes an OCI runtime (runc or crun), as root or in a user namespace; what runs nothing needs no privileges, and is built for any platform.'
+    'Instructions are those of BuildKit’s frontend. No time of the clock and no name of this machine goes into the image: all times are SOURCE_DATE_EPOCH, or when the image below was made. What was built before is taken from the store as long as it is the same; files are compared by what they hold. RUN takes an OCI runtime (runc or crun) or bubblewrap, as root or in a user namespace; what runs nothing needs no privileges, and is built for any platform.'
   static override examples = [
     { description: 'The Dockerfile of this directory', command: 'ply build -t app:1 .' },
     { description: 'Another file, up to one of its stages', command: 'ply build -f deploy/Dockerfile --target test .' },
@@ -26,11 +23,13 @@ export class Build extends ImageCommand {
     { description: 'From a repository', command: 'ply build -t app:1 https://git.example.com/app.git#main:server' },
     { description: 'What is odd about a Dockerfile', command: 'ply build --check .' },
     { description: 'Why a step was built again', command: 'ply build --explain-cache .' },
+    {
+      description: 'With what another machine built',
+      command: 'ply build --cache-from registry.example.com/app:cache .',
+    },
   ]
   static override args = {
-    context: pathArg(
-      'What COPY and ADD take from: a directory (default: this one), a tar, an address of a tar or of a git repository (ADDRESS.git#REF:DIR), or - for a tar or a Dockerfile on stdin.',
-    ),
+    context: buildContextArg,
   }
   static override flags = {
     tag: Flags.string({
@@ -39,37 +38,6 @@ export class Build extends ImageCommand {
       multipleNonGreedy: true,
       helpValue: 'NAME',
       summary: 'The name of the image; may be said again.',
-    }),
-    file: Flags.string({
-      char: 'f',
-      helpValue: 'FILE',
-      summary:
-        'The Dockerfile; default: CONTEXT/Dockerfile. - is stdin. In a context that is no directory, a path there.',
-    }),
-    target: Flags.string({ helpValue: 'STAGE', summary: 'The stage to build; default: the last.' }),
-    'build-arg': Flags.string({
-      multiple: true,
-      multipleNonGreedy: true,
-      helpValue: 'NAME[=VALUE]',
-      summary: 'What ARG is to have; without a value that of the environment.',
-    }),
-    'build-context': Flags.string({
-      multiple: true,
-      multipleNonGreedy: true,
-      helpValue: 'NAME=TREE',
-      summary: 'What --from=NAME and FROM NAME mean: a directory, or an image by any reference.',
-    }),
-    label: Flags.string({
-      multiple: true,
-      multipleNonGreedy: true,
-      helpValue: 'NAME=VALUE',
-      summary: 'One more label.',
-    }),
-    annotation: Flags.string({
-      multiple: true,
-      multipleNonGreedy: true,
-      helpValue: 'NAME=VALUE',
-      summary: 'One more annotation of the manifest.',
     }),
     platform: Flags.string({
       multiple: true,
@@ -90,26 +58,13 @@ export class Build extends ImageCommand {
         'Where it goes beside the store: oci, docker and tar are files (- is stdout), local is a directory, registry goes by the names of -t. A path alone is local.',
     }),
     push: Flags.boolean({ summary: 'The same as -o type=registry.' }),
-    squash: Flags.boolean({ summary: 'Make one layer of all that is added to the image below.' }),
     'metadata-file': Flags.string({ helpValue: 'FILE', summary: 'Write digests and names to a file, as JSON.' }),
-    secret: Flags.string({
-      multiple: true,
-      multipleNonGreedy: true,
-      helpValue: 'id=ID,src=FILE',
-      summary:
-        'What RUN --mount=type=secret gives, from a file or a variable (env=NAME); it goes into no layer and no history.',
-    }),
-    ssh: Flags.string({
-      multiple: true,
-      multipleNonGreedy: true,
-      helpValue: 'ID[=SOCKET]',
-      summary: 'The agent of RUN --mount=type=ssh; default is that of $SSH_AUTH_SOCK.',
-    }),
-    runtime: Flags.string({
-      helpValue: 'PROGRAM',
-      summary: 'runc, crun, or the path of one; the first that is here by default.',
-    }),
     iidfile: Flags.string({ helpValue: 'FILE', summary: 'Write the id of the image to a file.' }),
+    jobs: Flags.integer({
+      min: 1,
+      helpValue: 'N',
+      summary: 'So many commands and layers at once; by default as many as need nothing of each other.',
+    }),
     'no-cache': Flags.boolean({ summary: 'Take nothing that was built before.' }),
     'no-cache-filter': Flags.string({
       multiple: true,
@@ -120,50 +75,52 @@ export class Build extends ImageCommand {
     'explain-cache': Flags.boolean({
       summary: 'Say of each step that is built why it could not be taken from before.',
     }),
-    ...registryFlags,
-    ...requireFlags,
+    'cache-from': Flags.string({
+      multiple: true,
+      multipleNonGreedy: true,
+      helpValue: 'type=local,src=DIR',
+      summary:
+        'Take what other builds have made from there: a directory that --cache-to has written, type=registry,ref=HOST/NAME:TAG, or a reference by itself. What cannot be reached is a warning.',
+    }),
+    'cache-to': Flags.string({
+      multiple: true,
+      multipleNonGreedy: true,
+      helpValue: 'type=local,dest=DIR',
+      summary:
+        'Write what this build has made there, for other machines: type=local, type=registry, or a reference; mode=max with all stages, and not only the layers of the result.',
+    }),
+    ...buildFlags,
   }
 
   async run() {
     const { args, flags } = await this.parse(Build)
-    const { build, buildPlatforms, checkBuild, describeImage, openContext, parcelOf } = await this.library()
+    const { build, BuiltSteps, buildPlatforms, checkBuild, describeImage, openBuildCache, parcelOf } =
+      await this.library()
     const outputs = (flags.output ?? []).map(parseBuildOutput)
     if (flags.push) outputs.push({ type: 'registry', names: [], directory: false })
+    const cachesTo = (flags['cache-to'] ?? []).map((text) => parseCachePlace('--cache-to', text))
+    const cachesFrom = (flags['cache-from'] ?? []).map((text) => parseCachePlace('--cache-from', text))
+    const caches = cachesFrom.map(({ reference }) =>
+      this.closing(openBuildCache(reference, { registry: this.registry, ...this.operation })),
+    )
+    const steps = cachesTo.length > 0 ? new BuiltSteps() : undefined
     const tags = flags.tag ?? []
     const platforms = (flags.platform ?? []).flatMap((one) => one.split(','))
     for (const output of outputs) await this.#checkOutput(output, tags, platforms.length > 1)
     const store = await this.store()
-    const buildArgs = this.#args(flags['build-arg'] ?? [])
-    const context = this.closing(
-      await openContext(store, args.context ?? '.', {
-        file: flags.file,
-        input: this.world.stdin,
-        keepGitDirectory: /^(?:1|true)$/i.test(buildArgs.BUILDKIT_CONTEXT_KEEP_GIT_DIR ?? ''),
-        ...this.operation,
-      }),
-    )
+    const inputs = await this.inputs(flags, args.context)
     const options: BuildOptions = {
-      ...inputsOf(context),
-      contexts: await this.#contexts(flags['build-context'] ?? []),
-      target: flags.target,
-      args: buildArgs,
-      labels: pairs('--label', flags.label ?? []),
-      annotations: pairs('--annotation', flags.annotation ?? []),
+      ...inputs,
       platform: platforms[0],
-      squash: flags.squash,
       noCache: flags['no-cache-filter'] ?? flags['no-cache'],
       explainCache: flags['explain-cache'],
-      secrets: Object.fromEntries((flags.secret ?? []).map((text) => this.#secret(text))),
-      agents: Object.fromEntries((flags.ssh ?? []).map((text) => this.#agent(text))),
-      runtime: flags.runtime,
-      opening: this.storeOptions,
-      resolve: (name, platform) => this.#base(name, platform),
-      onEvent: (event) => this.#show(event),
-      ...this.operation,
+      jobs: flags.jobs,
+      caches,
+      made: steps,
     }
     if (flags.check) {
       const found = await checkBuild(store, options)
-      for (const { rule, line, text } of found) this.print(`${context.file}:${line}: ${rule}: ${text}`)
+      for (const { rule, line, text } of found) this.print(`${inputs.file}:${line}: ${rule}: ${text}`)
       this.negative = found.length > 0
       return found
     }
@@ -181,6 +138,7 @@ export class Build extends ImageCommand {
     const line = this.quiet ? id : digest
     if (outputs.some(({ dest }) => dest === '-')) this.say(line)
     else this.print(line)
+    for (const place of cachesTo) await this.#writeCache(steps!, place)
     if (parcel.is === 'manifest') return describeImage(parcel.image!)
     return { digest, mediaType: parcel.descriptor.mediaType, manifests: parcel.index.manifests }
   }
@@ -221,109 +179,16 @@ export class Build extends ImageCommand {
     }
   }
 
-  /** An image of the store, by a reference, or of a registry. Where it has to be signed, one that is in the store will not do. */
-  async #base(name: string, platform?: string): Promise<Image> {
-    if ((await this.required()) !== undefined) return this.#signedBase(name, platform)
-    const { codeOf } = await this.library()
+  /** The image is stored and said by then: what fails now is the cache alone. */
+  async #writeCache(steps: BuiltSteps, { reference, ignoreError, ...form }: CachePlace): Promise<void> {
+    const { writeBuildCache, codeOf } = await this.library()
     try {
-      return await this.image(name, platform)
+      await writeBuildCache(steps, reference, { ...form, registry: this.registry, ...this.operation })
     } catch (error) {
-      if (codeOf(error) !== 'PLY_IMAGE_NOT_FOUND' || /^[a-z-]+:(?:\.|\/)/.test(name)) throw error
-      return await this.image(`docker://${name}`, platform)
+      if (!ignoreError || [undefined, 'PLY_ABORTED'].includes(codeOf(error))) throw error
+      this.say(`the cache ${reference} could not be written: ${(error as Error).message}`)
     }
   }
-
-  /**
-   * A name with a registry is asked for there, whatever the store has under it; one without may be meant for the store, and is asked for
-   * elsewhere only if the store has none. @throws PLY_UNSIGNED
-   */
-  async #signedBase(name: string, platform?: string): Promise<Image> {
-    const { codeOf, splitReference } = await this.library()
-    const { transport, details } = splitReference(await this.named(name))
-    if (transport !== 'store') return this.image(name, platform)
-    const saysStore = name.startsWith('store:')
-    if (!saysStore && /^(?:[^/]*[.:][^/]*|localhost)\//.test(details)) return this.image(`docker://${name}`, platform)
-    const store = await this.store()
-    try {
-      await store.image(details, { ...(platform !== undefined && { platform }), ...this.operation })
-    } catch (error) {
-      if (codeOf(error) === 'PLY_IMAGE_NOT_FOUND' && !saysStore) return this.image(`docker://${name}`, platform)
-      if (codeOf(error) !== 'PLY_PLATFORM_NOT_FOUND') throw error
-    }
-    throw await unsignedInStore(details, this.library())
-  }
-
-  async #contexts(said: readonly string[]): Promise<Record<string, Tree | Image>> {
-    const { contextTree, codeOf } = await this.library()
-    const store = await this.store()
-    const contexts: Record<string, Tree | Image> = {}
-    for (const [name, value] of Object.entries(pairs('--build-context', said))) {
-      try {
-        const tree = contextTree(value, { digests: store.fileDigests })
-        this.atEnd(() => tree.close())
-        contexts[name] = tree
-      } catch (error) {
-        if (codeOf(error) !== 'ENOENT') throw error
-        const [, image] = /^docker-image:\/\/(.*)$/.exec(value) ?? []
-        contexts[name] = image === undefined ? await this.image(value) : await this.#base(image)
-      }
-    }
-    return contexts
-  }
-
-  #args(said: readonly string[]): Record<string, string> {
-    const given: Record<string, string> = {}
-    for (const text of said) {
-      const [, name = '', value] = /^([^=]+)(?:=(.*))?$/s.exec(text) ?? []
-      if (name === '') throw new UsageError(`--build-arg ${text}: write NAME=VALUE`)
-      const meant = value ?? this.world.environment[name]
-      if (meant !== undefined) given[name] = meant
-    }
-    return given
-  }
-
-  #secret(text: string): readonly [string, Uint8Array] {
-    const fields = new Map(
-      text.split(',').map((part) => [part.split('=', 1)[0]!, part.slice(part.indexOf('=') + 1)] as const),
-    )
-    const source = fields.get('src') ?? fields.get('source')
-    const variable = fields.get('env')
-    const id = fields.get('id') ?? variable
-    const value = variable === undefined ? undefined : this.world.environment[variable]
-    if (id === undefined || (source === undefined && value === undefined))
-      throw new UsageError(`--secret ${text}: write id=ID,src=FILE or id=ID,env=NAME`)
-    return [id, source === undefined ? Buffer.from(value!) : readFileSync(source)]
-  }
-
-  #agent(text: string): readonly [string, string] {
-    const [, id = 'default', socket = this.world.environment.SSH_AUTH_SOCK] = /^([^=]+)(?:=(.+))?$/.exec(text) ?? []
-    if (socket === undefined) throw new UsageError(`--ssh ${text}: there is no agent: SSH_AUTH_SOCK is not set`)
-    return [id, socket]
-  }
-
-  #show(event: BuildEvent): void {
-    if (this.quiet) return
-    if (event.what === 'output') this.world.stderr.write(Buffer.from(event.chunk).toString())
-    if (event.what === 'warning') {
-      const { line, rule, text } = event
-      this.say(`${line === undefined ? '' : `line ${line}: `}${rule === undefined ? '' : `${rule}: `}${text}`)
-    }
-    if (event.what !== 'step' || event.state === 'begun') return
-    const { platform, step, steps, text, state, size, took = 0, because } = event
-    const stage = platform === undefined ? event.stage : `${platform} ${event.stage}`
-    const done = state === 'cached' ? 'cached' : state === 'set' ? '' : `${(took / 1000).toFixed(1)} s`
-    const more = [done, size === undefined ? '' : humanSize(size), because ?? ''].filter((one) => one !== '').join(', ')
-    this.say(`[${stage} ${step}/${steps}] ${text}${more === '' ? '' : ` (${more})`}`)
-  }
-}
-
-function inputsOf({
-  tree,
-  ignored,
-  dockerfile,
-  file,
-}: BuildContext): Pick<BuildOptions, 'context' | 'ignored' | 'dockerfile' | 'file'> {
-  return { context: tree, ignored, dockerfile, file }
 }
 
 /** As BuildKit's clients write it. */
@@ -336,14 +201,4 @@ function metadataOf(parcel: Parcel, tags: readonly string[]): string {
     ...(tags.length > 0 && { 'image.name': tags.join(',') }),
   }
   return `${JSON.stringify(metadata, undefined, 2)}\n`
-}
-
-function pairs(flag: string, said: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    said.map((text) => {
-      const equals = text.indexOf('=')
-      if (equals < 1) throw new UsageError(`${flag} ${text}: write NAME=VALUE`)
-      return [text.slice(0, equals), text.slice(equals + 1)]
-    }),
-  )
 }

@@ -2,7 +2,7 @@ import * as Flags from '@oclif/core/flags'
 import { treeArg } from '../arguments.ts'
 import { ChangeSummary, changeLine, changeValue } from '../change-lines.ts'
 import { configLines, layerLines, layerValues } from '../image-differences.ts'
-import type { Aspect } from '../library.ts'
+import type { Aspect, Change, Renamed, Tree } from '../library.ts'
 import { LookCommand, streamFlags } from '../look-command.ts'
 import { registryFlags } from '../registry-flags.ts'
 import { requireFlags } from '../signature-flags.ts'
@@ -33,6 +33,7 @@ export class Diff extends LookCommand {
       command: 'ply diff debian:12 upper:/var/tmp/diff@debian:12',
     },
     { description: 'What a layer changed', command: 'ply diff debian:12@1 debian:12@2 --renames --stat' },
+    { description: 'What was edited, line by line', command: 'ply diff debian:12 container:work -p' },
     { description: 'Why a rebuilt image is not the same', command: 'ply diff app:1 app:2 --layers' },
   ]
   static override args = { before: treeArg(), after: treeArg() }
@@ -43,13 +44,18 @@ export class Diff extends LookCommand {
       summary: `What counts as no difference: ${Object.keys(ignorable).join(', ')}.`,
     }),
     stat: Flags.boolean({ summary: 'How much changed, and what it was, in place of the paths.' }),
+    patch: Flags.boolean({
+      char: 'p',
+      exclusive: ['stat', 'name-only', 'quiet'],
+      summary: 'What changed in text files and symlinks, as git writes it: git apply and patch -p1 take it.',
+    }),
     'name-only': Flags.boolean({ exclusive: ['stat'], summary: 'Paths alone, without letters in front.' }),
     config: Flags.boolean({
-      exclusive: ['layers', 'stat', 'renames', 'name-only', 'ignore'],
+      exclusive: ['layers', 'stat', 'patch', 'renames', 'name-only', 'ignore'],
       summary: 'Of two images: config, annotations and history.',
     }),
     layers: Flags.boolean({
-      exclusive: ['stat', 'renames', 'name-only', 'ignore'],
+      exclusive: ['stat', 'patch', 'renames', 'name-only', 'ignore'],
       summary: 'Of two images: the layers side by side, by diffID and instruction, and why they differ.',
     }),
     nanoseconds: Flags.boolean({ summary: 'Compare times to the nanosecond, not to the second.' }),
@@ -74,6 +80,7 @@ export class Diff extends LookCommand {
     for await (const change of flags.renames ? library.withRenames(plain, before, after, options) : plain) {
       this.negative = true
       if (flags.stat) summary.add(change)
+      else if (flags.patch) await this.#patch(change, before, after)
       else if (this.jsonEnabled()) await this.tell(changeValue(change, library))
       else if (this.quiet) break
       else
@@ -87,6 +94,16 @@ export class Diff extends LookCommand {
     }
     this.toldAll()
     return undefined
+  }
+
+  /** Of what no patch can tell a line that every reader of patches passes over. */
+  async #patch(change: Change | Renamed, before: Tree, after: Tree): Promise<void> {
+    const library = await this.library()
+    const patch = await library.patchOf(change, before, after, this.operation)
+    if (this.jsonEnabled()) return this.tell({ ...changeValue(change, library), patch: library.decodeText(patch) })
+    if (patch !== '') return this.output.write(Buffer.from(patch, 'latin1'))
+    const changed = change.kind === 'modify' ? ` ${change.changed.join(',')}` : ''
+    this.print(`# ${changeLine(change, library)}${changed}`)
   }
 
   async #config(before: string, after: string, platform: string | undefined): Promise<unknown> {

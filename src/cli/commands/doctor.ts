@@ -34,8 +34,9 @@ export class Doctor extends StoreCommand {
     await this.parse(Doctor)
     const { diagnose } = await this.library()
     const found = await diagnose(await this.store())
-    const { ways, abilities, index, mounts, root, node } = found
+    const { ways, abilities, index, mounts, root, node, native } = found
     const rows = [
+      ['system calls (koffi)', native] as const,
       ...Object.entries(waysShown).flatMap(([way, name]) => [
         [`an image ${name}`, ways.image[way as keyof typeof waysShown]] as const,
         [`a container ${name}`, ways.container[way as keyof typeof waysShown]] as const,
@@ -52,12 +53,13 @@ export class Doctor extends StoreCommand {
       ]),
     )
     this.print('')
-    this.print(`Linux ${abilities.kernel}, Node.js ${node}, store ${root}`)
+    const { version } = this.config
+    this.print(`plyfs ${version}, Linux ${abilities.kernel}, Node.js ${node}, store ${root}`)
     this.print(indexShown[index])
     const dead = mounts.filter(({ state }) => state === 'dead').length
     if (mounts.length > 0)
       this.print(`mounted: ${mounts.length}${dead > 0 ? `, ${dead} of them dead: ply umount --all removes them` : ''}`)
-    return found
+    return { version, ...found }
   }
 }
 

@@ -2,7 +2,7 @@ import * as Flags from '@oclif/core/flags'
 import { pathArg, placeArg } from '../arguments.ts'
 import { pathFields } from '../file-values.ts'
 import type { WasteGrouping } from '../library.ts'
-import { LookCommand, streamFlags, treeFlags } from '../look-command.ts'
+import { LookCommand, streamFlags, treeFlags, unverifiedFlags } from '../look-command.ts'
 import { binarySize } from '../sizes.ts'
 import { locate } from '../tree-paths.ts'
 import { UsageError } from '../usage-error.ts'
@@ -14,7 +14,7 @@ export class Du extends LookCommand {
     'As du(1): units of 1024 bytes that contents take where they lie, without holes, each inode counted once; a directory itself takes nothing. With --waste instead what the layers of an image hold in vain: bytes overwritten and deleted by layers above, files that only got other attributes (attributes) or are the same (repeated), and equal files in several layers (duplicate). Efficiency is the share of bytes that is of use; beside it the score that dive gives.'
   static override examples = [
     { description: 'The upper two levels', command: 'ply du debian:12 / -h -d 2' },
-    { description: 'What an image holds in vain, by Debian package', command: 'ply du debian:12 --waste --by package' },
+    { description: 'What an image holds in vain, by package', command: 'ply du debian:12 --waste --by package' },
     { description: 'The size of everything, in bytes as files say', command: 'ply du debian:12 -sb' },
   ]
   static override args = { tree: placeArg(), path: pathArg('A path in it; the root by default.') }
@@ -27,7 +27,7 @@ export class Du extends LookCommand {
     bytes: Flags.boolean({ char: 'b', summary: 'As --apparent-size, in bytes.' }),
     inodes: Flags.boolean({ summary: 'How many inodes, not how many bytes.' }),
     waste: Flags.boolean({
-      exclusive: ['summarize', 'all', 'max-depth', 'layer', 'alone', 'inodes'],
+      exclusive: ['summarize', 'all', 'max-depth', 'layer', 'alone', 'inodes', 'unverified'],
       summary: 'What the layers of an image hold in vain.',
     }),
     top: Flags.integer({
@@ -39,7 +39,7 @@ export class Du extends LookCommand {
     by: Flags.option({
       options: ['dir', 'layer', 'extension', 'package'] as const,
       dependsOn: ['waste'],
-      summary: 'With --waste, files put together; packages are those of dpkg and apk.',
+      summary: 'With --waste, files put together; packages are those of dpkg, apk, pip and npm.',
     })(),
     range: Flags.string({
       dependsOn: ['waste'],
@@ -47,6 +47,7 @@ export class Du extends LookCommand {
       summary: 'With --waste, what squashing layers A to B would save; all of them unless told.',
     }),
     ...treeFlags,
+    ...unverifiedFlags,
     ...streamFlags,
   }
 

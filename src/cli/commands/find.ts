@@ -1,7 +1,7 @@
 import { pathArg, placeArg } from '../arguments.ts'
-import { fileValue, longCells } from '../file-values.ts'
+import { fileLine, longCells } from '../file-values.ts'
 import type { Accounts, Library, Tree } from '../library.ts'
-import { LookCommand, streamFlags, treeFlags } from '../look-command.ts'
+import { LookCommand, streamFlags, treeFlags, unverifiedFlags } from '../look-command.ts'
 import { accountFiles } from '../store-command.ts'
 
 /** Primaries whose next word is theirs, whatever it looks like. */
@@ -19,7 +19,7 @@ export class Find extends LookCommand {
     { description: 'What one layer removes', command: "ply find debian:12@2 --alone -name '.wh.*'" },
   ]
   static override args = { tree: placeArg(), path: pathArg('Where to begin; the root by default.') }
-  static override flags = { ...treeFlags, ...streamFlags }
+  static override flags = { ...treeFlags, ...unverifiedFlags, ...streamFlags }
 
   async run() {
     const { own, expression } = this.#words()
@@ -28,14 +28,17 @@ export class Find extends LookCommand {
     const plan = library.parseFind(expression)
     const { tree, path } = await this.place(args.tree, args.path, { contents: accountFiles })
     const exact = new ExactLines((chunk) => this.output.write(chunk))
+    const json = this.jsonEnabled()
     let accounts: Accounts | undefined
     for (const { ino, path: at, shown, action } of library.find(tree, plan, { from: library.encodeText(path) })) {
-      if (this.jsonEnabled()) await this.tell(fileValue(tree, ino, at, library))
-      else if (action === 'print0') await exact.add(shown)
+      if (json) {
+        this.tellLine(fileLine(tree, ino, at, library))
+        if (this.output.full) await this.output.room()
+      } else if (action === 'print0') await exact.add(shown)
       else {
         await exact.flush()
-        if (action === 'ls') accounts ??= library.accountsOf(tree)
-        this.print(action === 'ls' ? lsLine(tree, ino, shown, library, accounts!) : library.displayText(shown))
+        if (action === 'ls' && !tree.unverified) accounts ??= library.accountsOf(tree)
+        this.print(action === 'ls' ? lsLine(tree, ino, shown, library, accounts) : library.displayText(shown))
         if (this.output.full) await this.output.room()
       }
     }
@@ -62,7 +65,7 @@ export class Find extends LookCommand {
   }
 }
 
-function lsLine(tree: Tree, ino: number, shown: string, library: Library, accounts: Accounts): string {
+function lsLine(tree: Tree, ino: number, shown: string, library: Library, accounts?: Accounts): string {
   const [mode, links, user, group, size, time, name] = longCells(tree, ino, shown, library, { accounts })
   const blocks = Math.ceil(tree.stat(ino).size / 1024)
   return `${String(ino).padStart(9)} ${String(blocks).padStart(6)} ${mode} ${links!.padStart(3)} ${user!.padEnd(8)} ${group!.padEnd(8)} ${size!.padStart(8)} ${time} ${name}`

@@ -50,6 +50,8 @@ export class Gc extends StoreCommand {
       })
     }
     const dryRun = flags['dry-run'] ?? false
+    // What was killed holds containers, and they hold the rest.
+    if (!dryRun) await (await this.library()).clearAbandoned(store)
     const collected = await store.collect({
       dryRun,
       caches,

@@ -1,11 +1,12 @@
 import * as Flags from '@oclif/core/flags'
 import { humanAge } from '../ages.ts'
 import { imageArg } from '../arguments.ts'
+import { goTemplate, tableHeader } from '../go-template.ts'
 import { registryFlags } from '../registry-flags.ts'
 import { requireFlags } from '../signature-flags.ts'
 import { humanSize } from '../sizes.ts'
 import { StoreCommand } from '../store-command.ts'
-import { shortId, table } from '../table.ts'
+import { aligned, shortId, table } from '../table.ts'
 
 export class History extends StoreCommand {
   static override summary = 'Show the steps in which an image was made, newest first.'
@@ -18,6 +19,12 @@ export class History extends StoreCommand {
     'no-trunc': Flags.boolean({ summary: 'Show ids and commands in full.' }),
     layers: Flags.boolean({
       summary: 'Show which layer each step made, counted from the base, and its digest; - for one that made none.',
+    }),
+    format: Flags.string({
+      exclusive: ['json', 'layers', 'quiet'],
+      helpValue: 'TEMPLATE',
+      summary:
+        'A line each by a Go template; a table with its header where it begins with table: table {{.CreatedBy}}\\t{{.Size}}.',
     }),
     platform: Flags.string({ helpValue: 'OS/ARCH', summary: 'Which image of an index.' }),
     ...registryFlags,
@@ -49,7 +56,24 @@ export class History extends StoreCommand {
           layer ? shortId(layer, full) : '-',
       },
     ]
-    if (this.quiet) await this.printAll(rows.map((row) => row.id))
+    if (flags.format !== undefined) {
+      const asTable = tableHeader(flags.format)
+      const template = goTemplate(asTable?.template ?? flags.format)
+      const lines = rows.map(({ step, id }) =>
+        template({
+          ID: id,
+          CreatedSince: humanAge(step.created),
+          CreatedAt: step.created ?? '',
+          CreatedBy: text(step.createdBy, 45),
+          Size: humanSize(step.size),
+          Comment: step.comment ?? '',
+          Layer: step.layer ?? '',
+        }),
+      )
+      const all = asTable === undefined ? lines : [asTable.header, ...lines]
+      const cells = all.map((line) => line.split('\t'))
+      await this.printAll(asTable === undefined ? lines : aligned(cells, () => false))
+    } else if (this.quiet) await this.printAll(rows.map((row) => row.id))
     else {
       await this.printAll(
         table(rows, [

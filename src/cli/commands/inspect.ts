@@ -1,7 +1,10 @@
 import * as Flags from '@oclif/core/flags'
 import { imagesArg } from '../arguments.ts'
+import { dockerFields } from '../docker-image.ts'
+import { goTemplate } from '../go-template.ts'
 import { ImageCommand } from '../image-command.ts'
 import { jsonText } from '../json.ts'
+import type { Image } from '../library.ts'
 import { registryFlags } from '../registry-flags.ts'
 import { requireFlags, unsignedInStore } from '../signature-flags.ts'
 
@@ -11,6 +14,10 @@ export class Inspect extends ImageCommand {
     { description: 'Everything about an image', command: 'ply inspect debian:12' },
     { description: 'A container with its snapshots', command: 'ply inspect container:work' },
     {
+      description: 'One fact of it',
+      command: "ply inspect debian:12 --format '{{.Config.Cmd}} {{len .RootFS.Layers}}'",
+    },
+    {
       description: 'What an index has, or an artifact that is no image',
       command: 'ply inspect --all docker://registry.example.com/team/app:1',
     },
@@ -19,6 +26,8 @@ export class Inspect extends ImageCommand {
       command: 'ply inspect --raw debian:12 | sha256sum',
     },
   ]
+  static override description =
+    'The fields of docker image inspect, where an image has them, and those of ply beside them: digests and sizes of layers, the history, annotations.'
   static override args = { images: imagesArg() }
   static override flags = {
     raw: Flags.boolean({ exclusive: ['config'], summary: 'The manifest of one image, byte for byte.' }),
@@ -28,6 +37,12 @@ export class Inspect extends ImageCommand {
       summary:
         'What the reference itself leads to, an index or an artifact too: the document with its digest; with --raw its bytes.',
     }),
+    format: Flags.string({
+      char: 'f',
+      exclusive: ['raw', 'config', 'json'],
+      helpValue: 'TEMPLATE',
+      summary: 'A line each by a Go template: {{.Id}}, {{json .Config}}, {{join .Config.Env " "}}; json for all of it.',
+    }),
     platform: Flags.string({ helpValue: 'OS/ARCH', summary: 'Which image of an index.' }),
     ...registryFlags,
     ...requireFlags,
@@ -36,6 +51,7 @@ export class Inspect extends ImageCommand {
   async run() {
     const { args, flags } = await this.parse(Inspect)
     const { describeImage, PlyError } = await this.library()
+    const template = flags.format === undefined ? undefined : goTemplate(flags.format)
     if (flags.all) return this.#documents(args.images, flags.raw === true)
     if (flags.raw || flags.config) {
       if (args.images.length > 1) throw new PlyError('PLY_USAGE', { reason: '--raw and --config show one image' })
@@ -46,11 +62,26 @@ export class Inspect extends ImageCommand {
     const images: unknown[] = []
     for (const reference of args.images) {
       const container = /^container:([^@]*)$/.exec(reference)?.[1]
-      if (container === undefined) images.push(describeImage(await this.image(reference, flags.platform)))
-      else images.push(await this.#container(container))
+      if (container === undefined) {
+        const image = await this.image(reference, flags.platform)
+        const own = describeImage(image)
+        images.push({ ...dockerFields(image, own, await this.#names(reference, image)), ...own })
+      } else images.push(await this.#container(container))
     }
-    this.print(jsonText(images))
+    if (template !== undefined) await this.printAll(images.map((one) => template(JSON.parse(jsonText(one)))))
+    else this.print(jsonText(images))
     return images
+  }
+
+  /** What an image is called in the store, where it comes from there; else as it was asked for, if that has a name. */
+  async #names(reference: string, { digest }: Image): Promise<readonly string[]> {
+    const { splitReference } = await this.library()
+    const { transport, details } = splitReference(await this.named(reference))
+    if (transport === 'docker')
+      return /:[^/]*$/.test(details) && !details.includes('@') ? [details.replace(/^\/\//, '')] : []
+    if (transport !== 'store') return []
+    const all = await (await this.store()).images()
+    return all.filter((one) => one.digest === digest).map(({ name }) => name)
   }
 
   async #documents(references: readonly string[], raw: boolean) {

@@ -1,8 +1,8 @@
 import * as Flags from '@oclif/core/flags'
 import { pathArg, placeArg } from '../arguments.ts'
-import { fileValue, longCells } from '../file-values.ts'
+import { fileLine, longCells } from '../file-values.ts'
 import type { Tree } from '../library.ts'
-import { LookCommand, streamFlags, treeFlags } from '../look-command.ts'
+import { LookCommand, streamFlags, treeFlags, unverifiedFlags } from '../look-command.ts'
 import { accountFiles } from '../store-command.ts'
 import { aligned } from '../table.ts'
 import { locate } from '../tree-paths.ts'
@@ -33,6 +33,7 @@ export class Ls extends LookCommand {
     numeric: Flags.boolean({ char: 'n', summary: 'Owners as numbers; implies -l.' }),
     inode: Flags.boolean({ char: 'i', summary: 'The number of each inode in front.' }),
     ...treeFlags,
+    ...unverifiedFlags,
     ...streamFlags,
   }
 
@@ -54,8 +55,9 @@ export class Ls extends LookCommand {
     const rows = alone
       ? [{ ino: start.ino, path: base, shown: asked }]
       : listing(tree, start.ino, base, { recursive, all, order })
-    const accounts = named ? library.accountsOf(tree) : undefined
+    const accounts = named && !tree.unverified ? library.accountsOf(tree) : undefined
 
+    const json = this.jsonEnabled()
     let held: string[][] = []
     const before = inode ? 1 : 0
     const release = async () => {
@@ -66,8 +68,10 @@ export class Ls extends LookCommand {
     }
     const isName = (column: number) => accounts !== undefined && (column === 2 || column === 3)
     for (const { ino, path: at, shown } of rows) {
-      if (this.jsonEnabled()) await this.tell(fileValue(tree, ino, at, library))
-      else {
+      if (json) {
+        this.tellLine(fileLine(tree, ino, at, library))
+        if (this.output.full) await this.output.room()
+      } else {
         const cells = long ? longCells(tree, ino, shown, library, { accounts, human }) : [library.displayText(shown)]
         if (inode) cells.unshift(String(ino))
         if (long || inode) held.push(cells)

@@ -3,6 +3,7 @@ import { imagesArg } from '../arguments.ts'
 import { compressFlags } from '../compress-flags.ts'
 import { ImageCommand } from '../image-command.ts'
 import type { Listed, RecompressedLayer } from '../library.ts'
+import { hasColon } from '../places.ts'
 import { registryFlags } from '../registry-flags.ts'
 
 interface Saved extends Listed {
@@ -62,7 +63,7 @@ export class Save extends ImageCommand {
       })
     }
     const isReference = outside.test(output)
-    if (!isReference && output.includes(':')) {
+    if (!isReference && hasColon(output)) {
       throw new library.PlyError('PLY_USAGE', {
         reason: `-o ${output}: a file name with a colon could not be told from a name for the image; write to one without, or to ${format}:FILE[:NAME:TAG]`,
       })

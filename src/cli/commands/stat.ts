@@ -2,7 +2,7 @@ import { rfc3339 } from '../ages.ts'
 import { pathArg, placeArg } from '../arguments.ts'
 import { fileValue, modeText } from '../file-values.ts'
 import type { Tree } from '../library.ts'
-import { LookCommand, treeFlags } from '../look-command.ts'
+import { LookCommand, treeFlags, unverifiedFlags } from '../look-command.ts'
 import { aligned } from '../table.ts'
 import { locate } from '../tree-paths.ts'
 
@@ -15,7 +15,7 @@ export class Stat extends LookCommand {
     tree: placeArg(),
     path: pathArg('A path in it; a symlink at its end is not followed.'),
   }
-  static override flags = { ...treeFlags }
+  static override flags = { ...treeFlags, ...unverifiedFlags }
 
   async run() {
     const { args } = await this.parse(Stat)
@@ -48,7 +48,7 @@ export class Stat extends LookCommand {
     for (const [name, value] of tree.xattrs(ino)) {
       facts.push(['xattr', `${displayText(name)}=${displayText(Buffer.from(value).toString('latin1'))}`])
     }
-    const digest = stat.kind === 'file' ? await this.#digest(tree, ino) : undefined
+    const digest = stat.kind === 'file' && !tree.unverified ? await this.#digest(tree, ino) : undefined
     if (digest !== undefined) facts.push(['digest', digest])
     await this.printAll(aligned(facts, () => false, '  '))
     return { ...fileValue(tree, ino, path, library), ...(digest !== undefined && { digest }) }

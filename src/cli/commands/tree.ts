@@ -2,7 +2,7 @@ import * as Flags from '@oclif/core/flags'
 import { pathArg, placeArg } from '../arguments.ts'
 import { pathFields } from '../file-values.ts'
 import type { Tree as FileTree, Library, TreeEntry } from '../library.ts'
-import { LookCommand, treeFlags } from '../look-command.ts'
+import { LookCommand, treeFlags, unverifiedFlags } from '../look-command.ts'
 import { locate } from '../tree-paths.ts'
 
 /** A directory or file and what is under it, as `--json` shows it. */
@@ -22,6 +22,7 @@ export class Tree extends LookCommand {
     depth: Flags.integer({ char: 'L', min: 1, summary: 'How many levels to show.', helpValue: 'N' }),
     directories: Flags.boolean({ char: 'd', summary: 'Directories alone.' }),
     ...treeFlags,
+    ...unverifiedFlags,
   }
 
   async run() {
