@@ -11,9 +11,9 @@ export function installed(directory: string): string {
   const tsc = join(repository, 'node_modules', '.bin', 'tsc')
   const places = ['--outDir', join(directory, '.modules'), '--declaration', 'false']
   spawnSync(tsc, ['-p', join(repository, 'tsconfig.json'), ...places])
-  execFileSync(process.execPath, [join(repository, 'scripts/bundle.mjs'), directory])
   cpSync(join(repository, 'bin'), join(directory, 'bin'), { recursive: true })
   cpSync(join(repository, 'package.json'), join(directory, 'package.json'))
   symlinkSync(join(repository, 'node_modules'), join(directory, 'node_modules'))
+  execFileSync(process.execPath, [join(repository, 'scripts/bundle.mjs'), directory])
   return join(directory, 'bin', 'ply.js')
 }

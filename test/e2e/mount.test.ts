@@ -211,14 +211,14 @@ describe('the end of a mount', () => {
   able('comes in the foreground with a signal, at once or when the last one has left', () => {
     const said = runs(
       'root',
-      `started() { "$NODE" "$BIN" mount work mnt --via fuse --foreground -q > out 2>&1 & pid=$!; eventually 'mounted $PWD/mnt && test -s out'; }
+      `started() { rm -f out; "$NODE" "$BIN" mount work mnt --via fuse --foreground -q > out 2>&1 & pid=$!; eventually 'mounted $PWD/mnt && test -s out'; }
       for signal in INT TERM HUP; do
         started; echo x > mnt/etc/$signal; kill -$signal $pid; wait $pid && echo $signal; ls mnt
       done
       ply ls container:work /etc
       for via in kernel extract; do
         for end in 'kill -HUP $pid' 'ply umount mnt -q'; do
-          "$NODE" "$BIN" mount work mnt --via $via --foreground -q > out & pid=$!; eventually 'test -s out'
+          rm out; "$NODE" "$BIN" mount work mnt --via $via --foreground -q > out & pid=$!; eventually 'test -s out'
           eval "$end" > out2; wait $pid && echo "$end"; ls mnt
         done
       done
@@ -249,7 +249,7 @@ work
   able('comes with that of the terminal, whoever of its foreground hears of it, and however often (user)', () => {
     const said = runs(
       'user',
-      `setsid "$NODE" "$BIN" mount work mnt --via fuse --foreground -q > out 2>&1 & pid=$!
+      `rm -f out; setsid "$NODE" "$BIN" mount work mnt --via fuse --foreground -q > out 2>&1 & pid=$!
       eventually 'test -s out'; kill -HUP -$pid; sleep 0.1; kill -HUP -$pid 2> /dev/null || true; wait $pid || true
       eventually '! mounted $PWD/mnt'; cat out; ls mnt
       ply mount work /usr --via fuse || echo "exit $?"`,
@@ -333,6 +333,29 @@ for (const as of ['root', 'user'] as const)
       ${listed}; ply fsck > /dev/null 2>&1; ls -d tmp/* .ply-extract-* 2> /dev/null || true`,
     )
     expect(said, `seed ${seed}`).toBe('./mnt\n./mnt\nwork\ntmp/alone\n')
+  })
+
+for (const [whom, kill, then] of [
+  ['who mounts is killed while fusermount3 is at work: nothing stays', 'kill -KILL $pid', 'ls mnt'],
+  [
+    'who serves is killed while fusermount3 is at work: what stays goes by name',
+    'kill -KILL $(servers)',
+    'ply umount mnt > /dev/null',
+  ],
+] as const)
+  able(whom, () => {
+    const said = runs(
+      'user',
+      `PATH=/mnt:$PATH "$NODE" "$BIN" mount work mnt --via fuse -q > out 2>&1 & pid=$!
+      eventually 'pgrep -x fusermount3 > /dev/null'; ${kill}; wait $pid || true
+      eventually '! pgrep -x fusermount3 > /dev/null'; ${then}; ! mounted $PWD/mnt; [ -z "$(servers)" ]
+      ply mount work mnt --via fuse -q; ply umount mnt`,
+      {
+        // One that takes its time, and looks like root's.
+        before: `mount -t tmpfs none /mnt; printf '#!/bin/sh\\nsleep 1\\nexec %s "$@"\\n' $(command -v fusermount3) > /mnt/fusermount3; chmod 4755 /mnt/fusermount3`,
+      },
+    )
+    expect(said).toBe('./mnt\n./mnt\n')
   })
 
 describe('a mount for a command', () => {

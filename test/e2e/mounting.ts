@@ -3,7 +3,7 @@ import { chmodSync, closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmS
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll } from 'vitest'
-import { openSource, openStore } from '../../src/index.ts'
+import { openSource, openStore, type Store } from '../../src/index.ts'
 import { dockerArchive } from '../cli/run-ply.ts'
 import { root } from '../support/ability.ts'
 import { installed } from './installed.ts'
@@ -56,8 +56,8 @@ export class Mounting {
     this.#bin = bin
   }
 
-  /** For the tests of a file: everything of it is gone in the end. */
-  static forFile(): () => Mounting {
+  /** For the tests of a file: everything of it is gone in the end. `durable`: whether its stores sync what they write. */
+  static forFile({ durable = true }: { readonly durable?: boolean } = {}): () => Mounting {
     let made: Mounting | undefined
     beforeAll(async () => {
       if (whyNoMounts() !== undefined) return
@@ -71,7 +71,7 @@ export class Mounting {
         ['root', 'overlay'],
         ['user', 'portable'],
       ] as const) {
-        await using store = await openStore(join(directory, name), { upperForm })
+        await using store = await openStore(join(directory, name), { upperForm, durable })
         await using source = await openSource(`docker-archive:${archive}`)
         await store.write(await source.image(), 'image:1')
         await (await store.containers.create('work', 'image:1')).close()
@@ -81,6 +81,14 @@ export class Mounting {
       if (made) rmSync(made.#directory, { recursive: true, force: true })
     })
     return () => made!
+  }
+
+  /** Puts more into the stores that scripts get copies of. */
+  async fill(write: (store: Store) => Promise<void>): Promise<void> {
+    for (const name of ['root', 'user']) {
+      await using store = await openStore(join(this.#directory, name))
+      await write(store)
+    }
   }
 
   /**

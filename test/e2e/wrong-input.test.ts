@@ -174,4 +174,12 @@ describe('wrong input', () => {
       execFileSync('umount', [small])
     }
   })
+
+  realTest('words of the command line: told in one line by the command as it is shipped', () => {
+    const told = (...words: string[]) => spawnSync(process.execPath, [ply, ...words], { encoding: 'utf8' }).stderr
+    expect(told('blame')).toBe('ply: missing: IMAGE PATH (PLY_USAGE)\n     see: ply blame --help\n')
+    expect(told('images', 'more', 'words')).toMatch(/^ply: unexpected: .*words \(PLY_USAGE\)\n/)
+    expect(told('ls', '--nope', 'x')).toBe('ply: unknown flag: --nope (PLY_USAGE)\n     see: ply ls --help\n')
+    expect(told('ls', '--depth')).toMatch(/^ply: .*--depth.* \(PLY_USAGE\)\n/)
+  })
 })
