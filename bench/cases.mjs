@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { looking } from './looking.mjs'
 import { loopbackRegistry } from './registry.mjs'
 
 const of = (results, name) => results.find((result) => result.name === name)
@@ -328,6 +329,12 @@ export const cases = [
           setup: fresh,
           command: `sko copy -q --dest-tls-verify=false oci:$T/new:latest ${target}`,
         },
+        {
+          // What the registry itself takes: no manifest, nothing asked for, nothing checked.
+          name: 'curl, the blob alone',
+          setup: `${fresh}; ls -S -d $T/new/blobs/sha256/* | head -1 > $T/blob`,
+          command: `at=$(curl -s -i -X POST http://${host}/v2/bench/distro/blobs/uploads/ | tr -d '\\r' | sed -n 's/^Location: //Ip'); curl -s -f -o /dev/null -T $(cat $T/blob) "$at&digest=sha256:$(basename $(cat $T/blob))"`,
+        },
       ]
     },
     ratios: (results) => [
@@ -459,6 +466,74 @@ export const cases = [
         { what: 'opening', value: worst('opening'), limit: 10, unit: ' ms' },
         { what: 'lookup in 500 layers, of one', value: results[3].lookup / results[0].lookup, limit: 1.5 },
       ]
+    },
+  },
+  {
+    name: 'fs of a container: reading',
+    about: [
+      'Synchronous calls of the `fs` of a container in one process, beside those of node:fs on the kernel’s overlayfs over the same layers, extracted.',
+      'Every path of `deep` (120 layers) in random order, everything warm; then one tree of 20,000 files in 10, 60 and 120 layers.',
+      '',
+    ],
+    run({ images, scratch, inside, say, quick }) {
+      const measured = (image) => inside('reading.mjs', [image, join(scratch, 'run'), quick ? 2 : 5], { deep: true })
+      const deep = measured(`oci:${images}/deep/oci:latest`)
+      say('| µs a call | CPU | clock | node:fs, CPU | clock | times as fast, CPU | clock |')
+      say('| --- | --: | --: | --: | --: | --: | --: |')
+      for (const { call, ours, peer } of deep.calls) {
+        const numbers = [ours.cpu, ours.wall, peer.cpu, peer.wall, peer.cpu / ours.cpu, peer.wall / ours.wall]
+        say(`| ${[call, ...numbers.map((number) => number.toFixed(2))].join(' | ')} |`)
+      }
+      say()
+      const depths = [10, 60, 120].map(measured)
+      say('| µs of CPU a call, by layers | 10 | 60 | 120 | node:fs: 10 | 60 | 120 |')
+      say('| --- | --: | --: | --: | --: | --: | --: |')
+      const least = depths[0].calls
+      for (const [at, { call }] of least.entries()) {
+        const numbers = ['ours', 'peer'].flatMap((who) => depths.map(({ calls }) => calls[at][who].cpu))
+        say(`| ${[call, ...numbers.map((number) => number.toFixed(2))].join(' | ')} |`)
+      }
+      say()
+      const demanded = ['stat', 'readdir', 'open, read, close']
+      return [
+        ...deep.calls
+          .filter(({ call }) => demanded.includes(call))
+          .flatMap(({ call, ours, peer }) => [
+            { what: `CPU of ${call}, of node:fs`, value: ours.cpu / peer.cpu, limit: 0.5 },
+            { what: `wall time of ${call}, of node:fs`, value: ours.wall / peer.wall, limit: 0.5 },
+          ]),
+        ...least.map(({ call, ours }, at) => ({
+          what: `${call} in 120 layers, of 10`,
+          value: depths[2].calls[at].ours.cpu / ours.cpu,
+          limit: 1.3,
+        })),
+      ]
+    },
+  },
+  {
+    name: 'fs of a container: making and removing',
+    about: [
+      'Empty files, a hundred thousand in directories of a thousand, made (`open` with `wx`, `close`) and removed in a container of either form,',
+      'beside node:fs on the same disk.',
+      '',
+    ],
+    run({ scratch, inside, say, quick }) {
+      const files = quick ? 20_000 : 100_000
+      const made = inside('making.mjs', [join(scratch, 'run'), files, quick ? 1 : 3], { deep: true })
+      say('| µs a file | create, CPU | clock | unlink, CPU | clock |')
+      say('| --- | --: | --: | --: | --: |')
+      for (const [who, { create, unlink }] of Object.entries(made)) {
+        const numbers = [create.cpu, create.wall, unlink.cpu, unlink.wall]
+        say(`| ${[who === 'peer' ? 'node:fs' : who, ...numbers.map((number) => number.toFixed(1))].join(' | ')} |`)
+      }
+      say()
+      const { peer, ...forms } = made
+      return Object.entries(forms).flatMap(([form, calls]) =>
+        Object.entries(calls).flatMap(([call, { cpu, wall }]) => [
+          { what: `CPU of ${call} (${form}), of node:fs`, value: cpu / peer[call].cpu, limit: 2 },
+          { what: `wall time of ${call} (${form}), of node:fs`, value: wall / peer[call].wall, limit: 2 },
+        ]),
+      )
     },
   },
   {
@@ -620,6 +695,36 @@ export const cases = [
     },
   },
   {
+    name: 'large files',
+    run({ scratch, inside, say, quick }) {
+      const mebibytes = quick ? 256 : 4096
+      const { changed, measured } = inside('large-files.mjs', [join(scratch, 'run/large-files'), mebibytes])
+      const MiB = (bytes) => (bytes / 2 ** 20).toFixed(2)
+      say(
+        `4 KiB written into a file of ${mebibytes} MiB that an image has, and a hundredth of its blocks in each of many copies (20 containers that`,
+      )
+      say('are clones of one; two of the others, which copy all of it):')
+      say()
+      say(
+        '| | written, ms | on the disk, ms | MiB of disk | a copy with its changes, ms | MiB of disk | of what was changed |',
+      )
+      say('| --- | --: | --: | --: | --: | --: | --: |')
+      for (const [name, { written, synced, takes, each, eachTakes }] of Object.entries(measured))
+        say(
+          `| ${name} | ${written.toFixed(1)} | ${synced.toFixed(1)} | ${MiB(takes)} | ${each.toFixed(0)} | ${MiB(eachTakes)} | ${(eachTakes / changed).toFixed(2)} |`,
+        )
+      say()
+      return ['overlay', 'portable'].flatMap((form) => {
+        const { written, takes, eachTakes } = measured[`ply (${form})`]
+        return [
+          { what: `4 KiB into a large file (${form})`, value: written, limit: 50, unit: ' ms' },
+          { what: `4 KiB into a large file (${form}), disk`, value: takes / 2 ** 20, limit: 8, unit: ' MiB' },
+          { what: `a clone, of what was changed in it (${form})`, value: eachTakes / changed, limit: 1.3 },
+        ]
+      })
+    },
+  },
+  {
     name: 'from an archive to a mounted root file system',
     about: [
       'An image that nobody knows yet: taken in and mounted. umoci unpacks the same image from its OCI layout.',
@@ -680,9 +785,11 @@ export const cases = [
   {
     name: 'fuse',
     about: [
-      'Walks, reads and writes in a FUSE mount of distro with one more layer that holds a file of 256 MiB; the peer is fuse-overlayfs over the',
-      'same layers, extracted. Each after a new mount and in turns; the caches of the disk below are warm. In µs for each entry, file, read or',
-      'write; CPU is that of the server, and of the program that asks.',
+      'Walks, reads and writes in a FUSE mount of distro with one more layer that holds a file of 256 MiB, beside fuse-overlayfs and the kernel’s',
+      'overlayfs over the same layers, extracted; and for what makes and moves names a FUSE server in C that keeps nothing and calls no disk:',
+      'what FUSE takes by itself. Each after a new mount and in turns; the caches of the disk below are warm. In µs for each entry, file, read or',
+      'write; CPU is that of the server, and of the program that asks. “Not synced” is a store made with `--no-durable`, and overlayfs with',
+      '`volatile`; fuse-overlayfs syncs no copy-up in either.',
       '',
     ],
     run({ images, scratch, inside, say, quick, runs }) {
@@ -691,26 +798,184 @@ export const cases = [
         deep: true,
       })
       rmSync(join(scratch, 'run/fuse'), { recursive: true, force: true })
-      const peer = results['fuse-overlayfs']
+      const { 'fuse-overlayfs': peer, kernel, nothing } = results
       const ours = ['overlay', 'portable']
       say(
-        `| | ${ours.map((form) => `ply, ${form}`).join(' | ')} | fuse-overlayfs | CPU, ${ours.join(' | CPU, ')} | CPU, peer |`,
+        `| | ${ours.map((form) => `ply, ${form}`).join(' | ')} | fuse-overlayfs | kernel | FUSE alone | CPU, ${ours.join(' | CPU, ')} | CPU, fuse-overlayfs | CPU, kernel |`,
       )
-      say('| --- | --: | --: | --: | --: | --: | --: |')
-      const each = ({ wall, count }) => (wall / count).toFixed(1)
+      say(`| --- |${' --: |'.repeat(9)}`)
+      const each = (measured) => (measured ? (measured.wall / measured.count).toFixed(1) : '')
       const cpu = ({ server, client, count }) => `${(server / count).toFixed(1)} + ${(client / count).toFixed(1)}`
       for (const what of Object.keys(peer)) {
-        const all = [...ours.map((form) => results[form][what]), peer[what]]
-        say(`| ${what} | ${[...all.map(each), ...all.map(cpu)].join(' | ')} |`)
+        const all = [...ours.map((form) => results[form][what]), peer[what], kernel[what]]
+        say(`| ${what} | ${[...[...all, nothing[what]].map(each), ...all.map(cpu)].join(' | ')} |`)
       }
       say()
       return ours.flatMap((form) =>
         Object.keys(peer).map((what) => ({
           what: `${what} (${form}), wall time, of fuse-overlayfs`,
           value: results[form][what].wall / peer[what].wall,
-          limit: 1,
+          limit: ['create', 'rename', 'unlink'].includes(what) ? 0.333 : 1,
         })),
       )
     },
   },
+  ...looking,
+  {
+    name: 'start-up',
+    about: ['Commands that do little, on a store with one small image, in turns with what Node takes for nothing.', ''],
+    run({ scratch, inside, say, quick }) {
+      const words = [join(import.meta.dirname, '../bin/ply.js'), join(scratch, 'run/start-up'), quick ? 11 : 41]
+      const results = inside('start-up.mjs', words, { runs: 1, deep: true })
+      const bare = results['node -e 0']
+      say('| ms | wall | CPU |')
+      say('| --- | --: | --: |')
+      for (const [name, { wall, cpu }] of Object.entries(results))
+        say(`| ${name} | ${wall.toFixed(0)} | ${cpu.toFixed(0)} |`)
+      say()
+      return ['ply --version', 'ply images', 'ply ls', 'a Tab after ply ls'].flatMap((name) =>
+        ['cpu', 'wall'].map((key) => ({
+          what: `${key === 'cpu' ? 'CPU' : 'wall time'} of ${name}, of node -e 0`,
+          value: results[name][key] / bare[key],
+          limit: 1.5,
+        })),
+      )
+    },
+  },
+  {
+    name: 'a listing of a million entries',
+    about: ['`ply ls -R --json`: when it begins, beyond what listing one file takes, and what it needs.', ''],
+    run({ scratch, inside, say, quick }) {
+      const directory = join(scratch, 'run/listing')
+      const { entries, first, beyondOne, memory, cpu, quiet } = inside(
+        'listing.mjs',
+        [quick ? 200_000 : 1_000_000, directory],
+        { runs: 1, deep: true },
+      )
+      rmSync(directory, { recursive: true, force: true })
+      say(
+        `${entries} entries: the first after ${first.toFixed(0)} ms of the process, all in ${cpu.toFixed(1)} s of CPU; a reader that leaves early ${quiet ? 'hears nothing' : 'IS TOLD'}.`,
+      )
+      say()
+      return [
+        { what: 'the first bytes, beyond those of one file', value: beyondOne, limit: 200, unit: ' ms' },
+        { what: 'peak of memory', value: memory, limit: 250, unit: ' MB' },
+      ]
+    },
+  },
+  {
+    name: 'build: cached, 20 steps',
+    about: [
+      'A Dockerfile of 20 steps on a small Debian, in which nothing has changed since it was built by the same program; buildah with `--layers`.',
+      '',
+    ],
+    contenders: ({ images }) =>
+      builders(images, {
+        context: `mkdir -p $T/context/src; for n in $(seq 200); do echo $n > $T/context/src/$n; done
+          { for n in 1 2 3 4 5; do printf 'RUN echo %s > /made-%s\\nCOPY src /srv/%s\\nENV N%s=%s\\nWORKDIR /srv/%s\\n' $n $n $n $n $n $n; done; } >> $T/context/Dockerfile`,
+        ours: '$PLY build -q --root $T/full $T/context',
+        theirs: 'bld bud -q --layers --isolation chroot -t bench-built $T/context',
+        before: true,
+      }),
+    ratios: (results) => [
+      { what: 'wall time, of buildah', value: of(results, 'ply').wall / of(results, 'buildah').wall, limit: 1 / 3 },
+      { what: 'CPU, of buildah', value: of(results, 'ply').cpu / of(results, 'buildah').cpu, limit: 1 },
+    ],
+  },
+  {
+    name: 'build: COPY of 50,000 files',
+    about: ['The first build of a context of 50,000 files of 2 KB in 500 directories, on nothing.', ''],
+    contenders: ({ images }) =>
+      builders(images, {
+        context:
+          'node $BENCH/inside/many-files.mjs $T/context/src 500 100; printf "FROM scratch\\nCOPY src /src\\n" > $T/context/Dockerfile',
+        ours: '$PLY build -q --root $T/fresh $T/context',
+        theirs: 'bld bud -q --no-cache --isolation chroot -t bench-built $T/context',
+        fresh: 'rm -rf $T/fresh',
+      }),
+    ratios: (results) => [
+      { what: 'wall time, of buildah', value: of(results, 'ply').wall / of(results, 'buildah').wall, limit: 1 / 2 },
+      { what: 'CPU, of buildah', value: of(results, 'ply').cpu / of(results, 'buildah').cpu, limit: 1 },
+    ],
+  },
+  {
+    name: 'build: RUN true',
+    about: [
+      'Ten times `RUN true`, without what was built before, less the same build without them: what a step costs that does nothing. buildah by runc as we, and',
+      'by chroot, which makes no container.',
+      '',
+    ],
+    contenders: ({ images }) =>
+      [10, 0].flatMap((steps) =>
+        builders(images, {
+          context: `for n in $(seq ${steps}); do echo "RUN true $n"; done >> $T/context/Dockerfile; echo 'ENV A=1' >> $T/context/Dockerfile`,
+          ours: '$PLY build -q --no-cache --root $T/full $T/context',
+          theirs: 'bld bud -q --layers --no-cache --isolation oci --runtime runc -t bench-built $T/context',
+          more: { 'buildah, chroot': 'bld bud -q --layers --no-cache --isolation chroot -t bench-built $T/context' },
+          suffix: `, ${steps} steps`,
+        }),
+      ),
+    ratios(results) {
+      const step = (name) => (of(results, `${name}, 10 steps`).wall - of(results, `${name}, 0 steps`).wall) / 10
+      return [
+        { what: 'wall time of a step', value: step('ply') * 1000, limit: 1000, unit: ' ms' },
+        { what: 'wall time of a step, of buildah', value: step('ply') / step('buildah'), limit: 1 / 2 },
+        { what: 'wall time of a step, of buildah by chroot', value: step('ply') / step('buildah, chroot'), limit: 1 },
+      ]
+    },
+  },
+  {
+    name: 'build: 1 GB of context with one changed file',
+    about: ['1,000 files of 1 MB, built before; one of them is another now. The target is for finding that out.', ''],
+    contenders: ({ images }) => {
+      const [ours] = builders(images, {
+        context:
+          'node $BENCH/inside/many-files.mjs $T/context/src 10 100 1048576; sleep 3; printf "FROM scratch\\nCOPY src /src\\n" > $T/context/Dockerfile',
+        ours: '$PLY build -q --root $T/full $T/context',
+        theirs: 'true',
+        before: true,
+      })
+      return [
+        ours,
+        {
+          ...ours,
+          name: 'ply, one changed',
+          command: 'echo $RANDOM > $T/context/src/3/7; node $BENCH/inside/context-digest.mjs $T/full $T/context',
+        },
+      ]
+    },
+    ratios: (results) => [
+      {
+        what: 'wall time of the whole build where nothing has changed',
+        value: of(results, 'ply').wall,
+        limit: 1,
+        unit: ' s',
+      },
+      {
+        what: 'wall time of hashing again with one changed',
+        value: of(results, 'ply, one changed').wall,
+        limit: 1,
+        unit: ' s',
+      },
+    ],
+  },
 ]
+
+/** A build by ply and by buildah, on the small Debian. */
+function builders(images, { context, ours, theirs, more = {}, before = false, fresh = 'true', suffix = '' }) {
+  const oci = `oci:${images}/debian/oci:latest`
+  const base = `printf 'FROM localhost/bench-debian:1\\n' > $T/context/Dockerfile`
+  const made = `rm -rf $T/context; mkdir -p $T/context; ${base}; ${context}; ${fresh}`
+  const loadOurs = `[ -e $T/full ] || $PLY load ${oci} -t localhost/bench-debian:1 -q --root $T/full > /dev/null`
+  const loadTheirs = `bld images -q localhost/bench-debian:1 2> /dev/null | grep -q . || bld tag $(bld pull -q ${oci}) localhost/bench-debian:1`
+  const contender = (name, load, command) => ({
+    name: `${name}${suffix}`,
+    setup: `${made}; ${load}${before ? `; ${command} > /dev/null 2>&1` : ''}`,
+    command: `${command} > /dev/null`,
+  })
+  return [
+    contender('ply', loadOurs, ours),
+    contender('buildah', loadTheirs, theirs),
+    ...Object.entries(more).map(([name, command]) => contender(name, loadTheirs, command)),
+  ]
+}

@@ -1,6 +1,8 @@
 // Draws CPU profiles of Node as flame graphs: bench/profiles/*.svg.
 //
-//   node bench/flame.mjs [--dir IMAGES] [import] [fold] [lookup]     after `npm run build`; needs the image distro
+//   node bench/flame.mjs [--dir IMAGES] [import] [fold] [lookup] [fuse-read] [fuse-first-write] [fuse-create]
+//
+// After `npm run build`; needs the image distro, and those of FUSE need root.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -29,16 +31,26 @@ const subjects = {
     title: 'Lookups and walks in a tree of 120 layers',
     words: ['--expose-gc', 'bench/inside/lookup.mjs', '120', work],
   },
+  'fuse-read': served('sequential read', 'The FUSE server while 256 MiB of a layer are read that nobody has read yet'),
+  'fuse-first-write': served('first write to a lower file', 'The FUSE server while 2000 lower files are written'),
+  'fuse-create': served('create', 'The FUSE server while 20,000 files are made', 20_000),
+}
+
+/** The server alone is profiled: it gets its options from fuse.mjs. */
+function served(what, title, size = 2000) {
+  return { title, words: ['bench/inside/fuse.mjs', images, work, '1', String(size), 'overlay', what], inside: true }
 }
 
 try {
   mkdirSync(join(project, 'bench/profiles'), { recursive: true })
   for (const name of positionals.length > 0 ? positionals : Object.keys(subjects)) {
-    const { title, words } = subjects[name]
-    const profiles = join(work, name)
-    execFileSync(process.execPath, ['--cpu-prof', '--cpu-prof-dir', profiles, '--cpu-prof-interval', '500', ...words], {
+    const { title, words, inside = false } = subjects[name]
+    const profiles = join(work, `profiles-${name}`)
+    const options = ['--cpu-prof', `--cpu-prof-dir=${profiles}`, '--cpu-prof-interval=500']
+    execFileSync(process.execPath, inside ? words : [...options, ...words], {
       cwd: project,
       stdio: ['ignore', 'ignore', 'inherit'],
+      env: { ...process.env, ...(inside && { PLY_BENCH_NODE: options.join(' ') }) },
     })
     const whole = newFrame('all')
     for (const file of readdirSync(profiles)) add(whole, JSON.parse(readFileSync(join(profiles, file), 'utf8')))

@@ -33,12 +33,12 @@ export function scratchDisk(directory) {
 /**
  * Runs each contender `runs` times after a run to warm up, one after the other in every round, and answers the medians:
  * wall and CPU (user + system) in seconds, peak memory in MB, load average. A contender is bash text: `setup` and
- * `cleanup` are not timed. One that fails in the first round is reported and left out.
+ * `cleanup` are not timed. One that fails in the first round is reported and left out; `cold`: there is no run to warm up.
  */
-export function compare(contenders, { runs = 3, environment = {}, scratch }) {
+export function compare(contenders, { runs = 3, environment = {}, scratch, cold = false }) {
   const samples = new Map(contenders.map(({ name }) => [name, []]))
   const failed = new Map()
-  for (let round = 0; round <= runs; round++) {
+  for (let round = cold ? 1 : 0; round <= runs; round++) {
     for (const { name, setup, command, cleanup } of contenders) {
       if (failed.has(name)) continue
       const shell = (text) => spawnSync('bash', ['-c', text], processOptions(environment))

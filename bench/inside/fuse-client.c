@@ -80,8 +80,8 @@ static long in_directory(const char *what, const char *directory, long times) {
   return times;
 }
 
-/** The first write to each file of a list. */
-static long first_writes(const char *directory, const char *list) {
+/** One thing with each file of a list: asking what it is, reading it, the first write to it, removing it. */
+static long each_of(const char *what, const char *directory, const char *list) {
   FILE *file = fopen(list, "r");
   must(file ? 0 : -1, list);
   must(chdir(directory), directory);
@@ -89,10 +89,16 @@ static long first_writes(const char *directory, const char *list) {
   long count = 0;
   for (; fgets(path, sizeof path, file); count++) {
     path[strcspn(path, "\n")] = 0;
-    int fd = open(path, O_WRONLY);
-    must(fd, path);
-    must(pwrite(fd, "x", 1, 0), path);
-    must(close(fd), path);
+    struct stat stat;
+    if (!strcmp(what, "lstat")) must(lstat(path, &stat), path);
+    else if (!strcmp(what, "remove")) must(unlink(path), path);
+    else {
+      int reads = !strcmp(what, "cat");
+      int fd = open(path, reads ? O_RDONLY : O_WRONLY);
+      must(fd, path);
+      must(reads ? read(fd, block, 65536) : pwrite(fd, "x", 1, 0), path);
+      must(close(fd), path);
+    }
   }
   return count;
 }
@@ -132,7 +138,8 @@ int main(int argc, char **argv) {
                : !strcmp(what, "read")    ? sequentially(at, 0)
                : !strcmp(what, "write")   ? sequentially(at, times)
                : !strcmp(what, "random")  ? randomly(at, times)
-               : !strcmp(what, "copy-up") ? first_writes(at, argv[3])
+               : !strcmp(what, "copy-up") || !strcmp(what, "lstat") || !strcmp(what, "cat") || !strcmp(what, "remove")
+                   ? each_of(what, at, argv[3])
                : !strcmp(what, "run")     ? run(argv + 2)
                                           : in_directory(what, at, times);
   clock_gettime(CLOCK_MONOTONIC, &to);

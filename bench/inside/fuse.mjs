@@ -1,8 +1,11 @@
-// What programs do in a FUSE mount: ours, over an upper of either form, and fuse-overlayfs over the same layers, extracted, in turns.
+// What programs do in a FUSE mount: ours, over an upper of either form, fuse-overlayfs and the kernel's overlayfs over the same layers,
+// extracted, and of what makes and moves names a FUSE server that keeps nothing, in turns.
 //
-//   fuse.mjs IMAGES SCRATCH ROUNDS SIZE [WHO,…] [WHAT,…]     SIZE: how many files are made; WHO: overlay, portable, fuse-overlayfs
+//   fuse.mjs IMAGES SCRATCH ROUNDS SIZE [WHO,…] [WHAT,…]     SIZE: how many files are made; WHO: overlay, portable, fuse-overlayfs, kernel,
+//                                                            nothing
 //
-// Of the first write to a lower file there are two rows: fuse-overlayfs syncs none of the copies, and a store only where it is told not to.
+// Of the first write to a lower file there are two rows: fuse-overlayfs syncs none of the copies, a store and the kernel only where they
+// are told not to (`--no-durable`, `volatile`).
 // With PLY_BENCH_TELL each measurement is told as it is made; PLY_BENCH_NODE are options of Node for our server (--cpu-prof).
 // Prints { WHO: { WHAT: { wall, server, client, count } } }: medians, in microseconds; server and client are CPU time.
 import { execFileSync, spawn } from 'node:child_process'
@@ -12,27 +15,37 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { append, configure, layerFrom, openSource, openStore } from '../../.modules/index.js'
 
-const [images, scratch, rounds, size, whom = 'overlay,portable,fuse-overlayfs', wanted] = process.argv.slice(2)
+const [images, scratch, rounds, size, whom = 'overlay,portable,fuse-overlayfs,kernel,nothing', wanted] =
+  process.argv.slice(2)
 const files = Number(size)
 const at = join(scratch, 'fuse')
-const [client, durableRoot, hastyRoot, bigTar, archive, list, layers] = [
+const [client, nothing, durableRoot, hastyRoot, bigTar, archive, list, otherList, layers] = [
   'client',
+  'nothing',
   'store',
   'store-not-durable',
   'big.tar',
   'archive.tar',
   'list',
+  'other-list',
   'layers',
 ].map((name) => join(at, name))
 const mountPoint = join(at, 'mnt')
 const megabytes = 256
 
-if (!existsSync(list)) await prepare()
+if (!existsSync(otherList)) await prepare()
 
 const samples = {}
 for (let round = 0; round < Number(rounds); round++) {
   for (const who of whom.split(',')) {
     samples[who] ??= {}
+    if (who === 'nothing') {
+      const served = await mount(who)
+      for (const what of ['create', 'rename', 'unlink'])
+        await measure(served, who, what, [what, mountPoint, `${files}`])
+      await served.unmount()
+      continue
+    }
     let served = await mount(who)
     await measure(served, who, 'readdir walk', ['readdir', mountPoint])
     await served.unmount()
@@ -42,9 +55,14 @@ for (let round = 0; round < Number(rounds); round++) {
     await measure(served, who, '4 KiB random read', ['random', `${mountPoint}/bench-big`, '20000'])
     await served.unmount()
     served = await mount(who)
+    await measure(served, who, 'stat', ['lstat', mountPoint, list])
+    await measure(served, who, 'reading small files', ['cat', mountPoint, list])
+    await measure(served, who, 'reading small files again', ['cat', mountPoint, list])
     await measure(served, who, 'sequential read', ['read', `${mountPoint}/bench-big`])
-    if (!wanted || wanted.includes('first write')) execFileSync(client, ['stat', mountPoint])
+    if (!wanted || wanted.includes('first write') || wanted.includes('lower file'))
+      execFileSync(client, ['stat', mountPoint])
     await measure(served, who, 'first write to a lower file', ['copy-up', mountPoint, list])
+    await measure(served, who, 'unlink of a lower file', ['remove', mountPoint, otherList])
     const folder = `${mountPoint}/bench-new`
     mkdirSync(folder)
     for (const what of ['create', 'rename', 'unlink']) await measure(served, who, what, [what, folder, `${files}`])
@@ -85,7 +103,13 @@ async function measure(served, who, what, words) {
 /** Mounts, over an empty upper; ours is in the store that is given. */
 async function mount(who, root = durableRoot) {
   mkdirSync(mountPoint, { recursive: true })
-  const child = who === 'fuse-overlayfs' ? mountPeer() : await mountOurs(who, root)
+  if (who === 'kernel') return mountKernel(root === hastyRoot)
+  const child =
+    who === 'fuse-overlayfs'
+      ? mountPeer()
+      : who === 'nothing'
+        ? begin(nothing, [mountPoint])
+        : await mountOurs(who, root)
   return {
     /** Nanoseconds that all threads of the server have run. */
     cpu() {
@@ -97,13 +121,24 @@ async function mount(who, root = durableRoot) {
     },
     async unmount() {
       const ended = new Promise((resolve) => child.once('exit', resolve))
-      if (who === 'fuse-overlayfs') execFileSync('umount', [mountPoint])
+      if (who === 'fuse-overlayfs' || who === 'nothing') execFileSync('umount', [mountPoint])
       else child.stdin.end()
       await ended
     },
   }
 
   function mountPeer() {
+    return begin('fuse-overlayfs', ['-f', '-o', overExtracted(), mountPoint])
+  }
+
+  function mountKernel(volatile) {
+    const options = `${overExtracted()}${volatile ? ',volatile' : ''}`
+    execFileSync('mount', ['-t', 'overlay', '-o', options, 'overlay', mountPoint])
+    return { cpu: () => 0, unmount: () => execFileSync('umount', [mountPoint]) }
+  }
+
+  /** Options of an overlay with an empty upper. */
+  function overExtracted() {
     const [upper, work] = ['upper', 'work'].map((name) => join(at, name))
     for (const directory of [upper, work]) {
       rmSync(directory, { recursive: true, force: true })
@@ -113,10 +148,14 @@ async function mount(who, root = durableRoot) {
       .sort((a, b) => b - a)
       .map((layer) => join(layers, layer))
       .join(':')
-    const options = `lowerdir=${lower},upperdir=${upper},workdir=${work}`
-    const peer = spawn('fuse-overlayfs', ['-f', '-o', options, mountPoint], { stdio: ['ignore', 'ignore', 'inherit'] })
+    return `lowerdir=${lower},upperdir=${upper},workdir=${work}`
+  }
+
+  /** Starts a server, and returns when its mount is there. */
+  function begin(program, words) {
+    const server = spawn(program, words, { stdio: ['ignore', 'ignore', 'inherit'] })
     while (!readFileSync('/proc/self/mountinfo', 'utf8').includes(` ${mountPoint} `)) execFileSync('sleep', ['0.02'])
-    return peer
+    return server
   }
 
   async function mountOurs(form, root) {
@@ -137,11 +176,15 @@ async function mount(who, root = durableRoot) {
   }
 }
 
-/** The image: distro, and a layer with one large file; its layers extracted; an archive; a list of lower files. */
+/** The image: distro, and a layer with one large file; its layers extracted; an archive; two lists of lower files. */
 async function prepare() {
   rmSync(at, { recursive: true, force: true })
   mkdirSync(layers, { recursive: true })
-  execFileSync('cc', ['-O2', '-o', client, join(import.meta.dirname, 'fuse-client.c')])
+  for (const [program, source] of [
+    [client, 'fuse-client.c'],
+    [nothing, 'fuse-nothing.c'],
+  ])
+    execFileSync('cc', ['-O2', '-o', program, join(import.meta.dirname, source)])
   const big = randomFillSync(Buffer.alloc(megabytes << 20))
   writeFileSync(join(at, 'bench-big'), big)
   execFileSync('tar', ['cf', bigTar, '-C', at, 'bench-big'])
@@ -185,7 +228,11 @@ async function prepare() {
   }
   execFileSync('tar', ['cf', archive, '-C', join(at, 'tree'), '.'])
   rmSync(join(at, 'tree'), { recursive: true })
-  writeFileSync(list, found.filter((_, i) => i % step === 0).join('\n') + '\n')
+  for (const [path, first] of [
+    [list, 0],
+    [otherList, step >> 1],
+  ])
+    writeFileSync(path, `${found.filter((_, i) => i % step === first).join('\n')}\n`)
 
   function extract(tar, name) {
     mkdirSync(join(layers, name))
