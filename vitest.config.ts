@@ -4,6 +4,10 @@ import { withoutRule } from './test/rules/without-rule.ts'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
+/** What stands on bytes alone: nothing that a test could leave behind, so that all of its files load their modules once. */
+const pure = 'test/{check,corpus,diff,dockerfile,erofs,image,layer,model,properties,query,signature,stack,stream,tar,trace,union}/**/*.test.ts'
+const longest = { testTimeout: 240_000, hookTimeout: 240_000 }
+
 export default defineConfig({
   plugins: [withoutRule(process.env.PLYFS_WITHOUT_RULE)],
   resolve: { alias: { plyfs: here('./src/index.ts') } },
@@ -18,10 +22,19 @@ export default defineConfig({
           name: 'unit',
           execArgv: ['--require', here('./test/support/own-mounts.cjs')],
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**', 'test/newer-tools/**', '**/node_modules/**'],
+          exclude: [pure, 'test/e2e/**', 'test/newer-tools/**', '**/node_modules/**'],
           // Against what hangs alone: how long something takes on a machine that does other things as well is nobody's promise.
-          testTimeout: 240_000,
-          hookTimeout: 240_000,
+          ...longest,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'pure',
+          execArgv: ['--require', here('./test/support/own-mounts.cjs')],
+          include: [pure],
+          isolate: false,
+          ...longest,
         },
       },
       {
@@ -30,8 +43,7 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
           globalSetup: ['test/e2e/prepare.ts'],
-          // Real tools on a real image: one file at a time, each step may take a while.
-          fileParallelism: false,
+          // Real tools on a real image: each step may take a while.
           testTimeout: 300_000,
           hookTimeout: 600_000,
         },

@@ -67,7 +67,15 @@ function rulesIn(name) {
 
 function testsByName() {
   const list = join(scratch, 'list.json')
-  const { status, stderr } = vitest(['list', '--project', 'unit', `--json=${list}`])
+  const { status, stderr } = vitest([
+    'list',
+    '--project',
+    'pure',
+    '--project',
+    'unit',
+    '--no-isolate',
+    `--json=${list}`,
+  ])
   if (status !== 0) throw new Error(`the tests cannot be listed: ${stderr}`)
   // The tests of the switches name rules too, and hold none.
   return JSON.parse(readFileSync(list, 'utf8')).filter(({ file }) => !relative('.', file).startsWith('test/rules/'))
@@ -113,9 +121,25 @@ function without(id, tests) {
   const pattern = [...new Set(tests.map(({ name }) => (name.includes(id) ? id : rangeWith(id, name))))].join('|')
   const report = join(scratch, `${id}.json`)
   rmSync(report, { force: true })
-  vitest(['run', '--project', 'unit', ...files, '-t', pattern, '--reporter=json', `--outputFile=${report}`], {
-    PLYFS_WITHOUT_RULE: id,
-  })
+  vitest(
+    [
+      'run',
+      '--project',
+      'pure',
+      '--project',
+      'unit',
+      '--no-isolate',
+      '--bail=1',
+      ...files,
+      '-t',
+      pattern,
+      '--reporter=json',
+      `--outputFile=${report}`,
+    ],
+    {
+      PLYFS_WITHOUT_RULE: id,
+    },
+  )
   let testResults
   try {
     ;({ testResults } = JSON.parse(readFileSync(report, 'utf8')))
