@@ -1,12 +1,16 @@
 // Questions to images of a store that is open, in one process: looking.mjs STORE ls|du|blame|diff IMAGE [IMAGE2]
 //
-// Each time the trees are opened, asked and closed, and the answer is made into the lines that the command prints, which are kept. Prints
-// what the first answer took, and the medians of those after it, in milliseconds.
+// What earlier comparisons have left in the store is removed first. Each time the trees are opened, asked and closed, and the answer is made into the lines that the command prints, which are kept. Prints
+// what the first two answers took, and the medians of those after the first, in milliseconds.
+import { readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { blameBelow, diff, openLayers, openStore, openTree, treeUsage, walkTree } from '../../dist/index.js'
 import { measured } from './cpu.mjs'
 
 const [root, question, ...images] = process.argv.slice(2)
-const store = await openStore(root, { readOnly: true })
+const layers = join(root, 'cache/layers')
+for (const file of readdirSync(layers)) if (file.endsWith('.sums')) rmSync(join(layers, file))
+const store = await openStore(root)
 
 const questions = {
   async ls([image]) {

@@ -11,7 +11,7 @@ const chunk = 1 << 18
 
 /** Files whose contents can be compared: those of a tree, or of a single layer. */
 export interface Contents extends Pick<Tree, 'open' | 'place'> {
-  readonly digests?: Pick<ContentDigests, 'known' | 'learn' | 'eager'> | undefined
+  readonly digests?: Pick<ContentDigests, 'known' | 'learn' | 'pays'> | undefined
 }
 
 /**
@@ -20,12 +20,12 @@ export interface Contents extends Pick<Tree, 'open' | 'place'> {
  *
  * Reading both and comparing costs less than hashing either, and ends at the first difference. So nothing is hashed to
  * compare it. But what is read anyway is hashed on the way where that pays at the next diff: of a directory on the disk
- * whose digests are kept. What is equal to a content with a known digest has that digest.
+ * whose digests are kept, and of a layer that is compared for the second time. What is equal to a content with a known digest has that
+ * digest.
  */
 export class ContentComparison {
   readonly #before: Contents
   readonly #after: Contents
-  readonly #eager: boolean
   #buffers: readonly [Buffer, Buffer] | undefined
   /** Bytes compared so far, of one side. */
   compared = 0
@@ -33,7 +33,6 @@ export class ContentComparison {
   constructor(before: Contents, after: Contents) {
     this.#before = before
     this.#after = after
-    this.#eager = before.digests?.eager === true || after.digests?.eager === true
   }
 
   async same(b: number, a: number, size: number, path: ByteString, pace: Pace): Promise<boolean> {
@@ -42,7 +41,7 @@ export class ContentComparison {
     const right = this.#after.digests?.known(a)
     if (left !== undefined && right !== undefined) return left === right
     const known = left ?? right
-    const hash = known === undefined && this.#eager ? createHash('sha256') : undefined
+    const hash = known === undefined && this.#pays(b, a) ? createHash('sha256') : undefined
     const since = Date.now()
     if (!(await this.#sameBytes(b, a, size, path, pace, hash))) return false
     const digest = known ?? (hash && (`sha256:${hash.digest('hex')}` as Digest))
@@ -89,6 +88,13 @@ export class ContentComparison {
     } finally {
       x.close()
     }
+  }
+
+  #pays(b: number, a: number): boolean {
+    // Both are asked: each may remember that it was.
+    const left = this.#before.digests?.pays(b)
+    const right = this.#after.digests?.pays(a)
+    return left === true || right === true
   }
 
   #sharePlace(b: number, a: number): boolean {

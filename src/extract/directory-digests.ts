@@ -46,7 +46,7 @@ export function directoryDigests(
   }
 
   return {
-    eager: memory.lasting,
+    pays: () => memory.lasting,
     known,
     learn,
     async of(ino, { signal } = {}) {

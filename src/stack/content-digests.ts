@@ -1,6 +1,6 @@
 import { ContentHash, emptyDigest } from '../layer/content-hash.ts'
 import type { ContentPlace, LayerView } from '../layer/view.ts'
-import type { Digest } from '../model/digest.ts'
+import type { DiffId, Digest } from '../model/digest.ts'
 import type { Operation } from '../model/operation.ts'
 import { Pace } from '../model/pace.ts'
 import type { Bytes } from '../stream/bytes.ts'
@@ -26,8 +26,11 @@ export interface ContentDigests {
    * epoch: what was written just before may still have been changing.
    */
   learn(ino: number, digest: Digest, since: number): void
-  /** Whether hashing pays while a file is read for another reason: it can be known beyond this tree, and often is asked for. */
-  readonly eager: boolean
+  /**
+   * Whether hashing pays while a file is read to be compared: its digest can be known beyond this tree, and is likely to be asked for, as
+   * contents are that somebody has compared before. Who asks is about to compare.
+   */
+  pays(ino: number): boolean
 }
 
 /** Bytes between two reports of progress. */
@@ -37,6 +40,8 @@ const progressStep = 1 << 20
 export interface DigestMemory {
   known(place: ContentPlace, size: number): Digest | undefined
   remember(place: ContentPlace, size: number, digest: Digest): void
+  /** Whether contents of that layer have been compared before; from now on they have. */
+  compared(layer: DiffId): boolean
   /** Nobody asks any more: what is not kept yet is kept now. Safe to call twice. */
   close(): void
 }
@@ -80,7 +85,10 @@ export function placedDigests(tree: Tree & Pick<PlacedFiles, 'place'>, memory: D
     return digest
   }
   return {
-    eager: false,
+    pays(ino) {
+      const place = tree.place(ino)
+      return place !== undefined && memory.compared(place.layer)
+    },
     known,
     learn,
     of,

@@ -11,7 +11,7 @@ export function lowerDigests(
   contentBelow: (ino: number) => number | undefined,
 ): ContentDigests {
   return {
-    eager: false,
+    pays: () => false,
     known(ino) {
       const below = contentBelow(ino)
       return below === undefined ? undefined : lower.known(below)

@@ -8,13 +8,13 @@ import { type PlainSpec, plainTree } from '../support/plain-tree.ts'
 const text = (content: string) => digestOf(Buffer.from(content))
 
 /** A tree that remembers digests, and whose contents are counted when they are opened. */
-function remembering(spec: PlainSpec, known: Readonly<Record<string, Digest>> = {}, { eager = false } = {}) {
+function remembering(spec: PlainSpec, known: Readonly<Record<string, Digest>> = {}, { pays = false } = {}) {
   const tree = plainTree(spec)
   const at = (name: string) => tree.lookup(tree.root, name)!
   const digests = new Map(Object.entries(known).map(([name, digest]) => [at(name), digest]))
   const opened: number[] = []
   const answers: ContentDigests = {
-    eager,
+    pays: () => pays,
     known: (ino) => digests.get(ino),
     of: () => expect.fail('nobody asks to hash'),
     complete: () => expect.fail('nobody asks to hash'),
@@ -64,7 +64,7 @@ test('E-02: contents that nobody knows are compared byte by byte, without hashin
 test('E-02: where digests pay, both sides of an equal pair are known from then on', async () => {
   const large = 'x'.repeat(700_000)
   const before = remembering({ a: large, b: 'two' })
-  const after = remembering({ a: large, b: 'six' }, {}, { eager: true })
+  const after = remembering({ a: large, b: 'six' }, {}, { pays: true })
   expect(await changed(before.tree, after.tree)).toEqual(['/b'])
   expect([before.known('a'), after.known('a')]).toEqual([text(large), text(large)])
   expect([before.known('b'), after.known('b')]).toEqual([undefined, undefined])

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { diff } from '../../src/diff/index.ts'
 import { Index } from '../../src/erofs/index.ts'
 import { append, scratch } from '../../src/image/append.ts'
 import type { Layer } from '../../src/image/image.ts'
@@ -72,6 +73,45 @@ const all = {
 }
 
 everywhere('digests of contents', (make) => {
+  test('E-02: contents of two layers are compared, then hashed while they are compared again, and then not read any more', async () => {
+    const place = await make()
+    const store = await place.open()
+    for (const [name, more] of Object.entries({ a: 'one', b: 'two' }))
+      await store.write(append(scratch, layerFrom({ '/large': Buffer.alloc(700_000, 'x'), '/more': more })), name)
+    const compared = async (options: { readonly readOnly?: boolean } = {}) => {
+      await using store = await place.open(options)
+      const opened: string[] = []
+      const watched = (tree: Tree): Tree =>
+        new Proxy(tree, {
+          get(target, name) {
+            const value = target[name as keyof Tree] as unknown
+            if (typeof value !== 'function') return value
+            if (name !== 'open') return value.bind(target)
+            return (ino: number) => {
+              if (tree.stat(ino).size > 3) opened.push('large')
+              return tree.open(ino)
+            }
+          },
+        })
+      const [a, b] = [await store.tree('a'), await store.tree('b')]
+      const changed: string[] = []
+      for await (const { path } of diff(watched(a), watched(b))) changed.push(path)
+      const digest = known(b).large
+      a.close()
+      b.close()
+      expect(changed).toEqual(['/more'])
+      return { opened: opened.length, digest }
+    }
+    const nothing = { opened: 2, digest: undefined }
+    // Who may write nothing remembers nothing.
+    for (let times = 0; times < 2; times++) expect(await compared({ readOnly: true })).toEqual(nothing)
+    expect(await compared()).toEqual(nothing)
+    expect((await store.fsck()).findings).toEqual([])
+    const digest = digestOf(Buffer.alloc(700_000, 'x'))
+    expect(await compared()).toEqual({ opened: 2, digest })
+    expect(await compared({ readOnly: true })).toEqual({ opened: 0, digest })
+  })
+
   test('are computed when first asked for, and then known to whoever opens the layer', async () => {
     const place = await make()
     const { store, hex } = await filled(place)

@@ -11,11 +11,14 @@ import { SumsFile } from './sums-file.ts'
 interface Open {
   readonly file: SumsFile
   users: number
+  /** Whether somebody compared contents before this was opened. */
+  readonly before: boolean
+  now: boolean
 }
 
 /**
  * Digests of contents by layer (`cache/layers/<diffid>.sums`): computed when first asked for, for every tree that the
- * layer is in.
+ * layer is in. A file without digests says that contents have been compared, so that those who compare them again do well to hash them.
  */
 export class LayerDigests {
   readonly #disk: Disk
@@ -42,23 +45,30 @@ export class LayerDigests {
     const used = new Map<DiffId, Open>()
     const key = Buffer.allocUnsafeSlow(16)
     let closed = false
-    const fileOf = (layer: DiffId): SumsFile => {
+    const openOf = (layer: DiffId): Open => {
       let open = used.get(layer)
       if (open === undefined) {
         used.set(layer, (open = this.#enter(layer)))
         open.users++
       }
-      return open.file
+      return open
     }
     return {
-      known: (place, size) => (closed ? undefined : fileOf(place.layer).get(contentKey(key, place, size))),
+      known: (place, size) => (closed ? undefined : openOf(place.layer).file.get(contentKey(key, place, size))),
       remember(place, size, digest) {
-        if (!closed) fileOf(place.layer).set(contentKey(key, place, size), digest)
+        if (!closed) openOf(place.layer).file.set(contentKey(key, place, size), digest)
+      },
+      compared(layer) {
+        if (closed) return false
+        const open = openOf(layer)
+        open.now = true
+        return open.before
       },
       close: () => {
         if (closed) return
         closed = true
         for (const [layer, open] of used) {
+          if (open.now) open.file.begin()
           open.file.flush()
           if (--open.users === 0) this.#open.delete(layer)
         }
@@ -91,7 +101,7 @@ export class LayerDigests {
         format: contentFormat(layer),
         writable: this.#writable,
       })
-      this.#open.set(layer, (open = { file, users: 0 }))
+      this.#open.set(layer, (open = { file, users: 0, before: this.#disk.fs.existsSync(path), now: false }))
     }
     return open
   }

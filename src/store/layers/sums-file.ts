@@ -51,10 +51,18 @@ export class SumsFile {
     this.#known().set(this.#batch.add(key, digest))
   }
 
+  /** Sees to it that there is a file, if only an empty one. */
+  begin(): void {
+    this.#write(Buffer.alloc(0))
+  }
+
   /** Writes what is not written yet. A disk that does not take it is left alone from then on. */
   flush(): void {
     if (this.#batch === undefined || this.#batch.empty) return
-    const records = this.#batch.take()
+    this.#write(this.#batch.take())
+  }
+
+  #write(records: Buffer): void {
     if (!this.#keeps) return
     try {
       const size = this.#append(records)
@@ -91,7 +99,7 @@ export class SumsFile {
     const fd = fs.openSync(this.#options.path, 'a', 0o644)
     try {
       // What a full disk cut off is not written later: another process may have appended meanwhile.
-      fs.writeSync(fd, records)
+      if (records.length > 0) fs.writeSync(fd, records)
       return fs.fstatSync(fd).size
     } finally {
       fs.closeSync(fd)

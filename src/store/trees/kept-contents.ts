@@ -49,6 +49,7 @@ export function passingDigests(): DigestMemory {
     remember(place, size, digest) {
       digests.set(key(place, size), digest)
     },
+    compared: () => false,
     close() {
       digests.clear()
     },
