@@ -10,6 +10,7 @@ export const project = fileURLToPath(new URL('../..', import.meta.url))
 type Part =
   | { readonly is: 'text'; readonly text: string }
   | { readonly is: 'file'; readonly name: string; readonly text: string; readonly shown: string }
+  | { readonly is: 'script'; readonly text: string; readonly shown: string }
   | { readonly is: 'commands'; readonly commands: readonly Command[] }
 
 interface Command {
@@ -20,18 +21,23 @@ interface Command {
 }
 
 /**
- * The parts of a document: what is fenced as `console` are commands (`$ `) and their output; what is fenced as any language and has a name
- * after it, as in ` ```js app.mjs `, is a file.
+ * The parts of a document: what is fenced as `console` are commands (`$ `) and their output; what is fenced as `sh run` is pasted as it stands, and
+ * prints nothing; what is fenced as any language and has a name after it, as in ` ```js app.mjs `, is a file. Nobody sees that name on the page:
+ * the line before says it too.
  */
 function partsOf(document: string): Part[] {
   const parts: Part[] = []
   let end = 0
   for (const match of document.matchAll(/^```(\w+)(?: (\S+))?\n([\s\S]*?)^```\n/gm)) {
     const [shown, language, name, text = ''] = match
-    const isFile = name !== undefined && name !== 'example'
-    if (language !== 'console' && !isFile) continue
-    parts.push({ is: 'text', text: document.slice(end, match.index) })
-    parts.push(isFile ? { is: 'file', name, text, shown } : { is: 'commands', commands: commandsIn(text) })
+    const isFile = name !== undefined && name !== 'example' && name !== 'run'
+    if (language !== 'console' && name !== 'run' && !isFile) continue
+    const before = document.slice(end, match.index)
+    if (isFile && !before.endsWith(`\`${name}\`:\n\n`)) throw new Error(`the line before the file ${name} does not say its name`)
+    parts.push({ is: 'text', text: before })
+    if (isFile) parts.push({ is: 'file', name, text, shown })
+    else if (name === 'run') parts.push({ is: 'script', text, shown })
+    else parts.push({ is: 'commands', commands: commandsIn(text) })
     end = match.index + shown.length
   }
   return [...parts, { is: 'text', text: document.slice(end) }]
@@ -54,7 +60,7 @@ function written(parts: readonly Part[], outputs: readonly string[]): string {
   return parts
     .map((part) => {
       if (part.is === 'text') return part.text
-      if (part.is === 'file') return part.shown
+      if (part.is !== 'commands') return part.shown
       return `\`\`\`console\n${part.commands.map(shown).join('')}\`\`\`\n`
     })
     .join('')
@@ -73,7 +79,7 @@ export interface Reader {
 /** What a machine has that has next to nothing: a shell, coreutils, and Node. */
 const programs =
   `bash sh env cat ls mkdir rm cp mv ln chmod touch head tail sort uniq wc cut tr tee seq printf date id sleep du stat
-  readlink basename dirname mktemp true false test sha256sum`.split(/\s+/)
+  readlink realpath basename dirname mktemp true false test sha256sum`.split(/\s+/)
 
 interface Told {
   readonly outputs: readonly string[]
@@ -98,10 +104,9 @@ async function runDocument(
   }
   symlinkSync(node, join(bin, 'node'))
   symlinkSync(ply, join(bin, 'ply'))
-  mkdirSync(join(directory, 'node_modules'))
-  symlinkSync(join(ply, '..', '..'), join(directory, 'node_modules', 'plyfs'))
   const steps = parts.flatMap((part) => {
     if (part.is === 'text') return []
+    if (part.is === 'script') return [part.text]
     if (part.is === 'file') return [`cat > ${part.name} <<'END OF FILE'\n${part.text}END OF FILE\n`]
     return part.commands.map(({ text }) => `printf '\\001\\n'\n${text}\nprintf '\\002%s\\n' $?\n`)
   })
