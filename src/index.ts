@@ -161,6 +161,8 @@ export type {
 export { accountsOf, find, packagesOf, parseFind, treeUsage, walkTree } from './query/index.ts'
 // Running
 export { clearAbandoned } from './run/abandoned.ts'
+export type { RunAbilities } from './run/abilities.ts'
+export { runAbilities } from './run/abilities.ts'
 export type { CapabilityChanges } from './run/capabilities.ts'
 export type { Running, RunOptions } from './run/run.ts'
 export { run } from './run/run.ts'

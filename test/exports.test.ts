@@ -104,6 +104,7 @@ test('the public API is exactly this', async () => {
     'resolvePath',
     'restoredTree',
     'run',
+    'runAbilities',
     'runInMount',
     'sarifReport',
     'scratch',

@@ -9,6 +9,7 @@ import type { Container } from '../store/containers/container.ts'
 import type { Store } from '../store/store.ts'
 import { resolvePath } from '../union/resolve.ts'
 import type { WritableUnion } from '../union/union.ts'
+import { moreUsers, openNamespaces } from './abilities.ts'
 import { type Identity, identityIn } from './identity.ts'
 import { placeIn } from './places.ts'
 import type { RunOptions } from './run.ts'
@@ -135,15 +136,13 @@ function removeEmpty(tree: WritableUnion, { fs }: Container, path: string): void
 function closedNamespaces(): PlyError {
   return new PlyError('PLY_UNSUPPORTED', {
     what: 'running a container as this user',
-    reason:
-      'user namespaces are closed here; root opens them with: sysctl kernel.unprivileged_userns_clone=1 (and kernel.apparmor_restrict_unprivileged_userns=0)',
+    reason: `user namespaces are closed here; root opens them with: ${openNamespaces}`,
   })
 }
 
 function nobodyElse({ uid, gid }: Identity): PlyError {
   return new PlyError('PLY_UNSUPPORTED', {
     what: `running as ${uid}:${gid}`,
-    reason:
-      'this user has root alone in a namespace; root gives more with: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER (and newuidmap, package uidmap)',
+    reason: `this user has root alone in a namespace; root gives more with: ${moreUsers}`,
   })
 }

@@ -19,10 +19,8 @@ export function findRuntimes(
   asked?: string,
   environment: NodeJS.ProcessEnv = process.env,
 ): readonly [Runtime, ...Runtime[]] {
-  const places = (environment.PATH ?? '').split(delimiter).concat('/usr/sbin', '/usr/local/sbin', '/sbin')
   const [first, ...others] = (asked === undefined ? known : [asked]).flatMap((name) => {
-    const paths = name.includes('/') ? [name] : places.map((place) => join(place, name))
-    const path = paths.find(isProgram)
+    const path = installed(name, environment)
     return path === undefined ? [] : [{ name: kindOf(name), path }]
   })
   if (first !== undefined) return [first, ...others]
@@ -33,6 +31,13 @@ export function findRuntimes(
         ? 'there is neither runc nor crun nor bwrap; install one of them (package runc)'
         : `there is no program ${asked}`,
   })
+}
+
+/** Where a runtime is, by its name or path; `undefined` if it is not. */
+export function installed(name: string, environment: NodeJS.ProcessEnv): string | undefined {
+  const places = (environment.PATH ?? '').split(delimiter).concat('/usr/sbin', '/usr/local/sbin', '/sbin')
+  const paths = name.includes('/') ? [name] : places.map((place) => join(place, name))
+  return paths.find(isProgram)
 }
 
 function kindOf(name: string): Runtime['name'] {

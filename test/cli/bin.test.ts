@@ -53,6 +53,37 @@ test('--version is answered before anything is loaded', () => {
   expect(version).toMatch(/^plyfs \d+\.\d+\.\d+\n$/)
 })
 
+describe('what it cannot start with is said in one line', () => {
+  const bare = join(directory, 'unbuilt')
+  const images = (...more: string[]) => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [...more, join(bare, 'bin', 'ply.js'), 'images'], {
+      encoding: 'utf8',
+    })
+    return { status, stdout, stderr }
+  }
+  beforeAll(() => {
+    mkdirSync(bare)
+    cpSync(join(repository, 'bin'), join(bare, 'bin'), { recursive: true })
+    cpSync(join(repository, 'package.json'), join(bare, 'package.json'))
+  })
+
+  test('a checkout that is not built', () => {
+    const stderr = `ply: it is not built: npm ci && npm run build, in ${bare}\n`
+    expect(images()).toEqual({ status: 5, stdout: '', stderr })
+  })
+
+  test('a Node that is too old', () => {
+    const before = join(directory, 'older.cjs')
+    for (const node of ['18.20.4', '20.18.3']) {
+      writeFileSync(before, `Object.defineProperty(process.versions, 'node', { value: '${node}' })`)
+      const stderr = `ply: this is Node.js ${node}, and it takes >=20.19\n`
+      expect(images('--require', before)).toEqual({ status: 5, stdout: '', stderr })
+    }
+    writeFileSync(before, "Object.defineProperty(process.versions, 'node', { value: '21.0.0' })")
+    expect(images('--require', before).stderr).toContain('not built')
+  })
+})
+
 test('exit codes and streams are those of the process', () => {
   const listed = ply('images', '-q')
   expect([listed.status, listed.stderr]).toEqual([0, ''])

@@ -15,7 +15,14 @@ test('doctor says of each way and of all that it takes whether it works, and if 
   const shown = await run('doctor')
   expect(shown.code).toBe(0)
   expect(shown.out).toMatch(/^system calls \(koffi\) +yes/m)
-  for (const name of ['an image by the kernel', 'a container by FUSE', 'loop devices', 'user namespaces'])
+  for (const name of [
+    'an image by the kernel',
+    'a container by FUSE',
+    'loop devices',
+    'user namespaces',
+    'commands by runc',
+    'commands as other users',
+  ])
     expect(shown.out).toMatch(new RegExp(`^${name} +(yes|no +\\S.*)$`, 'm'))
   expect(shown.out).toMatch(/^plyfs 0\.0\.0, Linux .*, Node\.js .*, store /m)
   expect(shown.out).toContain('index.json has all names')
@@ -23,6 +30,7 @@ test('doctor says of each way and of all that it takes whether it works, and if 
   expect(value.ways.image.extract).toEqual({ able: true })
   expect(Object.keys(value.abilities)).toEqual(expect.arrayContaining(['erofs', 'fuseDevice', 'fusermount']))
   expect(value).toMatchObject({ root: store, index: 'current', mounts: [] })
+  expect(Object.keys(JSON.parse((await run('doctor', '--json')).out).run.runtimes)).toEqual(['runc', 'crun', 'bwrap'])
 })
 
 test('doctor says that index.json is behind the names, or damaged', async () => {

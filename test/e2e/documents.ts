@@ -33,7 +33,8 @@ function partsOf(document: string): Part[] {
     const isFile = name !== undefined && name !== 'example' && name !== 'run'
     if (language !== 'console' && name !== 'run' && !isFile) continue
     const before = document.slice(end, match.index)
-    if (isFile && !before.endsWith(`\`${name}\`:\n\n`)) throw new Error(`the line before the file ${name} does not say its name`)
+    if (isFile && !before.endsWith(`\`${name}\`:\n\n`))
+      throw new Error(`the line before the file ${name} does not say its name`)
     parts.push({ is: 'text', text: before })
     if (isFile) parts.push({ is: 'file', name, text, shown })
     else if (name === 'run') parts.push({ is: 'script', text, shown })

@@ -15,6 +15,7 @@ const abilitiesShown = {
   fusermount: 'fusermount3',
   namespaces: 'user namespaces',
 } as const
+const runtimesShown = { runc: 'commands by runc', crun: 'commands by crun', bwrap: 'commands by bwrap' } as const
 const indexShown = {
   current: 'index.json has all names',
   behind: 'index.json is behind the names, and other tools do not see all of them: ply gc writes it anew',
@@ -24,17 +25,18 @@ const indexShown = {
 export class Doctor extends StoreCommand {
   static override summary = 'Say what this machine can do, why not, and how to get more.'
   static override description =
-    'Ways to mount, for this user and this store, the best first; then what they are built on. Also whether index.json, which other tools read, has all names, and what is mounted.'
+    'Ways to mount, for this user and this store, the best first; then what they are built on; then what runs the commands of ply run and of RUN, of which one is enough. Also whether index.json, which other tools read, has all names, and what is mounted.'
   static override examples = [
-    { description: 'How images and containers can be mounted here', command: 'ply doctor' },
+    { description: 'How images and containers can be mounted here, and what runs commands', command: 'ply doctor' },
     { description: 'The same for programs', command: 'ply doctor --json' },
   ]
 
   async run() {
     await this.parse(Doctor)
-    const { diagnose } = await this.library()
+    const { diagnose, runAbilities } = await this.library()
     const found = await diagnose(await this.store())
     const { ways, abilities, index, mounts, root, node, native } = found
+    const run = runAbilities()
     const rows = [
       ['system calls (koffi)', native] as const,
       ...Object.entries(waysShown).flatMap(([way, name]) => [
@@ -44,6 +46,10 @@ export class Doctor extends StoreCommand {
       ...Object.entries(abilitiesShown).map(
         ([one, name]) => [name, abilities[one as keyof typeof abilitiesShown]] as const,
       ),
+      ...Object.entries(runtimesShown).map(
+        ([one, name]) => [name, run.runtimes[one as keyof typeof runtimesShown]] as const,
+      ),
+      ['commands as other users', run.users] as const,
     ]
     await this.printAll(
       table(rows, [
@@ -59,7 +65,7 @@ export class Doctor extends StoreCommand {
     const dead = mounts.filter(({ state }) => state === 'dead').length
     if (mounts.length > 0)
       this.print(`mounted: ${mounts.length}${dead > 0 ? `, ${dead} of them dead: ply umount --all removes them` : ''}`)
-    return { version, ...found }
+    return { version, ...found, run }
   }
 }
 
