@@ -232,7 +232,8 @@ async function prepare() {
     [list, 0],
     [otherList, step >> 1],
   ])
-    writeFileSync(path, `${found.filter((_, i) => i % step === first).join('\n')}\n`)
+    // Names are byte strings.
+    writeFileSync(path, `${found.filter((_, i) => i % step === first).join('\n')}\n`, 'latin1')
 
   function extract(tar, name) {
     mkdirSync(join(layers, name))
