@@ -7,8 +7,11 @@ const root = join(__dirname, '..')
 const { name, version, engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
 // Answered before anything is loaded: scripts ask it often.
-if (process.argv[2] === '--version') process.stdout.write(`${name} ${version}\n`)
-else if (isTooOld(process.versions.node)) fail(`this is Node.js ${process.versions.node}, and it takes ${engines.node}`)
+if (process.argv[2] === '--version') {
+  process.stdout.on('error', ({ code, message }) => code === 'EPIPE' || fail(`${message} to stdout`, 8))
+  process.stdout.write(`${name} ${version}\n`)
+} else if (isTooOld(process.versions.node))
+  fail(`this is Node.js ${process.versions.node}, and it takes ${engines.node}`)
 else loaded(join(root, 'dist/ply.cjs'))?.start({ name, version, root })
 
 function loaded(program) {
@@ -27,7 +30,7 @@ function isTooOld(node) {
   return major < least || (major === least && minor < leastMinor)
 }
 
-function fail(why) {
+function fail(why, exitCode = 5) {
   process.stderr.write(`ply: ${why}\n`)
-  process.exitCode = 5
+  process.exitCode = exitCode
 }

@@ -5,7 +5,7 @@ import { ownFailure } from './exit-codes.ts'
 import { failureOf, renderFailure } from './failure.ts'
 import { jsonText } from './json.ts'
 import { logChoice, logLine } from './log.ts'
-import { OutputClosed } from './output.ts'
+import { OutputClosed, writeOut } from './output.ts'
 import { UsageError } from './usage-error.ts'
 import type { World } from './world.ts'
 
@@ -22,11 +22,11 @@ export async function main(argv: readonly string[], world: World, facts: Package
   let runsAnother = false
   try {
     if (id === undefined || wantsHelp(id) || (id === 'help' && rest[0] === undefined)) {
-      await write(world, await (await import('./help.ts')).rootHelp())
+      await writeOut(world.stdout, await (await import('./help.ts')).rootHelp())
       return 0
     }
     if (id === '--version' || id === 'version') {
-      await write(world, `${versionLine(facts)}\n`)
+      await writeOut(world.stdout, `${versionLine(facts)}\n`)
       return 0
     }
     const named = id === 'help' ? firstWords(rest)[0]! : id
@@ -39,7 +39,10 @@ export async function main(argv: readonly string[], world: World, facts: Package
     const short = taken.some(({ char }) => char === 'h')
     if (id === 'help' || beforeDashes(rest).some((word) => word === '--help' || (word === '-h' && !short))) {
       const { commandHelp } = await import('./help.ts')
-      await write(world, await commandHelp(named, await loadConfig(facts), Math.min(world.columns ?? 100, 100)))
+      await writeOut(
+        world.stdout,
+        await commandHelp(named, await loadConfig(facts), Math.min(world.columns ?? 100, 100)),
+      )
       return 0
     }
     const command = new Command(rest, parsingConfig(facts))
@@ -69,7 +72,10 @@ async function report(error: unknown, id: string | undefined, argv: readonly str
   const failure = failureOf(await named(error), id !== undefined && commands.has(id) ? id : undefined)
   const { code, message, details, hint, exitCode } = failure
   if (beforeDashes(argv).includes('--json')) {
-    await write(world, `${jsonText({ error: { code, message, details, ...(hint !== undefined && { hint }) } })}\n`)
+    await writeOut(
+      world.stdout,
+      `${jsonText({ error: { code, message, details, ...(hint !== undefined && { hint }) } })}\n`,
+    ).catch(() => {})
   }
   const stack =
     logChoice('log-level', argv, world.environment) === 'debug' && error instanceof Error ? stackOf(error) : undefined
@@ -160,13 +166,4 @@ function distance(a: string, b: string): number {
     row = next
   }
   return row[b.length]!
-}
-
-async function write(world: World, text: string): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    world.stdout.write(text, (error) => {
-      if (error === null || error === undefined || (error as NodeJS.ErrnoException).code === 'EPIPE') resolve()
-      else reject(error)
-    })
-  })
 }

@@ -1,6 +1,7 @@
 import { constants } from 'node:os'
 import { isatty } from 'node:tty'
 import { main, type PackageFacts } from './main.ts'
+import { heardElsewhere } from './output.ts'
 
 const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
@@ -21,7 +22,8 @@ export async function start(facts: PackageFacts): Promise<void> {
     controller.abort(signal)
   }
   for (const signal of endings) process.on(signal, stop)
-  process.stderr.on('error', () => {})
+  process.stdout.on('error', heardElsewhere)
+  process.stderr.on('error', heardElsewhere)
   const exitCode = await main(
     process.argv.slice(2),
     {

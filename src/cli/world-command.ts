@@ -3,10 +3,14 @@ import { Command } from '@oclif/core/command'
 import { jsonText } from './json.ts'
 import type { Library, Operation } from './library.ts'
 import { logLine, phaseLine } from './log.ts'
-import { Output, OutputClosed } from './output.ts'
+import { heardElsewhere, Output, OutputClosed } from './output.ts'
 import { chooseStyle, documentLine, type ProgressRenderer, progressRenderer } from './progress.ts'
 import { type SharedFlags, sharedFlags } from './shared-flags.ts'
 import type { World } from './world.ts'
+
+// oclif has just put one there that throws what it hears at the process.
+for (const listener of process.stdout.listeners('error'))
+  if (listener !== heardElsewhere) process.stdout.off('error', listener as () => void)
 
 /** What oclif's parser makes of flags and arguments. */
 type Parsed = Record<string, unknown>

@@ -2,6 +2,7 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import {
   chmodSync,
   cpSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -128,6 +129,25 @@ test('a reader that goes away ends the command quietly', () => {
     const { status, stderr } = spawnSync('bash', ['-c', line], { encoding: 'utf8', env })
     expect([command, status, stderr]).toEqual([command, 0, ''])
   }
+})
+
+describe('what stdout cannot take is told in one line, and is no success', () => {
+  const errorLine = 'ply: ENOSPC: no space left on device, write to stdout\n'
+  for (const command of [
+    'ls many:1 -R',
+    'images',
+    'images --json',
+    'export many:1',
+    'ls --help',
+    '--help',
+    'version',
+    '--version',
+  ])
+    testIf(existsSync('/dev/full'), 'there is no /dev/full')(command, () => {
+      const line = `"${process.execPath}" "${bin}" ${command} --root "${root}" > /dev/full`
+      const { status, stderr } = spawnSync('bash', ['-c', line], { encoding: 'utf8', env })
+      expect([stderr, status]).toEqual([errorLine, 8])
+    })
 })
 
 describe('a signal stops the command, which cleans up', () => {
