@@ -31,6 +31,11 @@ export function koffi(what: string): Koffi {
   }
 }
 
+/** Whether koffi is there already, and costs nothing more. */
+export function isNativeLoaded(): boolean {
+  return loaded !== undefined
+}
+
 /** Why no system call can be made that Node has none for; `undefined` where they can. */
 export function missingNative(): string | undefined {
   try {

@@ -3,6 +3,7 @@ import type { DiffId, Digest } from '../../model/digest.ts'
 import { codeOf, PlyError } from '../../model/errors.ts'
 import type { Bytes } from '../../stream/bytes.ts'
 import { checkedBytes } from '../../stream/checked-bytes.ts'
+import { crc32 } from '../../sys/crc32.ts'
 import type { Disk } from '../../sys/disk.ts'
 import { fileBytes } from '../../sys/file-bytes.ts'
 import type { Layout } from '../layout.ts'
@@ -32,6 +33,7 @@ export function cachedTar({ disk, layout, writable }: FilesOfStore, diffId: Diff
     bytes = fileBytes(disk, path)
     if (pages === undefined || bytes.size !== index.devices[0]?.size) return undefined
     const checked = checkedBytes(bytes, pages, {
+      crc32,
       what: `the cached tar of layer ${diffId}`,
       advice: writable ? 'do it again, and the blob is read instead' : `remove ${path}, and the blob is read instead`,
       ...(writable && { onDamage: () => disk.fs.rmSync(path, { force: true }) }),

@@ -6,13 +6,17 @@ import { codeOf, PlyError } from '../../model/errors.ts'
 import type { Bytes } from '../../stream/bytes.ts'
 import { checkedBytes } from '../../stream/checked-bytes.ts'
 import { HeldPages } from '../../stream/held-pages.ts'
+import { crc32 } from '../../sys/crc32.ts'
 import type { Disk } from '../../sys/disk.ts'
 import { fileBytes } from '../../sys/file-bytes.ts'
 import type { Layout } from '../layout.ts'
 import { type CachedIndex, findIndex, openIndex } from './cached-index.ts'
 
-/** Pages of 64 KiB that stay in memory, of all open layers together: 64 MiB. */
-const mostHeld = 1024
+/**
+ * Pages of 64 KiB that stay in memory, of all open layers together: as many as the cache of a core has room for. To fill one that is not
+ * there takes longer than what it saves its next readers, and in the order of a tar they come at once.
+ */
+const mostHeld = 16
 
 /** What names a layer inside a store: its tar, and the blob it travels as. */
 export interface LayerId {
@@ -90,7 +94,7 @@ export class LayerFiles {
         onDamage()
         throw new PlyError('PLY_DAMAGED', { what, advice, page: Math.floor(Math.min(bytes.size, size) / pageSize) })
       }
-      return checkedBytes(bytes, pages, { what, advice, onDamage, held: this.#held })
+      return checkedBytes(bytes, pages, { what, advice, onDamage, held: this.#held, crc32 })
     } catch (error) {
       bytes?.close()
       throw error
