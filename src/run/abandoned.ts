@@ -9,7 +9,7 @@ import { mountGround } from '../store/mounts/ground.ts'
 import { namesIn } from '../store/records.ts'
 import type { Store } from '../store/store.ts'
 import { nodeDisk } from '../sys/node-disk.ts'
-import { removeScratch, scratchPattern, type Trace, tracePattern } from './traces.ts'
+import { isRemoved, removeScratch, scratchPattern, type Trace, tracePattern } from './traces.ts'
 
 /** Milliseconds in which a container is made after it was noted that it would be. */
 const making = 10_000
@@ -40,7 +40,7 @@ async function cleared(store: Store, { scratch, container }: Trace): Promise<boo
   const begun = Date.parse(found.created) - since
   // Somebody may have given the name to another container meanwhile.
   const isIt = upper === undefined ? begun > -1000 && begun < making : found.upper === upper
-  return !isIt || (await removed(store, name))
+  return !isIt || (await isRemoved(store, name, 0))
 }
 
 async function withoutScratch(store: Store, scratch: string): Promise<boolean> {
@@ -63,18 +63,6 @@ async function withoutScratch(store: Store, scratch: string): Promise<boolean> {
 function isBroughtBack(store: Store, target: string): boolean {
   const words = [...namespaceOfCommand().enter, process.execPath, programPath('command-in-mount'), store.root, target]
   return spawnSync(words[0]!, words.slice(1), { stdio: 'ignore' }).status === 0
-}
-
-async function removed(store: Store, name: string): Promise<boolean> {
-  try {
-    await store.containers.remove(name)
-    return true
-  } catch (error) {
-    // Its mount may still be on its way out, or somebody else was faster.
-    if (codeOf(error) === 'PLY_CONTAINER_NOT_FOUND') return true
-    if (codeOf(error) !== 'PLY_CONTAINER_BUSY') throw error
-    return false
-  }
 }
 
 function traceIn(file: string): Trace {

@@ -123,14 +123,17 @@ export async function temporaryContainer(
   return {
     name: container.name,
     async [Symbol.asyncDispose]() {
-      if (await isRemoved(store, container.name)) trace.end()
+      if (await isRemoved(store, container.name, patience)) trace.end()
       else trace.leave()
     },
   }
 }
 
-/** Who was killed may be on his way out; if he takes longer, somebody else removes it. */
-async function isRemoved(store: Store, name: string): Promise<boolean> {
+/**
+ * Removes a container, and answers whether it is gone, through this or somebody who was faster. Whoever was killed may still be on his way
+ * out: he is waited for so many milliseconds.
+ */
+export async function isRemoved(store: Store, name: string, patience: number): Promise<boolean> {
   for (const end = Date.now() + patience; ; await sleep(20)) {
     try {
       await store.containers.remove(name)
@@ -138,7 +141,7 @@ async function isRemoved(store: Store, name: string): Promise<boolean> {
     } catch (error) {
       if (codeOf(error) === 'PLY_CONTAINER_NOT_FOUND') return true
       if (codeOf(error) !== 'PLY_CONTAINER_BUSY') throw error
-      if (Date.now() > end) return false
+      if (Date.now() >= end) return false
     }
   }
 }

@@ -1,4 +1,5 @@
-import { type CFunction, koffi } from './libc.ts'
+import { koffi } from './libc.ts'
+import { fromLibzstd } from './zstd-library.ts'
 
 /** A zstd encoder in the sense of `stream/zstd.ts`, which this folder cannot import. */
 interface Encoder {
@@ -86,44 +87,10 @@ async function* encode(source: AsyncIterable<Uint8Array>, level: number): AsyncI
   }
 }
 
-interface Library {
-  readonly create: () => bigint
-  readonly free: CFunction
-  readonly setParameter: CFunction
-  readonly compress: CFunction
-  readonly isError: CFunction
-  readonly errorName: (result: number | bigint) => string
-  readonly version: () => string
-}
-
-/** `null`: looked for and not found. */
-let found: Library | null | undefined
-
-function library(): Library | undefined {
-  if (found === undefined) found = load() ?? null
-  return found ?? undefined
-}
-
-function load(): Library | undefined {
-  for (const name of process.platform === 'darwin'
-    ? ['libzstd.1.dylib', '/opt/homebrew/lib/libzstd.1.dylib']
-    : ['libzstd.so.1']) {
-    try {
-      const library = koffi('zstd').load(name)
-      return {
-        create: library.func('uintptr_t ZSTD_createCCtx()') as unknown as () => bigint,
-        free: library.func('size_t ZSTD_freeCCtx(uintptr_t)'),
-        setParameter: library.func('size_t ZSTD_CCtx_setParameter(uintptr_t, int, int)'),
-        compress: library.func('size_t ZSTD_compressStream2(uintptr_t, uintptr_t, uintptr_t, int)'),
-        isError: library.func('unsigned int ZSTD_isError(size_t)'),
-        errorName: library.func('const char* ZSTD_getErrorName(size_t)') as unknown as (
-          result: number | bigint,
-        ) => string,
-        version: library.func('const char* ZSTD_versionString()') as unknown as () => string,
-      }
-    } catch {
-      // No koffi, no such library, or one before 1.4: the caller says what is missing.
-    }
-  }
-  return undefined
-}
+const library = fromLibzstd((library) => ({
+  create: library.func('uintptr_t ZSTD_createCCtx()') as unknown as () => bigint,
+  free: library.func('size_t ZSTD_freeCCtx(uintptr_t)'),
+  setParameter: library.func('size_t ZSTD_CCtx_setParameter(uintptr_t, int, int)'),
+  compress: library.func('size_t ZSTD_compressStream2(uintptr_t, uintptr_t, uintptr_t, int)'),
+  version: library.func('const char* ZSTD_versionString()') as unknown as () => string,
+}))

@@ -1,4 +1,5 @@
-import { type CFunction, koffi } from './libc.ts'
+import { koffi } from './libc.ts'
+import { fromLibzstd } from './zstd-library.ts'
 
 /** A zstd decoder in the sense of `stream/zstd.ts`, which this folder cannot import. */
 interface Decoder {
@@ -80,42 +81,9 @@ async function* decode(parts: AsyncIterable<Part>): AsyncIterable<Uint8Array> {
   }
 }
 
-interface Library {
-  readonly create: () => bigint
-  readonly free: CFunction
-  readonly setParameter: CFunction
-  readonly decompress: CFunction
-  readonly isError: CFunction
-  readonly errorName: (result: number | bigint) => string
-}
-
-/** `null`: looked for and not found. */
-let found: Library | null | undefined
-
-function library(): Library | undefined {
-  if (found === undefined) found = load() ?? null
-  return found ?? undefined
-}
-
-function load(): Library | undefined {
-  for (const name of process.platform === 'darwin'
-    ? ['libzstd.1.dylib', '/opt/homebrew/lib/libzstd.1.dylib']
-    : ['libzstd.so.1']) {
-    try {
-      const library = koffi('zstd').load(name)
-      return {
-        create: library.func('uintptr_t ZSTD_createDCtx()') as unknown as () => bigint,
-        free: library.func('size_t ZSTD_freeDCtx(uintptr_t)'),
-        setParameter: library.func('size_t ZSTD_DCtx_setParameter(uintptr_t, int, int)'),
-        decompress: library.func('size_t ZSTD_decompressStream(uintptr_t, uintptr_t, uintptr_t)'),
-        isError: library.func('unsigned int ZSTD_isError(size_t)'),
-        errorName: library.func('const char* ZSTD_getErrorName(size_t)') as unknown as (
-          result: number | bigint,
-        ) => string,
-      }
-    } catch {
-      // No koffi, no such library, or one that is too old: the next decoder of the ladder takes over.
-    }
-  }
-  return undefined
-}
+const library = fromLibzstd((library) => ({
+  create: library.func('uintptr_t ZSTD_createDCtx()') as unknown as () => bigint,
+  free: library.func('size_t ZSTD_freeDCtx(uintptr_t)'),
+  setParameter: library.func('size_t ZSTD_DCtx_setParameter(uintptr_t, int, int)'),
+  decompress: library.func('size_t ZSTD_decompressStream(uintptr_t, uintptr_t, uintptr_t)'),
+}))
