@@ -26,6 +26,20 @@ export async function rootHelp(): Promise<string> {
   return `${lines.join('\n')}\n`
 }
 
+/** `ply index --help`: the commands that begin with that word. */
+export async function groupHelp(word: string): Promise<string> {
+  const rows: string[][] = []
+  for (const [name, load] of commands) if (name.startsWith(`${word} `)) rows.push([name, (await load()).summary ?? ''])
+  const lines = [
+    'USAGE',
+    `  $ ply ${word} COMMAND [ARGUMENTS] [FLAGS]`,
+    `  $ ply ${word} COMMAND --help`,
+    '',
+    'COMMANDS',
+  ]
+  return `${[...lines, ...aligned(rows, () => false, '  ').map((line) => `  ${line}`)].join('\n')}\n`
+}
+
 /** `ply COMMAND --help`. */
 export async function commandHelp(id: string, config: Config, width: number): Promise<string> {
   const command = await describedClass(id)

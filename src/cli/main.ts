@@ -7,6 +7,7 @@ import { jsonText } from './json.ts'
 import { logChoice, logLine } from './log.ts'
 import { OutputClosed, writeOut } from './output.ts'
 import { UsageError } from './usage-error.ts'
+import { wordsOfOthers } from './words-of-others.ts'
 import type { World } from './world.ts'
 
 /** What package.json says that the command needs to know. */
@@ -31,6 +32,10 @@ export async function main(argv: readonly string[], world: World, facts: Package
     }
     const named = id === 'help' ? firstWords(rest)[0]! : id
     const load = commands.get(named)
+    if (load === undefined && isGroup(named) && (id === 'help' || rest.every(wantsHelp))) {
+      await writeOut(world.stdout, await (await import('./help.ts')).groupHelp(named))
+      return 0
+    }
     if (load === undefined) throw unknownCommand(named)
     const Command = await load()
     runsAnother = Command.runsAnother(rest)
@@ -149,7 +154,16 @@ function firstWords(words: readonly string[]): readonly string[] {
   return second !== undefined && commands.has(`${first} ${second}`) ? [`${first} ${second}`, ...rest] : words
 }
 
+/** Whether it is the first word of commands of two. */
+function isGroup(id: string): boolean {
+  return [...commands.keys()].some((name) => name.startsWith(`${id} `))
+}
+
 function unknownCommand(id: string): UsageError {
+  if (id.startsWith('-')) return new UsageError(`unknown flag: ${id}; see: ply --help`)
+  if (isGroup(id)) return new UsageError(`${JSON.stringify(id)} takes one more word; see: ply ${id} --help`)
+  const here = wordsOfOthers.get(id)
+  if (here !== undefined) return new UsageError(`${JSON.stringify(id)} is not a command; here it is: ${here}`)
   const close = [...commands.keys()].filter((name) => distance(id, name) <= 2 || name.startsWith(id)).slice(0, 3)
   const hint = close.length > 0 ? `did you mean: ${close.join(', ')}?` : 'see: ply --help'
   return new UsageError(`${JSON.stringify(id)} is not a command; ${hint}`)

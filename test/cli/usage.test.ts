@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { commands } from '../../src/cli/commands.ts'
 import { describedClass } from '../../src/cli/help.ts'
 import { cliReference } from '../../src/cli/reference.ts'
+import { wordsOfOthers } from '../../src/cli/words-of-others.ts'
 import { ply, temporaryDirectory } from './run-ply.ts'
 
 const root = `${temporaryDirectory()}/store`
@@ -60,6 +61,29 @@ test('with --json an error is an object on stdout as well', async () => {
 test('a misspelt command is answered with the ones it may mean', async () => {
   expect((await ply(['imges'])).err).toContain('did you mean: images')
   expect((await ply(['zzzzzz'])).err).toContain('see: ply --help')
+})
+
+test('a flag without a command is no misspelt command', async () => {
+  expect(await ply(['-v'])).toMatchObject({ code: 2, err: 'ply: unknown flag: -v; see: ply --help (PLY_USAGE)\n' })
+})
+
+test('a word that is a command of another tool is answered with what it is here', async () => {
+  expect((await ply(['pull', 'debian'])).err).toContain('here it is: ply copy docker://HOST/NAME:TAG NAME:TAG')
+  for (const [word, line] of wordsOfOthers) {
+    expect(commands.has(word), word).toBe(false)
+    const [, id = ''] = line.split(' ')
+    expect(commands.has(id) || [...commands.keys()].some((name) => name.startsWith(`${id} `)), line).toBe(true)
+  }
+})
+
+test('the first word of commands of two lists them', async () => {
+  const { out, code } = await ply(['index', '--help'])
+  expect(code).toBe(0)
+  for (const id of ['create', 'add', 'remove', 'annotate']) expect(out).toMatch(new RegExp(`^  index ${id} +\\S`, 'm'))
+  expect((await ply(['help', 'index'])).out).toBe(out)
+  expect((await ply(['index'])).out).toBe(out)
+  const wrong = await ply(['index', 'craete', 'a', 'b'])
+  expect(wrong).toMatchObject({ code: 2, out: '', err: expect.stringContaining('see: ply index --help') })
 })
 
 test('ply, ply help and ply --help list every command', async () => {
