@@ -1,4 +1,5 @@
 import { closeSync, constants, fstatSync, openSync } from 'node:fs'
+import { closeUnmanaged } from './close.ts'
 import { errnoName, lastErrno, libc, systemError } from './libc.ts'
 import { type Path, PathSlot, shown } from './path.ts'
 
@@ -61,7 +62,7 @@ export function inodeOfHandle(directory: number, { type, id }: FileHandle): numb
   try {
     return fstatSync(fd).ino
   } finally {
-    closeSync(fd)
+    closeUnmanaged(fd)
   }
 }
 

@@ -1,6 +1,7 @@
 import { openSync } from 'node:fs'
 import { endianness } from 'node:os'
 import { codeOf, PlyError } from '../model/errors.ts'
+import { closeUnmanaged } from './close.ts'
 import { errnoName, koffi, lastErrno, libc, systemError } from './libc.ts'
 import { mount } from './mount.ts'
 import type { Path } from './path.ts'
@@ -9,7 +10,6 @@ const device = '/dev/fuse'
 
 const read = libc('long read(int, uintptr_t, size_t)')
 const write = libc('long write(int, uintptr_t, size_t)')
-const close = libc('int close(int)')
 
 /** What may be said by who asks again: somebody else's signal, or a request that its caller has given up. */
 const again = new Set(['EINTR', 'EAGAIN', 'ENOENT'])
@@ -100,12 +100,9 @@ export class FuseConnection {
   }
 }
 
-/**
- * Closes a device: with the last descriptor of it everybody who waits for an answer gets ENOTCONN. Node warns of a thread that closes
- * what another one has opened, so it is not told.
- */
+/** Closes a device, in any thread: with the last descriptor of it everybody who waits for an answer gets ENOTCONN. */
 export function closeFuseDevice(fd: number): void {
-  close(fd)
+  closeUnmanaged(fd)
 }
 
 function unsupported(reason: string, cause?: unknown): PlyError {
