@@ -1,4 +1,5 @@
 import { type ExitCode, exitCodeOf } from './exit-codes.ts'
+import { fileHint } from './file-hint.ts'
 import { OutputFailed } from './output.ts'
 
 /** An error as the command line shows it. */
@@ -65,7 +66,10 @@ export function failureOf(error: unknown, command: string | undefined): Failure 
     code,
     message: oneLine(error.message),
     details: details ?? systemDetails(error),
-    hint: error instanceof OutputFailed ? undefined : (optionHint(details?.option) ?? hints[code]),
+    hint:
+      error instanceof OutputFailed
+        ? undefined
+        : (optionHint(details?.option) ?? fileHint(code, details ?? {}) ?? hints[code]),
     exitCode,
   }
 }

@@ -79,7 +79,9 @@ async function section(id: string): Promise<string> {
 
 function flagTable(flags: readonly (readonly [string, Flag])[]): string {
   const rows = flags.map(([name, flag]) => {
-    const value = flag.type === 'option' ? ` ${flag.helpValue ?? flag.options?.join('\\|') ?? name.toUpperCase()}` : ''
+    const words = flag.type === 'option' ? (flag.helpValue ?? flag.options?.join('|') ?? name.toUpperCase()) : undefined
+    // In a table a bar ends the cell.
+    const value = words === undefined ? '' : ` ${String(words).replaceAll('|', '\\|')}`
     const short = flag.char === undefined ? '' : `\`-${flag.char}\`, `
     const environment = flag.env === undefined ? '' : ` (or \`${flag.env}\`)`
     const negatable = flag.type === 'boolean' && flag.allowNo ? '[no-]' : ''

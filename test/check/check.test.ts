@@ -207,7 +207,7 @@ describe('ply check', () => {
       0,
       'warning: set-id: /usr/bin/passwd (layer 0): runs as its owner or group: mode 4755, 0:0\n',
     ])
-    expect(passed.err).toBe('passed: 0 errors, 1 warnings, 0 ignored; 2 rules\n')
+    expect(passed.err).toBe('passed: 0 errors, 1 warning, 0 ignored; 2 rules\n')
     const failed = await ply(['check', 'app:1', '--root', root])
     expect([failed.code, failed.out.split('\n')[0]]).toEqual([
       1,

@@ -97,7 +97,7 @@ test('tree prints what it counted after the tree, where both go to one place', (
   const out = execFileSync('bash', ['-c', `"${process.execPath}" "${bin}" tree many:1 -L 1 --root "${root}" 2>&1`], {
     env,
   })
-  expect(out.toString()).toBe('/\n└── d/\n1 directories, 0 files\n')
+  expect(out.toString()).toBe('/\n└── d/\n1 directory, 0 files\n')
 })
 
 test('PLY_ROOT names the store, and --root overrides it', () => {

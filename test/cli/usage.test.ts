@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { commands } from '../../src/cli/commands.ts'
 import { describedClass } from '../../src/cli/help.ts'
@@ -6,7 +6,8 @@ import { cliReference } from '../../src/cli/reference.ts'
 import { wordsOfOthers } from '../../src/cli/words-of-others.ts'
 import { ply, temporaryDirectory } from './run-ply.ts'
 
-const root = `${temporaryDirectory()}/store`
+const directory = temporaryDirectory()
+const root = `${directory}/store`
 
 describe('a command line that cannot be read is a usage error of one line, with a hint', () => {
   for (const argv of [
@@ -74,6 +75,18 @@ test('a word that is a command of another tool is answered with what it is here'
     const [, id = ''] = line.split(' ')
     expect(commands.has(id) || [...commands.keys()].some((name) => name.startsWith(`${id} `)), line).toBe(true)
   }
+})
+
+test('who names a file or a directory where an image is wanted is told how to write it', async () => {
+  writeFileSync(`${directory}/image.tar`, '')
+  const { code, err } = await ply(['ls', `${directory}/image.tar`, '--root', root])
+  expect([code, err]).toEqual([2, expect.stringContaining(`write docker-archive:${directory}/image.tar or`)])
+  expect((await ply(['ls', directory, '--root', root])).err).toContain(`write oci:${directory} for an OCI layout`)
+  expect((await ply(['ls', `${directory}/none`, '--root', root])).err).toContain('write NAME[:TAG]')
+  // Where the tests run there is a directory of that name.
+  const relative = await ply(['ls', 'src', '--root', root])
+  expect([relative.code, relative.err]).toEqual([3, expect.stringContaining('rootfs:src for the files in it')])
+  expect((await ply(['ls', 'none', '--root', root])).err.split('\n')).toHaveLength(2)
 })
 
 test('the first word of commands of two lists them', async () => {

@@ -5,6 +5,7 @@ import { jsonText } from '../json.ts'
 import { LookCommand } from '../look-command.ts'
 import { registryFlags } from '../registry-flags.ts'
 import { requireFlags } from '../signature-flags.ts'
+import { countOf } from '../sizes.ts'
 
 export class Check extends LookCommand {
   static override summary = 'Check an image by rules: sizes, waste, forbidden files, set-id bits, secrets, labels.'
@@ -47,7 +48,7 @@ export class Check extends LookCommand {
         const errors = told.filter(({ severity }) => severity === 'error').length
         const ignored = report.findings.length - told.length
         this.say(
-          `${report.passed ? 'passed' : 'failed'}: ${errors} errors, ${told.length - errors} warnings, ${ignored} ignored; ${report.rules.length} rules`,
+          `${report.passed ? 'passed' : 'failed'}: ${countOf(errors, 'error')}, ${countOf(told.length - errors, 'warning')}, ${ignored} ignored; ${countOf(report.rules.length, 'rule')}`,
         )
         break
       }

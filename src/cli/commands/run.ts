@@ -119,6 +119,7 @@ export class Run extends StoreCommand {
     using endings = new Endings(this.world.signal)
     this.world.releaseSignals?.()
     const command = split.command.length > 0 ? split.command : undefined
+    let made = existing === undefined && temporary === undefined
     try {
       const { config } = await this.#imageOf(name)
       const options = {
@@ -143,14 +144,18 @@ export class Run extends StoreCommand {
       this.exitWith('status' in end ? end.status : 128 + (await this.#numberOf(end.signal)))
     } catch (error) {
       const { syscall, path } = error as { readonly syscall?: string; readonly path?: string }
+      if (made && ['PLY_USAGE', 'PLY_UNSUPPORTED'].includes(codeOf(error) ?? '')) {
+        // Nothing has begun: there is nothing in it that anybody could want.
+        await store.containers.remove(name)
+        made = false
+      }
       if (syscall !== 'spawn') throw error
       this.exitWith(codeOf(error) === 'ENOENT' ? 127 : 126)
       this.world.stderr.write(
         `ply: ${path}: ${codeOf(error) === 'ENOENT' ? 'no such program in the container' : 'cannot be started'}\n`,
       )
     } finally {
-      if (existing === undefined && temporary === undefined)
-        this.say(`container ${name} stays; remove it with: ply rm ${name}`)
+      if (made) this.say(`container ${name} stays; remove it with: ply rm ${name}`)
     }
     return undefined
   }
@@ -203,7 +208,9 @@ function flagsBefore(
   while (at < argv.length && argv[at]!.startsWith('-') && argv[at] !== '--') at += wantsValue(argv[at]!) ? 2 : 1
   if (argv[at] === '--')
     return { own: [...argv.slice(0, at), ...argv.slice(at + 1, at + 2)], command: [...argv.slice(at + 2)] }
-  return { own: [...argv.slice(0, at + 1)], command: [...argv.slice(at + 1)] }
+  // As `ply mount` and buildah have it.
+  const from = argv[at + 1] === '--' ? at + 2 : at + 1
+  return { own: [...argv.slice(0, at + 1)], command: [...argv.slice(from)] }
 }
 
 function linesOf(path: string): string[] {

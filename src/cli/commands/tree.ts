@@ -3,6 +3,7 @@ import { pathArg, placeArg } from '../arguments.ts'
 import { pathFields } from '../file-values.ts'
 import type { Tree as FileTree, Library, TreeEntry } from '../library.ts'
 import { LookCommand, treeFlags, unverifiedFlags } from '../look-command.ts'
+import { countOf } from '../sizes.ts'
 import { locate } from '../tree-paths.ts'
 
 /** A directory or file and what is under it, as `--json` shows it. */
@@ -38,7 +39,9 @@ export class Tree extends LookCommand {
     this.print(`/${library.displayText(path)}`)
     await this.printAll(drawing(shown, start.ino, depth, '', counts))
     await this.output.room()
-    this.say(`${counts.directories} directories${directories ? '' : `, ${counts.files} files`}`)
+    this.say(
+      `${counts.directories} ${counts.directories === 1 ? 'directory' : 'directories'}${directories ? '' : `, ${countOf(counts.files, 'file')}`}`,
+    )
     return undefined
   }
 }
