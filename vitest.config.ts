@@ -15,6 +15,16 @@ export default defineConfig({
     pool: 'forks',
     // Every processor: by default one is left idle.
     maxWorkers: '100%',
+    // What the tests start writes down there what it runs (scripts/coverage.mjs); they themselves are watched by Vitest.
+    env: process.env.PLYFS_COVERAGE ? { NODE_V8_COVERAGE: process.env.PLYFS_COVERAGE } : {},
+    coverage: {
+      provider: 'v8',
+      include: ['src/**/*.{ts,tsx}'],
+      // For a browser: what tests it runs in one.
+      exclude: ['src/explore/page/**'],
+      reporter: ['json', 'json-summary', 'text-summary'],
+      reportOnFailure: true,
+    },
     projects: [
       {
         extends: true,

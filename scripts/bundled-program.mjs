@@ -11,6 +11,7 @@ export async function bundleProgram(program, outfile) {
   await build({
     ...{ entryPoints: [program], outfile, bundle: true, packages: 'external' },
     ...{ platform: 'node', format: 'esm', target: 'node20', logLevel: 'error' },
+    sourcemap: process.env.NODE_V8_COVERAGE !== undefined && 'external',
   })
 }
 

@@ -2,6 +2,7 @@ import { mkdirSync, symlinkSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { bundleProgram } from '../../scripts/bundled-program.mjs'
+import { keepPrograms } from '../support/coverage.ts'
 
 const project = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -16,5 +17,6 @@ export async function bundled(program: string, folder: string): Promise<string> 
   symlinkSync(join(project, 'node_modules'), join(directory, 'node_modules'))
   const file = join(directory, `${basename(program, '.ts')}.mjs`)
   await bundleProgram(join(project, program), file)
+  keepPrograms([file])
   return file
 }

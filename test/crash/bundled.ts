@@ -2,6 +2,7 @@ import { mkdirSync, symlinkSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
+import { keepPrograms, sourceMaps } from '../support/coverage.ts'
 
 const project = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -17,7 +18,8 @@ export async function bundled(program: string, folder: string): Promise<string> 
     platform: 'node',
     external: [/^koffi$/, /^memfs$/, /^fast-check$/],
   })
-  await bundle.write({ file, format: 'esm', codeSplitting: false })
+  await bundle.write({ file, format: 'esm', codeSplitting: false, sourcemap: sourceMaps && 'hidden' })
   await bundle.close()
+  keepPrograms([file])
   return file
 }

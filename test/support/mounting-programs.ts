@@ -2,6 +2,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
+import { keepPrograms, sourceMaps } from './coverage.ts'
 
 const project = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -27,7 +28,11 @@ export async function mountingPrograms(folder: string, programs: Readonly<Record
     // Node 20 does not know `using`.
     transform: { target: 'node20' },
   })
-  await bundle.write({ dir: folder, format: 'esm', entryFileNames: '[name].js', chunkFileNames: 'part-[name].js' })
+  const { output } = await bundle.write({
+    ...{ dir: folder, format: 'esm', entryFileNames: '[name].js', chunkFileNames: 'part-[name].js' },
+    sourcemap: sourceMaps && 'hidden',
+  })
   await bundle.close()
+  keepPrograms(output.filter(({ type }) => type === 'chunk').map(({ fileName }) => join(folder, fileName)))
   writeFileSync(join(folder, 'command-in-mount.js'), "import { start } from './in-mount.js'\nawait start()\n")
 }
