@@ -105,6 +105,30 @@ describe('ply build', () => {
     expect((await run('cat', 'named:1', '/y')).out).toBe('x')
   })
 
+  test('lends secrets and agents to steps, from files and from the environment, and puts none into the image', async () => {
+    const file = join(directory, 'Secrets')
+    const secret = join(directory, 'secret')
+    writeFileSync(file, 'FROM base:1\nCOPY run.js /\n')
+    writeFileSync(secret, 'a secret of a file')
+    const build = (words: readonly string[], environment: NodeJS.ProcessEnv = {}) =>
+      ply(['build', '-q', '-f', file, ...words, context, '--root', root], { environment })
+    const plain = await build([])
+    const lent = ['--secret', `id=a,src=${secret}`, '--secret', 'env=TOKEN', '--ssh', 'default']
+    const { code, out, err } = await build(lent, { TOKEN: 'a secret of the environment', SSH_AUTH_SOCK: '/agent' })
+    expect(code, err).toBe(0)
+    expect(out).toBe(plain.out)
+    expect(await build(['--secret', 'id=a'])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('--secret id=a: write id=ID,src=FILE or id=ID,env=NAME'),
+    })
+    expect(await build(['--secret', 'id=a,env=NOTHING'])).toMatchObject({ code: 2 })
+    expect(await build(['--secret', 'id=a,src=/nothing/here'])).toMatchObject({ code: 3 })
+    expect(await build(['--ssh', 'default'])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('there is no agent: SSH_AUTH_SOCK is not set'),
+    })
+  })
+
   for (const [what, dockerfile, said] of [
     [
       'an instruction that there is not',

@@ -33,6 +33,10 @@ const cases: readonly [string, string][] = [
   ['{{.Id}}\\t{{.Size}}', 'sha256:1\t12'],
   ['{{(index .RepoTags 0) | len}}', '3'],
   ['{{index (split .Id ":") 1}}', '1'],
+  ['{{lower "ABC"}} {{title "two words"}} {{truncate .Id 6}}', 'abc Two Words sha256'],
+  ['{{print 1 "a" true}}|{{println "x" 2}}', '1 a true|x 2\n'],
+  ['{{ne .Size 12}} {{lt .Size 12}} {{le .Size 12}} {{ge .Size 13}}', 'false false true false'],
+  ['{{or .Config.User .Id "x"}} {{or .Config.User .None "last"}}', 'sha256:1 last'],
 ]
 for (const [template, expected] of cases) test(template, () => expect(goTemplate(template)(value)).toBe(expected))
 
