@@ -31,6 +31,8 @@ async function wrongIn(line: string): Promise<string | undefined> {
   const id = commands.has(two) ? two : words[0]
   if (id === undefined || id.startsWith('-')) return undefined
   if (!/^[a-z]/.test(id)) return undefined
+  // The first word of commands of two explains them.
+  if (words[1] === '--help' && [...commands.keys()].some((name) => name.startsWith(`${id} `))) return undefined
   if (!commands.has(id)) return `there is no command ${id}`
   const { flags, baseFlags } = await describedClass(id)
   const known = new Map(Object.entries({ ...(baseFlags as object), ...(flags as object) } as Record<string, FlagWords>))
