@@ -54,7 +54,7 @@ export function mountOf(mount: StepMount, nameOf: (from: FilesFrom) => string): 
     case 'ssh': {
       const { id, target, required = false } = mount
       const env = mount.type === 'secret' ? mount.env : undefined
-      return { ...plain, readOnly: true, required, ...text('id', id), ...text('target', target), ...text('env', env) }
+      return { ...plain, required, ...text('id', id), ...text('target', target), ...text('env', env) }
     }
     default:
       return mount satisfies never
