@@ -121,6 +121,44 @@ describe('keys', () => {
     expect(shown('ctrl-u')).toContain('copy-of-server.js')
   })
 
+  test('arrows and spaces open and close directories, and go in and out of them', () => {
+    const state = after(initialState(exploration, 120, 160), 'ctrl-a', 'tab')
+    const directory = state.listed.find((row) => exploration.files.kind[row] === 1)!
+    const at = { ...state, row: directory }
+    const opened = after(at, 'right')
+    expect(opened.listed.length).toBeGreaterThan(at.listed.length)
+    expect(after(at, 'l').listed).toEqual(opened.listed)
+    expect(after(at, ' ').listed).toEqual(opened.listed)
+    for (const key of ['left', 'h', ' ']) expect(after(opened, key).listed).toEqual(at.listed)
+    // In an open one, the same keys go to what is in it, and back.
+    const inside = after(opened, 'right')
+    expect(inside.outline.parent[inside.row]).toBe(directory)
+    expect(after(inside, 'left').row).toBe(directory)
+    expect(after(at, 'x')).toEqual(at)
+  })
+
+  test('pages and ends are reached in both panes, and no key goes beyond them', () => {
+    const layers = initialState(exploration, 80, 24)
+    const last = exploration.layers.length - 1
+    expect(after(layers, 'G').layer).toBe(last)
+    expect(after(layers, 'G', 'j').layer).toBe(last)
+    expect(after(layers, 'g', 'k').layer).toBe(0)
+    expect(after(layers, 'g', 'page-down').layer).toBeGreaterThan(0)
+    expect(after(layers, 'g', 'page-down', 'page-up').layer).toBe(0)
+    expect(after(layers, 'enter').pane).toBe('files')
+    const files = after(layers, 'right', '*')
+    expect(after(files, 'G').row).toBe(files.listed.at(-1))
+    expect(after(files, 'G', 'down').row).toBe(files.listed.at(-1))
+    expect(after(files, 'g', 'page-down', 'page-up').row).toBe(files.listed[0])
+    expect(after(files, 'g', 'page-down').row).not.toBe(files.listed[0])
+  })
+
+  test('Ctrl-A and Ctrl-L in the layers show them together, or what one changes', () => {
+    const state = initialState(exploration, 120, 160)
+    expect(after(state, 'ctrl-a').together).toBe(true)
+    expect(after(state, 'ctrl-a', 'ctrl-l')).toMatchObject({ together: false, layer: state.layer })
+  })
+
   test('a filter is typed, kept and cleared', () => {
     const state = after(initialState(exploration, 80, 24), '/', ...'server')
     expect(texts(state).join('\n')).toContain('server.js')

@@ -65,6 +65,11 @@ const expressions = [
   '-type f -mmin -60',
   '-type f -mmin +60',
   '-type f -mmin 41',
+  '-type f -newermt 2020-01-01',
+  '-newermt 2100-01-01T00:00:00Z',
+  '-type f -newermt @1600000000',
+  '-wholename ./etc/*',
+  '-iwholename *DEEP*',
   '-perm 644',
   '-perm -111',
   '-perm /6000',
@@ -140,7 +145,7 @@ describe('find', () => {
       'etc/passwd': 'root:x:0:0::/root:/bin/sh\nweb:x:33:33::/:/bin/false\n',
       'etc/group': 'root:x:0:\nweb:x:33:\n',
       a: { uid: 33, gid: 33 },
-      b: { uid: 99, gid: 0 },
+      b: { uid: 99, gid: 77 },
     })
     const shown = (...words: string[]) =>
       [...find(tree, parseFind(['-type', 'f', ...words]))].map((found) => found.shown)
@@ -148,12 +153,33 @@ describe('find', () => {
     expect(shown('-group', 'web')).toEqual(['/a'])
     expect(shown('-user', '99')).toEqual(['/b'])
     expect(shown('-nouser')).toEqual(['/b'])
+    expect(shown('-nogroup')).toEqual(['/b'])
     expect(() => shown('-user', 'nobody')).toThrow(expect.objectContaining({ code: 'PLY_USAGE' }))
     expect(accountsOf(tree).users.get(33)).toBe('web')
   })
 
+  test('-newermt takes times to the nanosecond, in UTC unless they say otherwise, and -inum numbers', () => {
+    const at = (text: string) => BigInt(Date.parse(text)) * 1_000_000n
+    const tree = plainTree({
+      old: { content: '', mtime: at('2026-01-31T11:59:59Z') },
+      noon: { content: '', mtime: at('2026-01-31T12:00:00Z') },
+      young: { content: '', mtime: at('2026-01-31T12:00:00Z') + 1n },
+    })
+    const shown = (...words: string[]) =>
+      [...find(tree, parseFind(['-type', 'f', ...words]))].map((found) => found.shown)
+    for (const noon of ['2026-01-31T12:00:00Z', '2026-01-31 12:00:00', '2026-01-31T14:00:00+02:00', '@1769860800'])
+      expect(shown('-newermt', noon), noon).toEqual(['/young'])
+    expect(shown('-newermt', '2026-01-31')).toEqual(['/noon', '/old', '/young'])
+    const number = tree.lookup(tree.root, 'noon')!
+    expect(shown('-inum', `${number}`)).toEqual(['/noon'])
+    expect(shown('-not', '-inum', `${number}`)).toEqual(['/old', '/young'])
+  })
+
   for (const words of [
     ['-name'],
+    ['-not'],
+    ['-newermt', 'yesterday'],
+    ['-inum', 'x'],
     ['(', '-true'],
     ['-exec', 'rm'],
     ['-type', 'x'],
