@@ -1,5 +1,5 @@
 import { requiredArg } from '../arguments.ts'
-import { humanSize } from '../sizes.ts'
+import { countOf, humanSize } from '../sizes.ts'
 import { StoreCommand } from '../store-command.ts'
 
 export class Materialize extends StoreCommand {
@@ -15,7 +15,7 @@ export class Materialize extends StoreCommand {
     const { args } = await this.parse(Materialize)
     const store = await this.store()
     const made = await store.containers.materialize(args.container, this.operation)
-    this.say(made.files === 0 ? 'all files are whole' : `${made.files} files, ${humanSize(made.bytes)}`)
+    this.say(made.files === 0 ? 'all files are whole' : `${countOf(made.files, 'file')}, ${humanSize(made.bytes)}`)
     return { container: args.container, ...made }
   }
 }

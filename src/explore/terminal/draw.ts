@@ -1,4 +1,4 @@
-import { percentText, sizeText, totalBytes } from '../words.ts'
+import { countText, percentText, sizeText, totalBytes } from '../words.ts'
 import { fitLine, type Line, type Span, span, widthOf } from './cells.ts'
 import { drawFiles } from './draw-files.ts'
 import { drawLayers } from './draw-layers.ts'
@@ -35,7 +35,7 @@ function titleLine({ exploration, columns }: State): Line {
     sizeText(totalBytes(exploration)),
     ...(exploration.layered
       ? [
-          `${exploration.layers.length} layers`,
+          countText(exploration.layers.length, 'layer'),
           `efficiency ${percentText(exploration.efficiency)}`,
           `${sizeText(exploration.layers.reduce((sum, { wasted }) => sum + wasted, 0))} wasted`,
         ]
