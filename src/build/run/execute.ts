@@ -52,9 +52,10 @@ export async function execute(execution: Execution): Promise<Image> {
   const { store, operation, history, finish, epoch } = execution
   const ground = store[buildGround]
   const base = await ground.keep(execution.image, operation)
-  const name = `build-${randomBytes(8).toString('hex')}`
-  // Who finds it free knows that nobody builds in it any more.
-  using _held = await ground.alone(name, operation)
+  const key = randomBytes(8).toString('hex')
+  // The lock is called as the container is: who finds it free knows that nobody builds in it any more.
+  const name = `build-${key}`
+  using _held = await ground.alone(key, operation)
   await (await store.containers.create(name, base.digest, operation)).close()
   try {
     await runIn(name, execution)
