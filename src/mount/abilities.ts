@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { closeSync, existsSync, openSync, statfsSync, statSync } from 'node:fs'
 import { release } from 'node:os'
 import { delimiter, join } from 'node:path'
@@ -154,7 +155,14 @@ function namespacesAbility(privileges: Abilities['privileges']): Ability {
       'AppArmor keeps ordinary users from user namespaces',
       'as root: sysctl kernel.apparmor_restrict_unprivileged_userns=0',
     )
-  return has
+  // In a chroot, and in some containers, they are closed for reasons that stand nowhere.
+  const { status, stderr } = spawnSync('unshare', ['--user', '--map-root-user', '--', 'true'], { encoding: 'utf8' })
+  return status === 0
+    ? able
+    : unable(
+        `user namespaces are closed here (${(stderr ?? '').trim()})`,
+        'not in a chroot, nor in a container that forbids them',
+      )
 }
 
 function openable(path: string, what: string, more: { readonly missing: string; readonly closed: string }): Ability {

@@ -151,6 +151,8 @@ export interface CommandNamespace {
   readonly enter: readonly string[]
   /** Whom it has: everybody that this process has, users of this user's own, or its root alone. */
   readonly owners: 'all' | 'range' | 'root'
+  /** Where they are closed: what the last try came to, in the words of unshare(1). */
+  readonly refused?: string | undefined
 }
 
 /** The namespaces in which `runInMount` runs its command. */
@@ -161,11 +163,16 @@ export function namespaceOfCommand(): CommandNamespace {
         ...(hasSubordinates() ? [['range', '--user', '--map-root-user', '--map-auto', '--mount'] as const] : []),
         ['root', '--user', '--map-root-user', '--mount'],
       ]
+  let refused: string | undefined
   for (const [owners, ...flags] of tries) {
-    const { status } = spawnSync('unshare', [...flags, '--', 'true'], { stdio: 'ignore' })
+    const { status, stderr, error } = spawnSync('unshare', [...flags, '--', 'true'], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      encoding: 'utf8',
+    })
     if (status === 0) return { enter: ['unshare', ...flags, '--'], owners }
+    refused = error === undefined ? stderr.trim() : 'there is no program unshare'
   }
-  return { enter: [], owners: 'all' }
+  return { enter: [], owners: 'all', refused }
 }
 
 /** Whether this user has users of his own to give to a namespace. */

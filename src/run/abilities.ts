@@ -11,10 +11,15 @@ export interface RunAbilities {
 }
 
 const able: Ability = { able: true }
+/** What may have closed the namespaces, which the kernel does not say. */
 export const openNamespaces =
-  'sysctl kernel.unprivileged_userns_clone=1 (and kernel.apparmor_restrict_unprivileged_userns=0)'
+  'not in a chroot, nor in a container that forbids them; for an ordinary user root opens them with sysctl kernel.unprivileged_userns_clone=1 (and kernel.apparmor_restrict_unprivileged_userns=0)'
 export const moreUsers =
   'usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER (and newuidmap, package uidmap)'
+
+export function closedNamespaces({ refused }: CommandNamespace): string {
+  return `namespaces are closed here${refused === undefined ? '' : ` (${refused})`}`
+}
 
 /** Asks the machine what it has to run commands in containers with: a runtime, and the namespaces that this user may enter. */
 export function runAbilities(): RunAbilities {
@@ -23,9 +28,7 @@ export function runAbilities(): RunAbilities {
 
 export function abilitiesIn(environment: NodeJS.ProcessEnv, namespace: CommandNamespace): RunAbilities {
   const closed: Ability | undefined =
-    namespace.enter.length > 0
-      ? undefined
-      : { able: false, why: 'user namespaces are closed here', more: `as root: ${openNamespaces}` }
+    namespace.enter.length > 0 ? undefined : { able: false, why: closedNamespaces(namespace), more: openNamespaces }
   const by = (name: Runtime['name'], more: string): Ability =>
     installed(name, environment) === undefined ? { able: false, why: `there is no ${name}`, more } : (closed ?? able)
   return {

@@ -9,7 +9,7 @@ import type { Container } from '../store/containers/container.ts'
 import type { Store } from '../store/store.ts'
 import { resolvePath } from '../union/resolve.ts'
 import type { WritableUnion } from '../union/union.ts'
-import { moreUsers, openNamespaces } from './abilities.ts'
+import { closedNamespaces, moreUsers, openNamespaces } from './abilities.ts'
 import { type Identity, identityIn } from './identity.ts'
 import { placeIn } from './places.ts'
 import type { RunOptions } from './run.ts'
@@ -62,7 +62,11 @@ export async function prepare(
   const wanted = [...system, ...mounts.map(({ target }) => target), ...Object.keys(temporary)]
   const namespace = namespaceOfCommand()
   const { enter, owners } = namespace
-  if (enter.length === 0) throw closedNamespaces()
+  if (enter.length === 0)
+    throw new PlyError('PLY_UNSUPPORTED', {
+      what: 'running a container as this user',
+      reason: `${closedNamespaces(namespace)}; ${openNamespaces}`,
+    })
   if (owners === 'root' && (identity.uid !== 0 || identity.gid !== 0)) throw nobodyElse(identity)
   return {
     identity,
@@ -131,13 +135,6 @@ function removeEmpty(tree: WritableUnion, { fs }: Container, path: string): void
   } catch (error) {
     if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(codeOf(error) ?? '')) throw error
   }
-}
-
-function closedNamespaces(): PlyError {
-  return new PlyError('PLY_UNSUPPORTED', {
-    what: 'running a container as this user',
-    reason: `user namespaces are closed here; root opens them with: ${openNamespaces}`,
-  })
 }
 
 function nobodyElse({ uid, gid }: Identity): PlyError {

@@ -7,7 +7,7 @@ import { temporaryDirectory } from '../cli/run-ply.ts'
 const directory = temporaryDirectory()
 const PATH = join(directory, 'bin')
 const open = { enter: ['unshare', '--'], owners: 'all' } as const
-const closed = { enter: [], owners: 'all' } as const
+const closed = { enter: [], owners: 'all', refused: 'unshare: unshare failed: Operation not permitted' } as const
 
 beforeAll(() => {
   mkdirSync(PATH)
@@ -25,7 +25,7 @@ test('of a runtime that is not here it is said what to install', () => {
 
 test('without namespaces no runtime helps, and it is said how root opens them', () => {
   const { runtimes, users } = abilitiesIn({ PATH }, closed)
-  const why = 'user namespaces are closed here'
+  const why = 'namespaces are closed here (unshare: unshare failed: Operation not permitted)'
   expect(runtimes.bwrap).toEqual({ able: false, why, more: expect.stringContaining('sysctl') })
   expect(users).toEqual(runtimes.bwrap)
 })
