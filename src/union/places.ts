@@ -107,14 +107,17 @@ export class Places {
     const names: ByteString[] = []
     let first = 0
     let position = 0
+    const half = generationSize / 2
     for (const entry of this.#lower.list(directory)) {
       position++
+      // Most directories are small, and all of one is remembered in passing.
+      if (position <= half) this.#recent.note(directory, entry.name, entry.ino)
       if (entry.ino !== ino) continue
       if (names.length === 0) first = position
       names.push(entry.name)
     }
-    if (names.length === 0) return names
-    const from = first - generationSize / 2
+    if (names.length === 0 || position <= half) return names
+    const from = first - half
     position = 0
     for (const entry of this.#lower.list(directory)) {
       position++
