@@ -174,7 +174,7 @@ test('ply index and ply copy --all, from anywhere to anywhere', async () => {
     code: 2,
     err: expect.stringContaining('ply index create'),
   })
-  expect((await ply(['index', '--help'])).err).toContain('index create')
+  expect((await ply(['index', '--help'])).out).toContain('index create')
   expect((await ply(['help', 'index', 'create'])).out).toContain('ply index create INDEX IMAGES...')
 })
 
