@@ -228,11 +228,11 @@ async function prepare() {
   }
   execFileSync('tar', ['cf', archive, '-C', join(at, 'tree'), '.'])
   rmSync(join(at, 'tree'), { recursive: true })
+  // Names are byte strings.
   for (const [path, first] of [
     [list, 0],
     [otherList, step >> 1],
   ])
-    // Names are byte strings.
     writeFileSync(path, `${found.filter((_, i) => i % step === first).join('\n')}\n`, 'latin1')
 
   function extract(tar, name) {
