@@ -31,7 +31,7 @@ const prelude = `
 set -euo pipefail
 exec 2>&1
 ply() { timeout -s KILL 60 "$NODE" "$BIN" "$@"; }
-eventually() { local i; for i in $(seq 200); do if eval "$1"; then return 0; fi; sleep 0.05; done; echo "never: $1"; return 1; }
+eventually() { local i; for i in $(seq 1200); do if eval "$1"; then return 0; fi; sleep 0.05; done; echo "never: $1"; return 1; }
 mounted() { grep -q " $1 " /proc/self/mountinfo; }
 servers() { pgrep -f '^ply mount' || true; }
 cd "$WORK"
