@@ -91,10 +91,10 @@ export class ContentComparison {
   }
 
   #pays(b: number, a: number): boolean {
-    // Both are asked: each may remember that it was.
-    const left = this.#before.digests?.pays(b)
-    const right = this.#after.digests?.pays(a)
-    return left === true || right === true
+    // To know one alone saves no reading. Of changes the newer side is the one that nobody remembers: the other one is not even asked then.
+    const newer = this.#after.digests?.pays(a)
+    const older = newer === undefined ? undefined : this.#before.digests?.pays(b)
+    return older !== undefined && (newer === true || older)
   }
 
   #sharePlace(b: number, a: number): boolean {

@@ -28,9 +28,10 @@ export interface ContentDigests {
   learn(ino: number, digest: Digest, since: number): void
   /**
    * Whether hashing pays while a file is read to be compared: its digest can be known beyond this tree, and is likely to be asked for, as
-   * contents are that somebody has compared before. Who asks is about to compare.
+   * contents are that somebody has compared before; `undefined` for what is known to nobody afterwards, as it may change. Who asks is about
+   * to compare.
    */
-  pays(ino: number): boolean
+  pays(ino: number): boolean | undefined
 }
 
 /** Bytes between two reports of progress. */
@@ -87,7 +88,7 @@ export function placedDigests(tree: Tree & Pick<PlacedFiles, 'place'>, memory: D
   return {
     pays(ino) {
       const place = tree.place(ino)
-      return place !== undefined && memory.compared(place.layer)
+      return place && memory.compared(place.layer)
     },
     known,
     learn,

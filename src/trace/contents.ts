@@ -9,7 +9,7 @@ export function contentsOf(view: IndexedView, memory: DigestMemory): Contents {
     open: (ino) => view.open(ino),
     place: (ino) => view.place(ino),
     digests: {
-      pays: () => false,
+      pays: () => undefined,
       known(ino) {
         const { size } = view.stat(ino)
         if (size === 0) return emptyDigest

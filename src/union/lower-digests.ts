@@ -11,7 +11,10 @@ export function lowerDigests(
   contentBelow: (ino: number) => number | undefined,
 ): ContentDigests {
   return {
-    pays: () => false,
+    pays(ino) {
+      const below = contentBelow(ino)
+      return below === undefined ? undefined : lower.pays(below)
+    },
     known(ino) {
       const below = contentBelow(ino)
       return below === undefined ? undefined : lower.known(below)

@@ -112,6 +112,20 @@ everywhere('digests of contents', (make) => {
     expect(await compared({ readOnly: true })).toEqual({ opened: 0, digest })
   })
 
+  test('E-02: what a container has written is compared with its image as often as one likes, and hashed for nobody', async () => {
+    const place = await make()
+    const { store } = await filled(place)
+    await using container = await store.containers.create('work', 'a')
+    container.fs.writeFileSync('/a', 'two')
+    container.fs.writeFileSync('/same', 'one')
+    for (let times = 0; times < 3; times++) {
+      const changed: string[] = []
+      for await (const { path } of container.changes()) changed.push(path)
+      expect(changed).toContain('/a')
+    }
+    expect(place.names('cache/layers').filter((name) => name.endsWith('.sums'))).toEqual([])
+  })
+
   test('are computed when first asked for, and then known to whoever opens the layer', async () => {
     const place = await make()
     const { store, hex } = await filled(place)
