@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, realpathSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Where Node writes what a process has run, while `npm run coverage` measures. */
@@ -13,6 +13,8 @@ export function keepPrograms(files: readonly string[]): void {
   const kept = join(directory, 'programs')
   mkdirSync(kept, { recursive: true })
   for (const file of files) {
+    // What the bundler itself adds has no source.
+    if (!existsSync(`${file}.map`)) continue
     const place = join(kept, encodeURIComponent(realpathSync(file)))
     copyFileSync(file, place)
     copyFileSync(`${file}.map`, `${place}.map`)
