@@ -129,6 +129,17 @@ describe('ply build', () => {
     })
   })
 
+  test('builds twice to see whether both are the same, and keeps neither', async () => {
+    const file = join(directory, 'Twice')
+    writeFileSync(file, 'FROM scratch\nCOPY lib /lib/\nENV A=1\n')
+    const before = (await run('images', '-q')).out
+    const { out } = await run('repro', '-q', '-f', file, context)
+    expect(out).toMatch(/^the same: sha256:[0-9a-f]{64}\n$/)
+    const { out: told } = await run('repro', '-f', file, context, '--json')
+    expect(JSON.parse(told)).toEqual({ same: true, digest: out.trim().slice('the same: '.length) })
+    expect((await run('images', '-q')).out).toBe(before)
+  })
+
   for (const [what, dockerfile, said] of [
     [
       'an instruction that there is not',
