@@ -237,8 +237,11 @@ test.each(calls)('%s, as in Node', async (_, call) => {
   nodeFs.mkdirSync(root)
   fill(nodeFs, root)
   const user = { uid: process.getuid!(), gid: process.getgid!(), groups: process.getgroups!() }
-  const own = fsOf(asUser(union([], memoryUpper()), user)) as unknown as Fs
-  own.mkdirSync('/r')
+  const tree = union([], memoryUpper())
+  const asRoot = fsOf(tree)
+  asRoot.mkdirSync('/r')
+  asRoot.chownSync('/r', user.uid, user.gid)
+  const own = fsOf(asUser(tree, user), user) as unknown as Fs
   fill(own, '/r')
   const expected = shown(await call(nodeFs, root), root)
   expect(shown(await call(own, '/r'), '/r')).toEqual(expected)
