@@ -185,7 +185,7 @@ test('digests of what a union shows from below are asked of below, those of its 
   digests.learn(f, digest, 7)
   digests.learn(g, digest, 7)
   await digests.complete()
-  expect([digests.pays(f), digests.pays(g)]).toEqual([false, false])
+  expect([digests.pays(f), digests.pays(g)]).toEqual([true, undefined])
   const own = lower.lookup(lower.root, 'f')
   expect(asked).toEqual([`known ${own}`, `of ${own}`, `learn ${own} 7`, 'complete'])
   expect(union(plainTree({}), memoryUpper()).digests).toBeUndefined()
