@@ -1,7 +1,7 @@
 // Reading calls of the `fs` of a container beside those of node:fs on the kernel's overlayfs over the same layers, extracted, with an upper
 // directory like the container's.
 //
-//   reading.mjs IMAGE SCRATCH ROUNDS      IMAGE: a source (oci:…), or a number of layers to put one tree of 20,000 files into
+//   reading.mjs IMAGE SCRATCH ROUNDS FILES     IMAGE: a source (oci:…), or a number of layers to put one tree of so many files into
 //
 // Prints { files, directories, calls: [{ call, ours: { cpu, wall }, peer: { cpu, wall } }] }: microseconds a call, the least of the rounds.
 // Every path in a new order each round, both in turns, everything warm.
@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import { append, configure, copy, extractLayers, layerFrom, openSource, openStore, scratch } from '../../dist/index.js'
 import { cpuSeconds } from './cpu.mjs'
 
-const [image, directory, rounds] = process.argv.slice(2)
+const [image, directory, rounds, size] = process.argv.slice(2)
 const at = join(directory, 'reading')
 const [root, layers, target, above] = ['store', 'layers', 'mnt', 'above'].map((name) => join(at, name))
 nodeFs.rmSync(at, { recursive: true, force: true })
@@ -100,7 +100,7 @@ nodeFs.rmSync(at, { recursive: true, force: true })
 
 /** The same tree whatever the number of layers: its files come in as many layers as there are. */
 async function generate(count) {
-  const files = 20_000
+  const files = Number(size)
   const each = Math.ceil(files / count)
   let made = scratch
   for (let layer = 0; layer < count; layer++) {
