@@ -65,7 +65,8 @@ async function mutate(folder) {
     tsconfigFile: '.mutation/none',
     disableTypeChecks: false,
     tempDirName: '.mutation/work',
-    incremental: true,
+    // What is kept is of a whole folder: a part of it would be told together with the rest.
+    incremental: !values.only && !values.sample,
     incrementalFile: kept,
     ignorePatterns: ['/*', '!/src', '!/test', '!/package.json', '/test/e2e'],
     reporters: ['json', 'progress-append-only'],
