@@ -5,7 +5,8 @@
 //                                     that names the rule must fail (test/rules says how a rule is switched off)
 //   npm run rules -- --mutate all     all of them
 //   npm run rules -- --rule N-02      the ones given
-//   --seed N repeats a choice, --quiet leaves the list out
+//   --seed N repeats a choice, --quiet leaves the list out; --report FILE takes the tests from what vitest's JSON reporter has just said of
+//   them (those that ran) instead of listing them once more, which takes most of a minute
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
@@ -18,6 +19,7 @@ const { values } = parseArgs({
     rule: { type: 'string', multiple: true, default: [] },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     quiet: { type: 'boolean', default: false },
+    report: { type: 'string' },
   },
 })
 const scratch = mkdtempSync(join(tmpdir(), 'plyfs-rules-'))
@@ -25,7 +27,10 @@ process.on('exit', () => rmSync(scratch, { recursive: true, force: true }))
 
 const ranges = /\b([A-Z])-(\d\d) to \1-(\d\d)\b/g
 const rules = rulesOfPage(readFileSync('docs/layer-semantics.md', 'utf8'))
-const tests = testsByName()
+// The tests of the switches name rules too, and hold none.
+const tests = (values.report === undefined ? listed() : reported(values.report)).filter(
+  ({ file }) => !relative('.', file).startsWith('test/rules/'),
+)
 /** Rules of a test's name; `P-01 to P-04` names four. */
 const naming = new Map(rules.map(({ id }) => [id, []]))
 for (const one of tests) for (const id of rulesIn(one.name)) naming.get(id)?.push(one)
@@ -65,7 +70,15 @@ function rulesIn(name) {
   return ids
 }
 
-function testsByName() {
+function reported(file) {
+  return JSON.parse(readFileSync(file, 'utf8')).testResults.flatMap(({ name, assertionResults }) =>
+    assertionResults
+      .filter(({ status }) => status === 'passed' || status === 'failed')
+      .map(({ ancestorTitles, title }) => ({ name: [...ancestorTitles, title].join(' > '), file: name })),
+  )
+}
+
+function listed() {
   const list = join(scratch, 'list.json')
   const { status, stderr } = vitest([
     'list',
@@ -77,8 +90,7 @@ function testsByName() {
     `--json=${list}`,
   ])
   if (status !== 0) throw new Error(`the tests cannot be listed: ${stderr}`)
-  // The tests of the switches name rules too, and hold none.
-  return JSON.parse(readFileSync(list, 'utf8')).filter(({ file }) => !relative('.', file).startsWith('test/rules/'))
+  return JSON.parse(readFileSync(list, 'utf8'))
 }
 
 function chosen() {
