@@ -874,7 +874,7 @@ export const cases = [
       builders(images, {
         context: `mkdir -p $T/context/src; for n in $(seq 200); do echo $n > $T/context/src/$n; done
           { for n in 1 2 3 4 5; do printf 'RUN echo %s > /made-%s\\nCOPY src /srv/%s\\nENV N%s=%s\\nWORKDIR /srv/%s\\n' $n $n $n $n $n $n; done; } >> $T/context/Dockerfile`,
-        ours: '$PLY build -q --root $T/full $T/context',
+        ours: '$PLY build -q --root $T/builds $T/context',
         theirs: 'bld bud -q --layers --isolation chroot -t bench-built $T/context',
         before: true,
       }),
@@ -910,7 +910,7 @@ export const cases = [
       [10, 0].flatMap((steps) =>
         builders(images, {
           context: `for n in $(seq ${steps}); do echo "RUN true $n"; done >> $T/context/Dockerfile; echo 'ENV A=1' >> $T/context/Dockerfile`,
-          ours: '$PLY build -q --no-cache --root $T/full $T/context',
+          ours: '$PLY build -q --no-cache --root $T/builds $T/context',
           theirs: 'bld bud -q --layers --no-cache --isolation oci --runtime runc -t bench-built $T/context',
           more: { 'buildah, chroot': 'bld bud -q --layers --no-cache --isolation chroot -t bench-built $T/context' },
           suffix: `, ${steps} steps`,
@@ -932,7 +932,7 @@ export const cases = [
       const [ours] = builders(images, {
         context:
           'node $BENCH/inside/many-files.mjs $T/context/src 10 100 1048576; sleep 3; printf "FROM scratch\\nCOPY src /src\\n" > $T/context/Dockerfile',
-        ours: '$PLY build -q --root $T/full $T/context',
+        ours: '$PLY build -q --root $T/builds $T/context',
         theirs: 'true',
         before: true,
       })
@@ -941,7 +941,7 @@ export const cases = [
         {
           ...ours,
           name: 'ply, one changed',
-          command: 'echo $RANDOM > $T/context/src/3/7; node $BENCH/inside/context-digest.mjs $T/full $T/context',
+          command: 'echo $RANDOM > $T/context/src/3/7; node $BENCH/inside/context-digest.mjs $T/builds $T/context',
         },
       ]
     },
@@ -967,7 +967,7 @@ function builders(images, { context, ours, theirs, more = {}, before = false, fr
   const oci = `oci:${images}/debian/oci:latest`
   const base = `printf 'FROM localhost/bench-debian:1\\n' > $T/context/Dockerfile`
   const made = `rm -rf $T/context; mkdir -p $T/context; ${base}; ${context}; ${fresh}`
-  const loadOurs = `[ -e $T/full ] || $PLY load ${oci} -t localhost/bench-debian:1 -q --root $T/full > /dev/null`
+  const loadOurs = `[ -e $T/builds ] || $PLY load ${oci} -t localhost/bench-debian:1 -q --root $T/builds > /dev/null`
   const loadTheirs = `bld images -q localhost/bench-debian:1 2> /dev/null | grep -q . || bld tag $(bld pull -q ${oci}) localhost/bench-debian:1`
   const contender = (name, load, command) => ({
     name: `${name}${suffix}`,
