@@ -1,9 +1,12 @@
 import { once } from 'node:events'
+import { availableParallelism } from 'node:os'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import type { Tree } from '../stack/tree.ts'
 import { closeFuseDevice, FuseConnection } from '../sys/fuse-device.ts'
+import { type ProcessorWait, processorWait } from '../sys/processor-wait.ts'
 import type { WritableUnion } from '../union/union.ts'
-import { serve } from './serve.ts'
+import { Attention } from './attention.ts'
+import { type Connection, serve } from './serve.ts'
 import { abandoned, failureData, type MountedDevice, type ThreadData, type ThreadMessage } from './thread-messages.ts'
 
 /** What a serving thread has opened. */
@@ -26,6 +29,7 @@ export async function serveInThread<Input>(open: (input: Input) => Opened | Prom
   const tell = (message: ThreadMessage): void => port.postMessage(message)
   let opened: Opened | undefined
   let device: number | undefined
+  let wait: ProcessorWait | undefined
   try {
     opened = await open(input as Input)
     const { tree, control } = opened
@@ -33,7 +37,14 @@ export async function serveInThread<Input>(open: (input: Input) => Opened | Prom
     const [fd] = (await once(port, 'message')) as [MountedDevice]
     if (fd === abandoned) return
     device = fd
-    await serve(tree, (request, reply) => new FuseConnection(fd, request, reply), {
+    wait = processorWait()
+    const waited = wait?.now
+    const attention = new Attention({
+      now: () => performance.now(),
+      waited,
+      processors: availableParallelism(),
+    })
+    await serve(tree, (request, reply) => attentive(new FuseConnection(fd, request, reply), attention), {
       ...options,
       ...(control && { control: { uid: process.getuid!(), answer: control } }),
       onReady: () => tell({ says: 'ready' }),
@@ -44,6 +55,7 @@ export async function serveInThread<Input>(open: (input: Input) => Opened | Prom
   } finally {
     // Nobody must go on waiting for an answer that will never come.
     if (device !== undefined) closeFuseDevice(device)
+    wait?.close()
     try {
       if (opened?.close) await opened.close()
       else opened?.tree.close()
@@ -52,4 +64,8 @@ export async function serveInThread<Input>(open: (input: Input) => Opened | Prom
     }
     port.close()
   }
+}
+
+function attentive(device: FuseConnection, attention: Attention): Connection {
+  return { receive: () => attention.next(device), send: (length) => device.send(length) }
 }

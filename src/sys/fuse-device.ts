@@ -1,5 +1,5 @@
-import { openSync } from 'node:fs'
-import { endianness } from 'node:os'
+import { constants, openSync } from 'node:fs'
+import { endianness, constants as numbers } from 'node:os'
 import { codeOf, PlyError } from '../model/errors.ts'
 import { closeUnmanaged } from './close.ts'
 import { errnoName, koffi, lastErrno, libc, systemError } from './libc.ts'
@@ -10,9 +10,16 @@ const device = '/dev/fuse'
 
 const read = libc('long read(int, uintptr_t, size_t)')
 const write = libc('long write(int, uintptr_t, size_t)')
+const poll = libc('int poll(void*, unsigned long, int)')
+const fcntl = libc('int fcntl(int, int, int)')
 
-/** What may be said by who asks again: somebody else's signal, or a request that its caller has given up. */
-const again = new Set(['EINTR', 'EAGAIN', 'ENOENT'])
+const { EAGAIN } = numbers.errno
+const setStatusFlags = 4
+/** POLLIN, as it stands in a `struct pollfd`. */
+const readable = 1
+
+/** Nothing is wrong: somebody else's signal, or a request that its caller has given up. */
+const again = new Set(['EINTR', 'ENOENT'])
 
 /**
  * Opens `/dev/fuse` for one mount. @throws PLY_UNSUPPORTED, with what to do, where it may not be opened or is not there; EMFILE
@@ -66,6 +73,8 @@ export class FuseConnection {
   readonly #request: bigint
   readonly #room: number
   readonly #reply: bigint
+  /** `struct pollfd` */
+  readonly #polled = Buffer.alloc(8)
   /** They must live as long as their addresses are used. */
   readonly memory: readonly Buffer[]
 
@@ -76,18 +85,30 @@ export class FuseConnection {
     this.#request = address(request)
     this.#reply = address(reply)
     this.memory = [request, reply]
+    this.#polled.writeInt32LE(fd, 0)
+    this.#polled.writeInt16LE(readable, 4)
+    if (fcntl(fd, setStatusFlags, constants.O_RDWR | constants.O_NONBLOCK) < 0)
+      throw systemError('fcntl', lastErrno(), device)
   }
 
-  /** Waits for a request; its length, or `undefined` when nothing is mounted any more. @throws EINVAL, EIO, EPERM before mounting */
-  receive(): number | undefined {
-    for (;;) {
-      const length = read(this.#fd, this.#request, this.#room)
-      if (length >= 0) return Number(length)
-      const errno = lastErrno()
-      const name = errnoName(errno)
-      if (name === 'ENODEV' || name === 'ECONNABORTED') return undefined
-      if (!again.has(name)) throw systemError('read', errno, device)
-    }
+  /**
+   * Takes a request, if one is there: its length; 0 if there is none yet, `undefined` when nothing is mounted any more.
+   * @throws EINVAL, EIO, EPERM before mounting
+   */
+  take(): number | undefined {
+    const length = read(this.#fd, this.#request, this.#room)
+    if (length >= 0) return Number(length)
+    const errno = lastErrno()
+    if (errno === EAGAIN) return 0
+    const name = errnoName(errno)
+    if (name === 'ENODEV' || name === 'ECONNABORTED') return undefined
+    if (!again.has(name)) throw systemError('read', errno, device)
+    return 0
+  }
+
+  /** Returns when there is something to take, or sooner. */
+  sleep(): void {
+    poll(this.#polled, 1, -1)
   }
 
   /** Sends so many bytes of the answer. That whoever asked has gone is no error. @throws EINVAL for what is no answer */
