@@ -12,6 +12,7 @@ import { unlessBusy } from './in-use.ts'
 import type { Attached } from './mounted.ts'
 import { type OwnerRanges, rangesOf } from './owner-ranges.ts'
 import { programPath } from './program-path.ts'
+import { servingFlags } from './serving-flags.ts'
 import type { Standing } from './standing.ts'
 import { type Server, serverEnded, unmountFuse } from './unmount-fuse.ts'
 
@@ -53,7 +54,7 @@ export async function mountInBackground(
     detached: true,
     cwd: '/',
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-    execArgv: [],
+    execArgv: [...servingFlags()],
   })
   const ended = once(child, 'exit').then(() => {})
   const order: BackgroundOrder = {

@@ -13,6 +13,7 @@ import type { Endings } from './ending.ts'
 import type { Mounted, MountOptions, Via } from './mounted.ts'
 import { rangesOf } from './owner-ranges.ts'
 import { programPath } from './program-path.ts'
+import { servingFlags } from './serving-flags.ts'
 
 /** What is mounted for a command, and the command. */
 export interface CommandInMount {
@@ -86,7 +87,7 @@ export async function runInMount(
 ): Promise<CommandEnd> {
   inheritNothing()
   const namespaces = (what.namespace ?? namespaceOfCommand()).enter
-  const [program, ...given] = [...namespaces, process.execPath, programPath('command-in-mount')]
+  const [program, ...given] = [...namespaces, process.execPath, ...servingFlags(), programPath('command-in-mount')]
   const streams = onOutput ? (['ignore', 'pipe', 'pipe'] as const) : (['inherit', 'inherit', 'inherit'] as const)
   const child = spawn(program!, given, { stdio: [...streams, 'ipc'] })
   if (onOutput) for (const stream of [child.stdout, child.stderr]) stream?.on('data', onOutput)

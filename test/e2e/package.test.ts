@@ -99,6 +99,7 @@ const tour = `
   ply rm work:/etc/motd
   ply rollback work before
   ply commit -q work base:2 -m 'say hello'
+  ! [ -w /dev/fuse ] || [ "$(ply mount -q --via fuse base:1 -- cat etc/motd)" = plain ]
   [ "$(ply cat base:2 /etc/motd)" = hello ]
   status=0; ply diff base:1 base:2 || status=$?; [ $status = 1 ]
   printf 'FROM base:2\\nCOPY files/etc/issue /etc/issue\\nENV A=b\\n' > Dockerfile
