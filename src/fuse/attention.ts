@@ -19,17 +19,17 @@ export interface AttentionOptions {
 export const spell = 0.06
 /** What came within so many milliseconds of sleep would have come sooner to who was awake: being woken is part of it. */
 const soon = 0.2
-const shortestRest = 20
-const longestRest = 1000
+const shortestRest = 10
+const longestRest = 500
 /** What counts against asking: to have asked in vain, and more so if the request came as soon as this thread slept. */
 const inVain = 2
 const inTheWay = 4
 const mostTrust = 16
 /** It is looked every so many requests whether others want the processor, over so many milliseconds at least. */
 const requestsBetweenLooks = 16
-const shortestLook = 2
+const shortestLook = 8
 /** So much of the time without a processor says that they do. */
-const tooMuch = 0.1
+const tooMuch = 0.25
 /** So many milliseconds without others, and it is as if there had never been any. */
 const quiet = 100
 
@@ -38,7 +38,7 @@ const quiet = 100
  * a thread to sleep and have it woken from another processor takes longer than most requests do, for who serves and for who asks,
  * and in a virtual machine several times as long.
  *
- * Asking takes a processor that others may want. So it ends after `spell`, does not begin where there is only one, and rests, up to a
+ * Asking takes a processor that others may want. So it ends after `spell`, does not begin where there is only one, and rests, up to half a
  * second at a time, while others push this thread aside, or where requests come only once it sleeps.
  */
 export class Attention {
