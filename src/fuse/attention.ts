@@ -2,8 +2,8 @@
 export interface Requests {
   /** Takes one if one is there: its length; 0: there is none yet; `undefined`: none will ever come. */
   take(): number | undefined
-  /** Returns when there is something to take. */
-  sleep(): void
+  /** Returns when there is something to take, or after so many milliseconds. Default: however long it takes. */
+  sleep(milliseconds?: number): void
 }
 
 export interface AttentionOptions {
@@ -13,6 +13,8 @@ export interface AttentionOptions {
   readonly waited: (() => number) | undefined
   /** How many processors there are to run on. */
   readonly processors: number
+  /** The other processors: they are kept awake while this server is, and a little longer. Default: they sleep as they like. */
+  readonly others?: { readonly keepAwake: () => void; readonly letSleep: () => void } | undefined
 }
 
 /** So long, in milliseconds, it is asked for the next request before going to sleep. */
@@ -32,6 +34,8 @@ const shortestLook = 8
 const tooMuch = 0.25
 /** So many milliseconds without others, and it is as if there had never been any. */
 const quiet = 100
+/** So many milliseconds without a request, and the other processors may sleep. */
+const patience = 5
 
 /**
  * How a server waits for the next request: asleep, or, while one comes soon after the other, awake and asking over and over. To send
@@ -45,6 +49,8 @@ export class Attention {
   readonly #now: () => number
   readonly #waited: () => number
   readonly #mayAsk: boolean
+  readonly #others: AttentionOptions['others']
+  #keepsAwake = false
   #awake = false
   /** Goes up with each request that came while asking. */
   #trust = 0
@@ -54,10 +60,11 @@ export class Attention {
   #lookedSince = Number.NEGATIVE_INFINITY
   #waitedBefore = 0
 
-  constructor({ now, waited, processors }: AttentionOptions) {
+  constructor({ now, waited, processors, others }: AttentionOptions) {
     this.#now = now
     this.#waited = waited ?? (() => 0)
     this.#mayAsk = processors > 1 && waited !== undefined
+    this.#others = others
   }
 
   /** Waits for the next request; its length, or `undefined` when none will ever come. */
@@ -84,6 +91,11 @@ export class Attention {
   #asleep(requests: Requests, mistake: number): number | undefined {
     const from = this.#now()
     let length: number | undefined = 0
+    if (this.#keepsAwake) {
+      requests.sleep(patience)
+      length = requests.take()
+      if (length === 0) this.#leaveOthers()
+    }
     while (length === 0) {
       requests.sleep()
       length = requests.take()
@@ -94,8 +106,19 @@ export class Attention {
     if (mistake > 0) this.#trust -= cameSoon ? inTheWay : mistake
     if (this.#trust < 0) this.#giveWay(now)
     this.#awake = cameSoon && now >= this.#restsUntil
-    if (this.#awake && now - this.#lookedSince > quiet) this.#lookFrom(now)
+    if (this.#awake) {
+      if (now - this.#lookedSince > quiet) this.#lookFrom(now)
+      if (this.#others && !this.#keepsAwake) {
+        this.#others.keepAwake()
+        this.#keepsAwake = true
+      }
+    }
     return length
+  }
+
+  #leaveOthers(): void {
+    this.#others?.letSleep()
+    this.#keepsAwake = false
   }
 
   #look(): void {

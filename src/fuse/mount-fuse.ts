@@ -10,10 +10,9 @@ import type { Path } from '../sys/path.ts'
 import { widenReadAhead } from '../sys/read-ahead.ts'
 import type { FuseDoor, OpenDoor } from './door.ts'
 import { largestTransfer } from './negotiate.ts'
-import type { ServingOptions } from './session.ts'
-import { abandoned, errorOf, type ThreadData, type ThreadMessage } from './thread-messages.ts'
+import { abandoned, errorOf, type ThreadData, type ThreadMessage, type ThreadOptions } from './thread-messages.ts'
 
-export interface FuseMountRequest extends FuseMountOptions, Omit<ServingOptions, 'now' | 'control'> {
+export interface FuseMountRequest extends FuseMountOptions, ThreadOptions {
   /** The directory to mount on, a byte string. */
   readonly target: Path
   /** The program of the serving thread: a module that calls `serveInThread`. */

@@ -5,7 +5,15 @@ import type { ServingOptions } from './session.ts'
 export interface ThreadData {
   /** For the program that opens the tree: what can be cloned. */
   readonly input: unknown
-  readonly options: Omit<ServingOptions, 'now' | 'control'>
+  readonly options: ThreadOptions
+}
+
+export interface ThreadOptions extends Omit<ServingOptions, 'now' | 'control'> {
+  /**
+   * Whether the machine's idle processors are kept awake while requests come: each is answered in a third to two thirds of the time
+   * where waking a processor takes long, as in many virtual machines, and takes more power. For root. Default: no.
+   */
+  readonly lowLatency?: boolean | undefined
 }
 
 /** What it tells, in this order; `failed` at any time. */

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import type { Tree } from '../stack/tree.ts'
 import { closeFuseDevice, FuseConnection } from '../sys/fuse-device.ts'
+import { type IdleProcessors, idleProcessors } from '../sys/idle-processors.ts'
 import { type ProcessorWait, processorWait } from '../sys/processor-wait.ts'
 import type { WritableUnion } from '../union/union.ts'
 import { Attention } from './attention.ts'
@@ -25,12 +26,15 @@ export interface Opened {
  */
 export async function serveInThread<Input>(open: (input: Input) => Opened | Promise<Opened>): Promise<void> {
   const port: MessagePort = parentPort!
-  const { input, options } = workerData as ThreadData
+  const { input, options: asked } = workerData as ThreadData
+  const { lowLatency = false, ...options } = asked
   const tell = (message: ThreadMessage): void => port.postMessage(message)
   let opened: Opened | undefined
   let device: number | undefined
   let wait: ProcessorWait | undefined
+  let others: IdleProcessors | undefined
   try {
+    if (lowLatency) others = idleProcessors()
     opened = await open(input as Input)
     const { tree, control } = opened
     tell({ says: 'opened' })
@@ -43,6 +47,7 @@ export async function serveInThread<Input>(open: (input: Input) => Opened | Prom
       now: () => performance.now(),
       waited,
       processors: availableParallelism(),
+      others,
     })
     await serve(tree, (request, reply) => attentive(new FuseConnection(fd, request, reply), attention), {
       ...options,
@@ -56,6 +61,7 @@ export async function serveInThread<Input>(open: (input: Input) => Opened | Prom
     // Nobody must go on waiting for an answer that will never come.
     if (device !== undefined) closeFuseDevice(device)
     wait?.close()
+    others?.close()
     try {
       if (opened?.close) await opened.close()
       else opened?.tree.close()

@@ -26,7 +26,8 @@ export type BackgroundOrder =
 export type BackgroundAnswer = { readonly says: 'mounted' } | { readonly says: 'failed'; readonly error: FailureData }
 
 /** `MountOptions` that can be sent to another process. */
-export interface MountData extends Pick<FuseOptions, 'readOnly' | 'suid' | 'devices' | 'allowOther' | 'id'> {
+export interface MountData
+  extends Pick<FuseOptions, 'readOnly' | 'suid' | 'devices' | 'allowOther' | 'lowLatency' | 'id'> {
   readonly owners?: OwnerRanges | undefined
 }
 

@@ -136,13 +136,13 @@ export async function runInMount(
 }
 
 function dataOf({ store, target, options = {}, namespace: _, ...what }: CommandInMount): Omit<CommandData, 'alone'> {
-  const { via, readOnly, suid, devices, allowOther, owners } = options
+  const { via, readOnly, suid, devices, allowOther, lowLatency, owners } = options
   const { root, options: opening } = store
   return {
     ...what,
     store: { root: resolve(root), options: { ...opening, below: opening.below?.map((path) => resolve(path)) } },
     target: target === undefined ? undefined : resolve(target),
-    options: { via, readOnly, suid, devices, allowOther, ...(owners && { owners: rangesOf(owners) }) },
+    options: { via, readOnly, suid, devices, allowOther, lowLatency, ...(owners && { owners: rangesOf(owners) }) },
   }
 }
 

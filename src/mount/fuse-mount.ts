@@ -37,7 +37,7 @@ export interface FuseOptions extends MountOptions {
 export async function mountByFuse(
   standing: Standing,
   target: ByteString,
-  { readOnly, owners, suid = false, devices = false, allowOther, signal, id }: FuseOptions = {},
+  { readOnly, owners, suid = false, devices = false, allowOther, lowLatency, signal, id }: FuseOptions = {},
 ): Promise<Attached> {
   if (signal?.aborted) throw new PlyError('PLY_ABORTED', {}, { cause: signal.reason })
   const shown = {
@@ -49,7 +49,8 @@ export async function mountByFuse(
   }
   const shift = shownOwners(owners)
   const input: Served = { standing, owners: shift && rangesOf(shift) }
-  const mount = await mountFuse({ target, program: programPath('serving-thread'), input, door: doorFor(shown, signal) })
+  const program = programPath('serving-thread')
+  const mount = await mountFuse({ target, program, input, door: doorFor(shown, signal), lowLatency })
   if (signal?.aborted) {
     await mount.unmount({ force: true })
     throw new PlyError('PLY_ABORTED', {}, { cause: signal.reason })

@@ -19,6 +19,11 @@ export interface MountOptions extends Operation {
   /** Whether other users may enter a mount by FUSE. Default: where root mounts. */
   readonly allowOther?: boolean | undefined
   /**
+   * Whether the machine's idle processors stay awake while a mount by FUSE is asked: each answer takes a third to two thirds of the time
+   * where waking a processor takes long, as in many virtual machines, and power all the while. For root. Default: no.
+   */
+  readonly lowLatency?: boolean | undefined
+  /**
    * A mount by FUSE is served by a process of its own, which outlives this one (`mountInBackground`). Default: by a thread of this process,
    * with which it ends.
    */

@@ -106,9 +106,9 @@ export class FuseConnection {
     return 0
   }
 
-  /** Returns when there is something to take, or sooner. */
-  sleep(): void {
-    poll(this.#polled, 1, -1)
+  /** Returns when there is something to take, or after so many milliseconds, or sooner. Default: however long it takes. */
+  sleep(milliseconds = -1): void {
+    poll(this.#polled, 1, milliseconds)
   }
 
   /** Sends so many bytes of the answer. That whoever asked has gone is no error. @throws EINVAL for what is no answer */

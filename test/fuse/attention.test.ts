@@ -15,7 +15,9 @@ function machine({ processors = 2, needsOurProcessor = false, counted = true } =
   let due = 0
   let left = 0
   const counts = { asked: 0, slept: 0 }
-  const attention = new Attention({ now: () => now, waited: counted ? () => waited : undefined, processors })
+  const wishes: string[] = []
+  const others = { keepAwake: () => wishes.push('awake'), letSleep: () => wishes.push('asleep') }
+  const attention = new Attention({ now: () => now, waited: counted ? () => waited : undefined, processors, others })
   const requests = {
     take(): number | undefined {
       counts.asked++
@@ -23,13 +25,18 @@ function machine({ processors = 2, needsOurProcessor = false, counted = true } =
       if (left === 0) return undefined
       return now >= due && !(needsOurProcessor && due > 0) ? 40 : 0
     },
-    sleep(): void {
+    sleep(milliseconds = Number.POSITIVE_INFINITY): void {
+      if (due > now + milliseconds) {
+        now += milliseconds
+        return
+      }
       counts.slept++
       now = Math.max(now, due) + wakingTakes
       due = 0
     },
   }
   return {
+    wishes,
     /** Serves so many requests, each so long after the one before; how often it asked and slept meanwhile, and how long it took. */
     serve(many: number, gap: number, { others = 0 } = {}) {
       const before = { ...counts, now }
@@ -68,7 +75,7 @@ describe('the attention of a server', () => {
     expect(slept).toBe(1)
     expect(asked * askingTakes).toBeGreaterThan(spell)
     expect(asked * askingTakes).toBeLessThan(2 * spell)
-    expect(serve(10, 1000)).toMatchObject({ slept: 10, asked: 10 })
+    expect(serve(10, 1000).slept).toBe(10)
   })
 
   test('stops asking where requests come only once it sleeps, for longer each time', () => {
@@ -100,6 +107,25 @@ describe('the attention of a server', () => {
   test('never asks where there is one processor, or where nobody says who waits for one', () => {
     expect(machine({ processors: 1 }).serve(1000, 0.01)).toMatchObject({ slept: 1000, asked: 1000 })
     expect(machine({ counted: false }).serve(1000, 0.01)).toMatchObject({ slept: 1000, asked: 1000 })
+  })
+
+  test('keeps the other processors awake from when requests come quickly until none has come for a while', () => {
+    const { serve, wishes } = machine()
+    serve(10, 5)
+    expect(wishes).toEqual([])
+    serve(1000, 0.01)
+    serve(10, 1)
+    expect(wishes).toEqual(['awake'])
+    serve(10, 20)
+    expect(wishes).toEqual(['awake', 'asleep'])
+    serve(1000, 0.01)
+    expect(wishes).toEqual(['awake', 'asleep', 'awake'])
+  })
+
+  test('leaves the other processors alone where it is never awake itself', () => {
+    const { serve, wishes } = machine({ processors: 1 })
+    serve(1000, 0.01)
+    expect(wishes).toEqual([])
   })
 
   test('hears the end awake and asleep', () => {

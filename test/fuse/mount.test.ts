@@ -319,6 +319,18 @@ describe('the end of a mount', () => {
     expect(inside(served).find(({ path }) => path === 'kept')!.size).toBe(5)
   })
 
+  ableWith('python3')(
+    'keeps idle processors awake while it is asked, where that is wished, and no longer',
+    async () => {
+      const { served, at } = servedAs('memory')
+      await using mounted = await Mounted.mount(programs, at, served, { lowLatency: true })
+      const script = join(folder, 'wish.py')
+      writeFileSync(script, wish)
+      expect(mounted.run(`python3 ${script} 2>&1`)).toBe('kept awake\nlet sleep\n')
+      expect(await mounted.unmount()).toBe('ready\ndone\n')
+    },
+  )
+
   able('is a refusal where the tree cannot be opened, and nothing is mounted then', async () => {
     const { served, at } = servedAs('portable')
     const broken: Served = { ...served, lower: { ...served.lower, index: join(folder, 'nothing') } }
@@ -329,6 +341,23 @@ describe('the end of a mount', () => {
     )
   })
 })
+
+/** What the strictest wish on this machine is, in microseconds: while names are made, and when none are any more. */
+const wish = `
+import os, struct, time
+
+def strictest():
+    with open('/dev/cpu_dma_latency', 'rb') as device: return struct.unpack('i', device.read(4))[0]
+
+deadline = time.monotonic() + 60
+made = 0
+while strictest() != 0 and time.monotonic() < deadline:
+    for i in range(100): os.mkdir(str(made + i))
+    made += 100
+print('kept awake' if strictest() == 0 else 'never kept awake')
+while strictest() == 0 and time.monotonic() < deadline: time.sleep(0.1)
+print('let sleep' if strictest() != 0 else 'never let sleep')
+`
 
 /** Calls of which the answers are asserted there. */
 const calls = `
