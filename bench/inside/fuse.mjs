@@ -1,8 +1,11 @@
-// What programs do in a FUSE mount: ours, over an upper of either form, fuse-overlayfs and the kernel's overlayfs over the same layers,
-// extracted, and of what makes and moves names a FUSE server that keeps nothing, in turns.
+// What programs do in a FUSE mount: ours, over an upper of either form and with low latency, fuse-overlayfs and the kernel's overlayfs
+// over the same layers, extracted, and of what makes and moves names a FUSE server that keeps nothing, in turns.
 //
-//   fuse.mjs IMAGES SCRATCH ROUNDS SIZE [WHO,…] [WHAT,…]     SIZE: how many files are made; WHO: overlay, portable, fuse-overlayfs, kernel,
-//                                                            nothing
+//   fuse.mjs IMAGES SCRATCH ROUNDS SIZE [WHO,…] [WHAT,…]     SIZE: how many files are made; WHO: overlay, portable, low-latency (over an
+//                                                            upper as overlay), fuse-overlayfs, kernel, nothing, nothing-awake
+//
+// Ours is served as `ply mount` serves it, by a process with the same flags. Before something is read, what the server reads it from is
+// read once: some machines give up the page cache of what nobody has touched for seconds.
 //
 // Of the first write to a lower file there are two rows: fuse-overlayfs syncs none of the copies, a store and the kernel only where they
 // are told not to (`--no-durable`, `volatile`).
@@ -14,9 +17,16 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { append, configure, layerFrom, openSource, openStore } from '../../.modules/index.js'
+import { servingFlags } from '../../.modules/mount/serving-flags.js'
 
-const [images, scratch, rounds, size, whom = 'overlay,portable,fuse-overlayfs,kernel,nothing', wanted] =
-  process.argv.slice(2)
+const [
+  images,
+  scratch,
+  rounds,
+  size,
+  whom = 'overlay,portable,low-latency,fuse-overlayfs,kernel,nothing,nothing-awake',
+  wanted,
+] = process.argv.slice(2)
 const files = Number(size)
 const at = join(scratch, 'fuse')
 const [client, nothing, durableRoot, hastyRoot, bigTar, archive, list, otherList, layers] = [
@@ -32,6 +42,7 @@ const [client, nothing, durableRoot, hastyRoot, bigTar, archive, list, otherList
 ].map((name) => join(at, name))
 const mountPoint = join(at, 'mnt')
 const megabytes = 256
+const readsLower = /walk|read|stat|lower/
 
 if (!existsSync(otherList)) await prepare()
 
@@ -39,7 +50,7 @@ const samples = {}
 for (let round = 0; round < Number(rounds); round++) {
   for (const who of whom.split(',')) {
     samples[who] ??= {}
-    if (who === 'nothing') {
+    if (who.startsWith('nothing')) {
       const served = await mount(who)
       for (const what of ['create', 'rename', 'unlink'])
         await measure(served, who, what, [what, mountPoint, `${files}`])
@@ -88,6 +99,7 @@ console.log(JSON.stringify(samples))
 async function measure(served, who, what, words) {
   if (wanted && !wanted.split(',').includes(what)) return
   execFileSync('sync', ['-f', at])
+  if (readsLower.test(what)) served.warm()
   const before = served.cpu()
   const [wall, cpu, count] = execFileSync(client, words, { encoding: 'utf8' }).split(' ').map(Number)
   await setTimeout(50)
@@ -100,6 +112,15 @@ async function measure(served, who, what, words) {
     )
 }
 
+/** Reads what a mount is served from. */
+function warm(who, root) {
+  const read =
+    who === 'fuse-overlayfs' || who === 'kernel'
+      ? `tar cf - -C ${layers} . | cat > /dev/null`
+      : `find ${root}/blobs ${root}/cache -type f -exec cat {} + > /dev/null`
+  execFileSync('sh', ['-c', read])
+}
+
 /** Mounts, over an empty upper; ours is in the store that is given. */
 async function mount(who, root = durableRoot) {
   mkdirSync(mountPoint, { recursive: true })
@@ -107,10 +128,11 @@ async function mount(who, root = durableRoot) {
   const child =
     who === 'fuse-overlayfs'
       ? mountPeer()
-      : who === 'nothing'
-        ? begin(nothing, [mountPoint])
+      : who.startsWith('nothing')
+        ? begin(nothing, [mountPoint, ...(who === 'nothing-awake' ? ['awake'] : [])])
         : await mountOurs(who, root)
   return {
+    warm: () => warm(who, root),
     /** Nanoseconds that all threads of the server have run. */
     cpu() {
       const tasks = `/proc/${child.pid}/task`
@@ -121,7 +143,7 @@ async function mount(who, root = durableRoot) {
     },
     async unmount() {
       const ended = new Promise((resolve) => child.once('exit', resolve))
-      if (who === 'fuse-overlayfs' || who === 'nothing') execFileSync('umount', [mountPoint])
+      if (who === 'fuse-overlayfs' || who.startsWith('nothing')) execFileSync('umount', [mountPoint])
       else child.stdin.end()
       await ended
     },
@@ -134,7 +156,7 @@ async function mount(who, root = durableRoot) {
   function mountKernel(volatile) {
     const options = `${overExtracted()}${volatile ? ',volatile' : ''}`
     execFileSync('mount', ['-t', 'overlay', '-o', options, 'overlay', mountPoint])
-    return { cpu: () => 0, unmount: () => execFileSync('umount', [mountPoint]) }
+    return { warm: () => warm(who, root), cpu: () => 0, unmount: () => execFileSync('umount', [mountPoint]) }
   }
 
   /** Options of an overlay with an empty upper. */
@@ -158,12 +180,15 @@ async function mount(who, root = durableRoot) {
     return server
   }
 
-  async function mountOurs(form, root) {
+  async function mountOurs(who, root) {
+    const form = who === 'low-latency' ? 'overlay' : who
     const store = await openStore(root, { upperForm: form })
     if ((await store.containers.list()).some(({ name }) => name === 'bench')) await store.containers.remove('bench')
     await (await store.containers.create('bench', 'bench')).close()
-    const request = { target: mountPoint, input: { root, upperForm: form, container: 'bench' } }
-    const flags = (process.env.PLY_BENCH_NODE ?? '').split(' ').filter((flag) => flag !== '')
+    const input = { root, upperForm: form, container: 'bench' }
+    const request = { target: mountPoint, input, lowLatency: who === 'low-latency' }
+    const asked = (process.env.PLY_BENCH_NODE ?? '').split(' ').filter((flag) => flag !== '')
+    const flags = [...servingFlags(), ...asked]
     const script = join(import.meta.dirname, 'fuse-mount.mjs')
     const ours = spawn(process.execPath, [...flags, script, JSON.stringify(request)], {
       stdio: ['pipe', 'pipe', 'inherit'],
