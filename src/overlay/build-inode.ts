@@ -40,7 +40,7 @@ export function buildInode({ files, disk, facts }: Builder, path: ByteString, pl
     case 'file':
       return buildFile({ files, disk, facts }, path, plan)
     case 'directory':
-      files.makeDirectory(path, 0o700)
+      files.makeDirectory(path, facts.firstMode(creation))
       break
     case 'symlink':
       files.symlink(creation.target ?? '', path)
@@ -91,7 +91,7 @@ export function makeFile(
 }
 
 function buildFile({ files, disk, facts }: Builder, path: ByteString, { creation, content, marks }: Blueprint): Built {
-  const fd = files.make(path, 0o600)
+  const fd = files.make(path, facts.firstMode(creation))
   try {
     if (content) copyContent(disk, content, fd)
     // Its content stays below.

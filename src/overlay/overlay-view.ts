@@ -56,6 +56,7 @@ export class OverlayView implements LayerView {
   readonly #stats = new Remembered<Stat>()
   readonly #xattrs = new Remembered<Xattrs>()
   readonly #plain = new Remembered<boolean>()
+  readonly #times = new Remembered<bigint>()
   /** Whether new files get xattrs from the system; known when one was made. */
   #labels: boolean | undefined
 
@@ -68,7 +69,10 @@ export class OverlayView implements LayerView {
     this.rootImplied = this.fresh || this.files.xattr(upperDir, marks.implied) !== undefined
     const reader = new NodeReader(this.files, { marks, uuid, firstOwn, frozen, asides: this.asides })
     this.nodes = new OverlayNodes(this.files, reader, { upperDir, index: `${workDir}/index` })
-    this.nodes.onTouch = ({ ino }) => this.#stats.forget(ino)
+    this.nodes.onTouch = ({ ino }) => {
+      this.#stats.forget(ino)
+      this.#times.forget(ino)
+    }
     this.nodes.linksOf = ({ ino }) => this.stat(ino).links
   }
 
@@ -175,9 +179,26 @@ export class OverlayView implements LayerView {
   protected readonly made = (node: OverlayNode, real: ExactStat): void => {
     if (!this.remembers) return
     this.#stats.set(node.ino, this.facts.stat(node, real))
+    this.madeBare(node.ino)
+  }
+
+  /** To be called with a file or directory that was made and given no xattrs but its marks. */
+  protected madeBare(ino: number): void {
+    if (!this.remembers) return
     // Where security modules label files the first one shows it.
-    this.#labels ??= this.xattrs(node.ino).size > 0
-    if (!this.#labels) this.#xattrs.set(node.ino, noXattrs)
+    this.#labels ??= this.xattrs(ino).size > 0
+    if (!this.#labels) this.#xattrs.set(ino, noXattrs)
+  }
+
+  /** The modify time of a directory. */
+  protected timeOf(ino: number): bigint {
+    return this.#times.get(ino) ?? this.stat(ino).mtime
+  }
+
+  /** To be called when a directory has just been given a modify time. Its change time is another one now. */
+  protected gaveTime(ino: number, mtime: bigint): void {
+    this.touched(ino)
+    if (this.remembers) this.#times.set(ino, mtime)
   }
 
   /** What an inode is, if the disk need not be asked. */
@@ -189,6 +210,7 @@ export class OverlayView implements LayerView {
   protected readonly touched = (ino: number): void => {
     this.#stats.forget(ino)
     this.#plain.forget(ino)
+    this.#times.forget(ino)
   }
 
   /** To be called when xattrs of an inode have changed. */

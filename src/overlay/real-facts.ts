@@ -45,22 +45,30 @@ export class RealFacts {
     storing(() => this.disk.makeNode(path, kind, major, minor))
   }
 
+  /** The mode that a file or directory is made with in the work directory, where nobody else comes: what this process needs of it. */
+  firstMode({ kind, mode }: Creation): number {
+    return (mode & 0o777) | (kind === 'directory' ? 0o700 : 0o600)
+  }
+
   /**
    * Gives a new inode owner, xattrs, mode and times, in that order, so that set-id bits and capabilities survive (layer-semantics
-   * O-03). `own` are its marks; `owner` is the one that it has, where that is known.
+   * O-03). `own` are its marks; `born` is what it has already, where that is known.
    */
   dress(
     at: Spot,
     creation: Creation,
     own: ReadonlyMap<ByteString, Uint8Array>,
-    owner?: Pick<ExactStat, 'uid' | 'gid'>,
+    born?: Pick<ExactStat, 'uid' | 'gid' | 'mode'>,
   ): Dress {
     const { kind, uid, gid, mode, mtime, atime = mtime } = creation
-    if (uid !== owner?.uid || gid !== owner.gid) storing(() => this.disk.chown(at, uid, gid))
+    if (uid !== born?.uid || gid !== born.gid) storing(() => this.disk.chown(at, uid, gid))
     for (const [name, value] of creation.xattrs ?? [])
       storing(() => this.disk.setXattr(at, this.marks.stored(name, kind), value))
     for (const [name, value] of own) storing(() => this.disk.setXattr(at, name, value))
-    if (kind !== 'symlink') this.disk.chmod(at, mode)
+    // An ACL may have changed it, and set-id bits go with the owner.
+    const hasMode =
+      creation.xattrs === undefined && born !== undefined && (born.mode & 0o7777) === mode && mode < 0o1000
+    if (kind !== 'symlink' && !hasMode) this.disk.chmod(at, mode)
     if (!creation.now) this.disk.setTimes(at, { mtime, atime })
     return { realKind: kind, aside: undefined, override: undefined }
   }

@@ -51,6 +51,11 @@ export class RootlessFacts extends RealFacts {
     this.disk.close(this.disk.open(path, 'wx', 0o600))
   }
 
+  /** Who may not write an inode sets no xattrs of it. */
+  override firstMode({ kind }: Creation): number {
+    return kind === 'directory' ? 0o700 : 0o600
+  }
+
   override dress(at: Spot, creation: Creation, own: ReadonlyMap<ByteString, Uint8Array>): Dress {
     const { mtime, atime = mtime } = creation
     const kind = typeof at === 'number' ? 'file' : (kindOf(this.disk.lstat(at).mode) ?? 'file')

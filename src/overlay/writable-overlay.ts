@@ -83,11 +83,14 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
     const parent = this.#free(directory, name)
     if (this.has(ino)) throw new PlyError('EEXIST', { syscall: 'copy-up' })
     if (ino >= this.#place.firstOwn && ino < firstForeignInode) this.#numbers.past(ino)
-    const { mtime } = this.stat(directory)
+    const mtime = this.timeOf(directory)
     this.#writable().put({ directory: parent, name }, ino, inode, content)
     // The change has happened; that it left a time on its directory is no reason to say otherwise. The kernel thinks so too.
-    ifPossible(() => this.files.setTimes(this.nodes.paths.of(parent), { mtime }))
-    this.touched(directory)
+    if (ifPossible(() => this.files.setTimes(this.nodes.paths.of(parent), { mtime }))) this.gaveTime(directory, mtime)
+    else this.touched(directory)
+    const { kind, xattrs, now } = inode
+    if (kind === 'directory' && !now) this.gaveTime(ino, inode.mtime)
+    if ((kind === 'directory' || kind === 'file') && xattrs === undefined) this.madeBare(ino)
   }
 
   isAlone(ino: number, links: number): boolean {
