@@ -22,7 +22,7 @@ export const spell = 0.06
 /** What came within so many milliseconds of sleep would have come sooner to who was awake: being woken is part of it. */
 const soon = 0.2
 const shortestRest = 10
-const longestRest = 500
+const longestRest = 2000
 /** What counts against asking: to have asked in vain, and more so if the request came as soon as this thread slept. */
 const inVain = 2
 const inTheWay = 4
@@ -42,8 +42,8 @@ const patience = 5
  * a thread to sleep and have it woken from another processor takes longer than most requests do, for who serves and for who asks,
  * and in a virtual machine several times as long.
  *
- * Asking takes a processor that others may want. So it ends after `spell`, does not begin where there is only one, and rests, up to half a
- * second at a time, while others push this thread aside, or where requests come only once it sleeps.
+ * Asking takes a processor that others may want. So it ends after `spell`, does not begin where there is only one, and rests, up to two
+ * seconds at a time, while others push this thread aside, or where requests come only once it sleeps.
  */
 export class Attention {
   readonly #now: () => number
