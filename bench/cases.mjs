@@ -791,7 +791,7 @@ export const cases = [
       'what FUSE takes by itself, asleep between requests and awake. Low latency is `ply mount --low-latency`, over an upper in overlayfs’s form.',
       'Each after a new mount and in turns; what is read below has just been read. In µs for each entry, file, read or write; CPU is that of the',
       'server, and of the program that asks. “Not synced” is a store made with `--no-durable`, and overlayfs with `volatile`; fuse-overlayfs syncs',
-      'no copy-up in either.',
+      'no copy-up in either. Where the time of the worst row goes: [profile](profiles/fuse-first-write.svg).',
       '',
     ],
     run({ images, scratch, inside, say, quick, runs }) {
