@@ -2,6 +2,7 @@ import type { Marks } from '../layer/overlay-marks.ts'
 import { type ByteString, displayText } from '../model/bytes.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
 import type { Asides } from './asides.ts'
+import { dropHostAcls } from './host-acls.ts'
 import { ifPossible, isRefusal } from './real-facts.ts'
 import type { UpperDisk } from './upper-disk.ts'
 
@@ -38,6 +39,7 @@ export class WorkArea {
     this.index = `${workDir}/index`
     const left = this.#left()
     refuseVolatile(disk, this.path)
+    dropHostAcls(this.path)
     for (const name of left) if (name.startsWith('#')) this.discard(`${this.path}/${name}`)
   }
 

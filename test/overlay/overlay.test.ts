@@ -53,6 +53,38 @@ asRoot("overlayfs's form", () => {
     )
   })
 
+  test('what is copied up does not inherit the ACL of the place that the upper is in', () => {
+    const at = place()
+    // User 1234 may do everything: version, then tag, permissions and id of each entry.
+    const entries = [
+      [1, 7, -1],
+      [2, 7, 1234],
+      [4, 5, -1],
+      [16, 7, -1],
+      [32, 5, -1],
+    ] as const
+    const acl = Buffer.alloc(4 + 8 * entries.length)
+    acl.writeUInt32LE(2, 0)
+    for (const [i, [tag, permissions, id]] of entries.entries()) {
+      acl.writeUInt16LE(tag, 4 + 8 * i)
+      acl.writeUInt16LE(permissions, 6 + 8 * i)
+      acl.writeInt32LE(id, 8 + 8 * i)
+    }
+    setXattr(at.workDir, 'system.posix_acl_default', acl)
+    const upper = open(at)
+    upper.copyUp(upper.root.ino, 'd', 0x36, folder)
+    upper.copyUp(0x36, 'f', 0x37, file, text('x'))
+    for (const [ino, path] of [
+      [0x36, 'd'],
+      [0x37, 'd/f'],
+    ] as const) {
+      expect([...upper.xattrs(ino).keys()]).toEqual([])
+      expect(listXattrs(join(at.upperDir, path)).filter((name) => name.startsWith('system.'))).toEqual([])
+    }
+    expect(fs.statSync(join(at.upperDir, 'd/f')).mode & 0o7777).toBe(file.mode)
+    upper.close()
+  })
+
   test('an origin of another lower file system is not taken for one of ours', () => {
     const at = place()
     open(at).close()

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { ChainId, Digest } from '../../model/digest.ts'
 import { PlyError } from '../../model/errors.ts'
+import { dropHostAcls } from '../../overlay/host-acls.ts'
 import { openOverlayUpper } from '../../overlay/overlay-upper.ts'
 import { openPortableUpper } from '../../overlay/portable-upper.ts'
 import type { StoredUpper } from '../../overlay/stored-upper.ts'
@@ -55,6 +56,7 @@ export class Uppers {
     const making = join(this.#layout.tmp, `upper-${record.id}`)
     fs.mkdirSync(join(making, 'upper'), { recursive: true, mode: 0o700 })
     fs.mkdirSync(join(making, 'work'), { mode: 0o700 })
+    if (record.form === 'overlay') dropHostAcls(join(making, 'upper'))
     writeFileAtomically({ disk: this.#disk, tmp: this.#layout.tmp }, join(making, 'record.json'), recordText(record))
     fs.renameSync(making, this.#pathOf(record.id))
     this.#disk.syncDirectory(this.#layout.uppers)
