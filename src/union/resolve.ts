@@ -4,6 +4,7 @@ import { PlyError } from '../model/errors.ts'
 import type { Tree } from '../stack/tree.ts'
 import { longestName } from './names.ts'
 import type { UserTree } from './permissions.ts'
+import type { RecentPaths } from './recent-paths.ts'
 
 /** As Linux has it: more symlinks than this in one path are a loop. */
 const mostSymlinks = 40
@@ -21,6 +22,11 @@ export interface Resolved {
   readonly ino: number | undefined
   /** The path ended in a slash: only a directory may stand, or be made, there. */
   readonly trailingSlash: boolean
+}
+
+/** A tree that knows when names change, and forgets paths then. */
+interface Remembering {
+  readonly paths?: RecentPaths<Resolved>
 }
 
 /** Where the name is that a path would make, move or remove. */
@@ -51,7 +57,12 @@ export function resolvePath(
     toCreate = false,
   }: { readonly follow: boolean; readonly from?: number; readonly toCreate?: boolean },
 ): Resolved {
-  return walk(tree, path, { follow, toCreate }, from)
+  const paths = from === tree.root && !toCreate ? (tree as Remembering).paths : undefined
+  const known = paths?.find(path, follow)
+  if (known !== undefined) return known
+  const found = walk(tree, path, { follow, toCreate }, from)
+  paths?.keep(path, follow, found)
+  return found
 }
 
 /**

@@ -18,8 +18,10 @@ import { lowerDigests } from './lower-digests.ts'
 import { lowerTree } from './lower-tree.ts'
 import type { Writer } from './open-content.ts'
 import { Orphans } from './orphans.ts'
+import { RecentPaths } from './recent-paths.ts'
 import { Removal } from './removal.ts'
 import { type RenameFlags, Renaming } from './rename.ts'
+import type { Resolved } from './resolve.ts'
 import { Sides } from './sides.ts'
 import type { OnBehalf, RestackableUnion, WritableUnion } from './union.ts'
 import type { AttributeChange, Creation, Room, Unnamed, Upper, WritableBytes } from './upper.ts'
@@ -59,6 +61,7 @@ class Union implements RestackableUnion {
   place: Tree['place']
   digests: Tree['digests']
   readonly locks = advisoryLocks()
+  readonly paths = new RecentPaths<Resolved>()
   readonly #sides: Sides
   readonly #groups: LinkGroups
   readonly #handles = new Handles()
@@ -133,12 +136,14 @@ class Union implements RestackableUnion {
   }
 
   create(directory: number, name: ByteString, creation: Creation): number {
+    this.paths.forget()
     const ino = this.#creating.create(directory, name, creation)
     this.#changes.touch(directory)
     return ino
   }
 
   link(directory: number, name: ByteString, ino: number): void {
+    this.paths.forget()
     this.#creating.link(directory, name, ino)
     this.#changes.touch(directory)
   }
@@ -154,17 +159,20 @@ class Union implements RestackableUnion {
   }
 
   rename(directory: number, name: ByteString, toDirectory: number, toName: ByteString, flags: RenameFlags = {}): void {
+    this.paths.forget()
     if (!this.#renaming.rename({ directory, name }, { directory: toDirectory, name: toName }, flags)) return
     this.#changes.touch(directory)
     if (toDirectory !== directory) this.#changes.touch(toDirectory)
   }
 
   unlink(directory: number, name: ByteString): void {
+    this.paths.forget()
     this.#removal.unlink(directory, name)
     this.#changes.touch(directory)
   }
 
   rmdir(directory: number, name: ByteString): void {
+    this.paths.forget()
     this.#removal.rmdir(directory, name)
     this.#changes.touch(directory)
   }
@@ -268,12 +276,14 @@ class Union implements RestackableUnion {
 
   close(): void {
     if (this.#users === 0 || --this.#users > 0) return
+    this.paths.forget()
     this.#handles.close()
     this.upper.close()
     this.lower.close()
   }
 
   #restack(lower: Tree, upper: Upper): void {
+    this.paths.forget()
     this.#orphans.restack(upper)
     this.#standOn(lower, upper)
     this.#sides.restack(lower, upper)
