@@ -70,8 +70,9 @@ export class Authority {
   /** Why the registry said no, as far as it is about who we are. */
   async unauthorized(reason: string, request: Request): Promise<PlyError> {
     const { credentials, obstacle } = await this.#credentials(request)
+    const source = request.options.credentials === undefined ? 'kept' : 'given'
     const known =
-      credentials === undefined ? 'nothing is known to log in with' : 'what is kept to log in with is not accepted'
+      credentials === undefined ? 'nothing is known to log in with' : `what is ${source} to log in with is not accepted`
     const details = { registry: this.#options.registry, reason: [reason, known, obstacle].filter(Boolean).join('; ') }
     return new PlyError('PLY_UNAUTHORIZED', details)
   }

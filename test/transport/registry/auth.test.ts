@@ -181,6 +181,7 @@ describe('login and logout', () => {
     const { root, options } = home({})
     await expect(login(registry.host, { ...me, password: 'wrong' }, options)).rejects.toMatchObject({
       code: 'PLY_UNAUTHORIZED',
+      message: expect.stringContaining('what is given to log in with is not accepted'),
     })
     const file = join(root, 'run/containers/auth.json')
     expect(await login(registry.host, me, options)).toEqual({ registry: registry.host, username: 'me', file })
