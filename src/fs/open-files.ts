@@ -34,9 +34,9 @@ const ofPlaces = new Set(['fstat', 'close'])
 /** The descriptors of one face of a union. */
 export class OpenFiles {
   readonly #namespace: Namespace
-  readonly #open = new Map<number, OpenFile>()
+  /** By descriptor, counted from the first: a map takes ten times as long to put one in and take it out. */
+  readonly #open: (OpenFile | undefined)[] = []
   readonly #free: number[] = []
-  #next = firstDescriptor
 
   constructor(namespace: Namespace) {
     this.#namespace = namespace
@@ -47,22 +47,22 @@ export class OpenFiles {
     const parsed = parseFlags(flags)
     const wanted = parseMode(mode, 0o666)
     const file = this.#namespace.call('open', path, () => this.#openPath(bytes, parsed, wanted))
-    const fd = this.#free.pop() ?? this.#next++
-    this.#open.set(fd, file)
-    return fd
+    const slot = this.#free.pop() ?? this.#open.length
+    this.#open[slot] = file
+    return firstDescriptor + slot
   }
 
   /** @throws EBADF */
   file(fd: number, syscall: string): OpenFile {
-    const file = this.#open.get(fd)
+    const file = this.#open[fd - firstDescriptor]
     if (!file || (file.flags.pathOnly && !ofPlaces.has(syscall))) throw refusal('EBADF', syscall)
     return file
   }
 
   close(fd: number): void {
     const { content, release } = this.file(fd, 'close')
-    this.#open.delete(fd)
-    this.#free.push(fd)
+    this.#open[fd - firstDescriptor] = undefined
+    this.#free.push(fd - firstDescriptor)
     this.#namespace.call('close', undefined, () => {
       content?.close()
       release?.()

@@ -4,7 +4,9 @@ import type { WritableBytes } from './upper.ts'
 
 /** The open handles of a union, by inode. */
 export class Handles {
-  /** Most inodes have one handle at a time, and a set takes longer to make than a handle. */
+  /** Most of the time one handle is open: it is here, for to put something into a map and to take it out takes longer than all else. */
+  #only: Hold | undefined
+  /** All others. Most inodes have one handle at a time, and a set takes longer to make than a handle. */
   readonly #open = new Map<number, Hold | Set<Hold>>()
   /** Contents that handles of an inode share: closed with the last of them. */
   readonly #shared = new Map<number, Bytes[]>()
@@ -26,7 +28,7 @@ export class Handles {
   }
 
   has(ino: number): boolean {
-    return this.#open.has(ino)
+    return this.#only?.ino === ino || this.#open.has(ino)
   }
 
   /** The content of an inode now lies elsewhere: readers go on there. */
@@ -51,7 +53,7 @@ export class Handles {
 
   /** Inodes that are open for writing, with their handles. */
   *writers(): Iterable<{ readonly ino: number; readonly handles: readonly Writer[] }> {
-    for (const ino of this.#open.keys()) {
+    for (const ino of this.#inodes()) {
       const handles = [...this.#of(ino)].filter((hold) => hold instanceof Writer)
       if (handles.length > 0) yield { ino, handles }
     }
@@ -59,7 +61,7 @@ export class Handles {
 
   /** Whether anything is open. */
   get any(): boolean {
-    return this.#open.size > 0
+    return this.#only !== undefined || this.#open.size > 0
   }
 
   /** Everybody goes on in content that they share. */
@@ -90,15 +92,29 @@ export class Handles {
   }
 
   close(): void {
-    for (const ino of [...this.#open.keys()]) for (const handle of [...this.#of(ino)]) handle.close()
+    for (const ino of this.#inodes()) for (const handle of [...this.#of(ino)]) handle.close()
+  }
+
+  #inodes(): number[] {
+    return this.#only ? [this.#only.ino, ...this.#open.keys()] : [...this.#open.keys()]
   }
 
   #of(ino: number): Iterable<Hold> {
+    if (this.#only?.ino === ino) return [this.#only]
     const open = this.#open.get(ino)
     return open instanceof Set ? open : open ? [open] : []
   }
 
   #add<Handle extends Hold>(handle: Handle): Handle {
+    const only = this.#only
+    if (only === undefined && !this.#open.has(handle.ino)) {
+      this.#only = handle
+      return handle
+    }
+    if (only?.ino === handle.ino) {
+      this.#only = undefined
+      this.#open.set(only.ino, only)
+    }
     const open = this.#open.get(handle.ino)
     if (open instanceof Set) open.add(handle)
     else this.#open.set(handle.ino, open ? new Set([open, handle]) : handle)
@@ -107,9 +123,12 @@ export class Handles {
 
   readonly #closed = (handle: Hold): void => {
     const { ino } = handle
-    const open = this.#open.get(ino)
-    if (open instanceof Set ? !open.delete(handle) || open.size > 0 : open !== handle) return
-    this.#open.delete(ino)
+    if (this.#only === handle) this.#only = undefined
+    else {
+      const open = this.#open.get(ino)
+      if (open instanceof Set ? !open.delete(handle) || open.size > 0 : open !== handle) return
+      this.#open.delete(ino)
+    }
     if (this.#shared.size > 0) {
       for (const content of this.#shared.get(ino) ?? []) content.close()
       this.#shared.delete(ino)
