@@ -27,8 +27,8 @@ export function changing(namespace: Namespace, files: OpenFiles) {
   function describe(syscall: string, path: PathLike, follow: boolean, change: AttributeChange): void {
     const bytes = pathBytes(path)
     namespace.call(syscall, path, () => {
-      const { ino, ...spot } = namespace.at(bytes, follow)
-      setAttributes(ino, spot, change)
+      const { ino, directory, name } = namespace.at(bytes, follow)
+      setAttributes(ino, { directory, name }, change)
     })
   }
 
@@ -58,8 +58,8 @@ export function changing(namespace: Namespace, files: OpenFiles) {
     const bytes = pathBytes(path)
     checkOwners(uid, gid)
     namespace.call(syscall, path, () => {
-      const { ino, ...spot } = namespace.at(bytes, follow)
-      changeOwner(ino, spot, uid, gid)
+      const { ino, directory, name } = namespace.at(bytes, follow)
+      changeOwner(ino, { directory, name }, uid, gid)
     })
   }
 

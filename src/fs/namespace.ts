@@ -120,7 +120,12 @@ export class Namespace {
   ): number {
     const { directory, name } = spot
     const attributes = this.attributesIn(directory, kind, mode)
-    const creation: Creation = target === undefined ? { kind, ...attributes } : { kind, target, ...attributes }
+    const { uid, gid, mtime, now, xattrs } = attributes
+    // The usual one is said property by property: of what is spread V8 makes an object whose every property takes a search.
+    const creation: Creation =
+      target === undefined && xattrs === undefined
+        ? { kind, mode: attributes.mode, uid, gid, mtime, now }
+        : { ...attributes, kind, ...(target !== undefined && { target }) }
     const ino = this.writable.create(directory, name, creation)
     this.changes.made(spot)
     return ino

@@ -62,7 +62,8 @@ export function removing(namespace: Namespace) {
         return undefined
       })
       if (!found) return
-      const { ino, last, trailingSlash, ...spot } = found
+      const { ino, last, trailingSlash, directory, name } = found
+      const spot = { directory, name }
       const looksLikeDirectory = namespace.stat(bytes, false).kind === 'directory'
       namespace.call(looksLikeDirectory ? 'rmdir' : 'unlink', path, () => {
         const isDirectory = namespace.tree.stat(ino).kind === 'directory'
@@ -84,11 +85,11 @@ export function removing(namespace: Namespace) {
       const bytes = pathBytes(path)
       const { recursive } = checked(options)
       namespace.call('rmdir', path, () => {
-        const { ino, last, ...spot } = namespace.resolveName(bytes)
+        const { ino, last, directory, name } = namespace.resolveName(bytes)
         if (last !== 'name') throw new PlyError(unremovable[last])
         if (ino === undefined) throw new PlyError('ENOENT')
         if (recursive && namespace.tree.stat(ino).kind === 'directory') empty(ino)
-        namespace.rmdir(spot, ino)
+        namespace.rmdir({ directory, name }, ino)
       })
     },
   }

@@ -3,7 +3,7 @@ import { PlyError } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
 import type { Clock } from '../union/clock.ts'
 import type { AttributeChange, Creation, Room, Standing, Unnamed, WritableBytes } from '../union/upper.ts'
-import { type Change, inBlocks, isFiled, noContent } from './change.ts'
+import { type Change, type Content, type InodeFacts, inBlocks, isFiled, noContent } from './change.ts'
 import type { ChangeLog } from './change-log.ts'
 import type { ContentFiles } from './content-files.ts'
 import type { ExtentFiles } from './extent-files.ts'
@@ -66,7 +66,7 @@ export class PortableUpper extends PortableView implements StoredUpper {
     checkFree(this.directory(directory), name)
     const ino = this.state.nextInode
     const content = creation.kind === 'file' ? ({ is: 'fresh', number: this.state.nextContent } as const) : noContent
-    this.#change({ does: 'place', directory, name, inode: { ...creation, ino, content } })
+    this.#change({ does: 'place', directory, name, inode: placed(creation, ino, content) })
     if (isFiled(content)) this.files.expect(content.number)
     return ino
   }
@@ -271,4 +271,27 @@ export class PortableUpper extends PortableView implements StoredUpper {
       throw error
     }
   }
+}
+
+/** The usual inode is said property by property: of what is spread V8 makes an object whose every property takes a search. */
+function placed(creation: Creation, ino: number, content: Content): InodeFacts {
+  const {
+    kind,
+    mode,
+    uid,
+    gid,
+    mtime,
+    now = false,
+    atime,
+    xattrs,
+    target,
+    major,
+    minor,
+    opaque,
+    links,
+    size,
+  } = creation
+  const others = [atime, xattrs, target, major, minor, opaque, links, size]
+  if (others.some((one) => one !== undefined)) return { ...creation, ino, content }
+  return { kind, mode, uid, gid, mtime, now, ino, content }
 }
