@@ -17,7 +17,7 @@ export function scratchDisk(directory) {
     rmSync(image)
   }
   mkdirSync(directory, { recursive: true })
-  execFileSync('truncate', ['-s', '24G', image])
+  execFileSync('truncate', ['-s', '40G', image])
   execFileSync('mkfs.ext4', ['-q', '-E', 'lazy_itable_init=0,lazy_journal_init=0,nodiscard', image])
   const device = execFileSync('losetup', ['--find', '--show', '--direct-io=on', image], { encoding: 'utf8' }).trim()
   execFileSync('mount', ['-o', 'noatime', device, directory])

@@ -5,7 +5,7 @@
 //   npm run bench -- --only import      what has this in its name; the word alone does too
 //   --runs N (3)  --dir IMAGES  --scratch DIRECTORY
 //
-// Needs root (a disk of its own is mounted), 30 GB, and the Debian packages skopeo podman buildah umoci docker-registry time jq fuse-overlayfs gcc.
+// Needs root (a disk of its own is mounted), 45 GB, and the Debian packages skopeo podman buildah umoci docker-registry time jq fuse-overlayfs gcc.
 // Peers that are not installed are left out, by name. The table of a full run goes to bench/RESULTS.md with a picture (results.svg), that of a
 // quick one beside the images; both say what has become more than 15 % slower since the one before.
 import { execFileSync, spawnSync } from 'node:child_process'
