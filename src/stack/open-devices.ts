@@ -7,6 +7,8 @@ const mostIdle = 128
 interface Opened {
   readonly bytes: Bytes
   readers: number
+  /** When its last reader left it, counted in leavings. */
+  left: number
 }
 
 /** A run of a device, which its device hears the end of. */
@@ -32,8 +34,9 @@ class DeviceRun extends Slice {
 export class OpenDevices {
   readonly #open: (device: number) => Bytes
   readonly #opened = new Map<number, Opened>()
-  /** Without readers, the one that was read last at the end. */
-  readonly #idle = new Set<number>()
+  /** How many have no readers. */
+  #idle = 0
+  #leavings = 0
   #closed = false
 
   constructor(open: (device: number) => Bytes) {
@@ -43,7 +46,7 @@ export class OpenDevices {
   /** A run of a device, which stays open until the run is closed, or all of this. @throws EBADF once this is closed */
   run(device: number, offset: number, size: number): Bytes {
     const opened = this.#enter(device)
-    return new DeviceRun(opened.bytes, offset, size, () => this.#leave(device, opened))
+    return new DeviceRun(opened.bytes, offset, size, () => this.#leave(opened))
   }
 
   /** Closes them all, also those with readers. Safe to call twice. */
@@ -51,24 +54,25 @@ export class OpenDevices {
     this.#closed = true
     for (const { bytes } of this.#opened.values()) bytes.close()
     this.#opened.clear()
-    this.#idle.clear()
+    this.#idle = 0
   }
 
   #enter(device: number): Opened {
     if (this.#closed) throw new PlyError('EBADF', { syscall: 'read' })
     let opened = this.#opened.get(device)
     if (opened === undefined) {
-      opened = { bytes: this.#patiently(device), readers: 0 }
+      opened = { bytes: this.#patiently(device), readers: 0, left: 0 }
       this.#opened.set(device, opened)
+      this.#idle++
     }
-    if (opened.readers++ === 0) this.#idle.delete(device)
+    if (opened.readers++ === 0) this.#idle--
     return opened
   }
 
-  #leave(device: number, opened: Opened): void {
+  #leave(opened: Opened): void {
     if (--opened.readers > 0 || this.#closed) return
-    this.#idle.add(device)
-    if (this.#idle.size > mostIdle) this.#closeIdle(1)
+    opened.left = this.#leavings++
+    if (++this.#idle > mostIdle) this.#closeIdle(1)
   }
 
   #patiently(device: number): Bytes {
@@ -76,19 +80,19 @@ export class OpenDevices {
       return this.#open(device)
     } catch (error) {
       const code = codeOf(error)
-      if ((code !== 'EMFILE' && code !== 'ENFILE') || this.#idle.size === 0) throw error
-      this.#closeIdle(this.#idle.size)
+      if ((code !== 'EMFILE' && code !== 'ENFILE') || this.#idle === 0) throw error
+      this.#closeIdle(this.#idle)
       return this.#open(device)
     }
   }
 
-  /** The ones that were read longest ago first. */
+  /** The ones that were read longest ago first: they are looked for only here, since each opening and closing comes by. */
   #closeIdle(count: number): void {
-    for (const device of this.#idle) {
-      if (count-- === 0) return
-      this.#opened.get(device)!.bytes.close()
+    const idle = [...this.#opened].filter(([, { readers }]) => readers === 0)
+    for (const [device, { bytes }] of idle.sort(([, a], [, b]) => a.left - b.left).slice(0, count)) {
       this.#opened.delete(device)
-      this.#idle.delete(device)
+      this.#idle--
+      bytes.close()
     }
   }
 }
