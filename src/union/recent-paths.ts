@@ -1,7 +1,7 @@
 import type { ByteString } from '../model/bytes.ts'
 
 /** Paths that are kept, twice as many at most. */
-const generationSize = 1 << 14
+const generationSize = 1 << 15
 /** After a change so many paths are walked before the next is kept: who changes and looks in turns pays nothing for what never lasts. */
 const calm = 32
 

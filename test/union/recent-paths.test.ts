@@ -75,9 +75,9 @@ test('more paths than are kept are answered all the same', () => {
   })
   expect(found.filter(({ known, ino }) => known !== ino)).toEqual([])
   expect(all.some(({ path }) => paths.find(path, false))).toBe(false)
-  // Two generations of 2^14.
-  expect(found.length).toBeGreaterThan(1 << 14)
-  expect(found.length).toBeLessThanOrEqual(2 << 14)
+  // Two generations of 2^15.
+  expect(found.length).toBeGreaterThan(1 << 15)
+  expect(found.length).toBeLessThanOrEqual(2 << 15)
   paths.forget()
   expect(all.some(({ path }) => paths.find(path, true))).toBe(false)
 })
