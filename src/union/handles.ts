@@ -107,7 +107,7 @@ export class Handles {
 
   #add<Handle extends Hold>(handle: Handle): Handle {
     const only = this.#only
-    if (only === undefined && !this.#open.has(handle.ino)) {
+    if (only === undefined && (this.#open.size === 0 || !this.#open.has(handle.ino))) {
       this.#only = handle
       return handle
     }

@@ -79,7 +79,7 @@ export class Orphans {
   }
 
   get(ino: number): Orphan | undefined {
-    return this.#orphans.get(ino)
+    return this.#orphans.size === 0 ? undefined : this.#orphans.get(ino)
   }
 
   /** `undefined`: it has a name, or nobody holds it. */
