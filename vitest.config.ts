@@ -13,6 +13,8 @@ export default defineConfig({
   resolve: { alias: { plyfs: here('./src/index.ts') } },
   test: {
     pool: 'forks',
+    // A failure says what was found, not that it was one thing: where it happens is not always where it can be looked into.
+    chaiConfig: { truncateThreshold: 2000 },
     // Every processor: by default one is left idle.
     maxWorkers: '100%',
     // What the tests start writes down there what it runs (scripts/coverage.mjs); they themselves are watched by Vitest.
