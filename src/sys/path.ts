@@ -29,10 +29,16 @@ export function pathBytes(path: Path): Buffer {
 export class PathSlot {
   readonly #bytes = Buffer.allocUnsafeSlow(longest)
   #address: bigint | undefined
+  /** What is there: names of attributes are the same most of the time. */
+  #text: ByteString | undefined
 
   /** Puts a path there, and answers where that is. @throws as `pathBytes`. */
   put(path: Path): bigint {
-    writeBytes(path, this.#bytes, longest)
+    if (typeof path !== 'string' || path !== this.#text) {
+      this.#text = undefined
+      writeBytes(path, this.#bytes, longest)
+      if (typeof path === 'string') this.#text = path
+    }
     return (this.#address ??= koffi('a system call').address(this.#bytes))
   }
 }

@@ -28,7 +28,7 @@ export class Handles {
   }
 
   has(ino: number): boolean {
-    return this.#only?.ino === ino || this.#open.has(ino)
+    return this.#only?.ino === ino || (this.#open.size > 0 && this.#open.has(ino))
   }
 
   /** The content of an inode now lies elsewhere: readers go on there. */

@@ -36,7 +36,7 @@ export class InodeChanges implements Writing {
 
   /** The modify time that a file will be given when its writers close; `undefined`: the one it has. */
   pendingTime(ino: number): bigint | undefined {
-    return this.#times.get(ino)
+    return this.#times.size === 0 ? undefined : this.#times.get(ino)
   }
 
   takeTimesOfDisk(): void {
