@@ -157,9 +157,7 @@ export class InodeMaker {
     const { fd, real } = made
     this.letGo()
     this.#open = { ino, fd }
-    const node = nodes.add({ ino, kind: 'file', real: real.ino })
-    nodes.place(place.directory, place.name, node)
-    onMade(node, real)
+    onMade(nodes.enterFile(place.directory, place.name, ino, real.ino), real)
     return true
   }
 

@@ -80,11 +80,16 @@ export class NameChanges {
     this.#nodes.settle(node)
     const path = this.#nodes.paths.at(directory, name)
     const held = this.#hold(node, path)
+    if (!leaveWhiteout && !isDirectory) {
+      this.#orClear([held], () => this.#files.unlink(path))
+      this.#nodes.remove(directory, name)
+      if (held !== undefined) this.#work.clear(held)
+      return
+    }
     const temp = this.#work.fresh()
     this.#orClear([temp, held], () => {
       if (leaveWhiteout) this.#makeWhiteout(temp, directory)
-      if (!leaveWhiteout && !isDirectory) this.#files.unlink(path)
-      else if (leaveWhiteout && isDirectory) this.#files.exchange(temp, path)
+      if (leaveWhiteout && isDirectory) this.#files.exchange(temp, path)
       else if (leaveWhiteout) this.#files.rename(temp, path)
       else this.#files.rename(path, temp)
     })

@@ -24,6 +24,8 @@ export interface OverlayNode {
   readonly realKind: Kind
   /** Where it stands; directories have one place, the root none. */
   readonly places: Place[]
+  /** Files: it was made here, so that these are all its places. */
+  readonly isOwn: boolean
   /** Directories: what is in it, `undefined` for a whiteout; absent until it has been read. */
   entries: Map<ByteString, OverlayNode | undefined> | undefined
   opaque: boolean
@@ -74,6 +76,7 @@ export function nodeOf(facts: Pick<OverlayNode, 'ino' | 'real' | 'kind'> & Parti
     kind,
     realKind,
     places,
+    isOwn: false,
     entries,
     opaque,
     redirect,
@@ -86,6 +89,30 @@ export function nodeOf(facts: Pick<OverlayNode, 'ino' | 'real' | 'kind'> & Parti
     holdsMarked,
     aside,
     override,
+  }
+}
+
+/** A file of which nothing but this is known: as `nodeOf` has it, said property by property for those that are made by the thousand. */
+export function fileNode(ino: number, real: number): OverlayNode {
+  return {
+    ino,
+    real,
+    kind: 'file',
+    realKind: 'file',
+    places: [],
+    isOwn: true,
+    entries: undefined,
+    opaque: false,
+    redirect: undefined,
+    relative: false,
+    origin: false,
+    impure: false,
+    metacopy: false,
+    blocks: false,
+    index: undefined,
+    holdsMarked: false,
+    aside: undefined,
+    override: undefined,
   }
 }
 

@@ -1,9 +1,10 @@
 import type { ByteString } from '../model/bytes.ts'
 import { codeOf, PlyError } from '../model/errors.ts'
+import { InodeTable } from '../union/inode-table.ts'
 import { firstNewInode } from '../union/upper.ts'
 import { DirectoryPaths } from './directory-paths.ts'
 import type { FoundNode, NodeReader } from './node-reader.ts'
-import { firstForeignInode, foreignNumber, nodeOf, type OverlayNode, type Place } from './overlay-node.ts'
+import { fileNode, firstForeignInode, foreignNumber, nodeOf, type OverlayNode, type Place } from './overlay-node.ts'
 import type { UpperDisk } from './upper-disk.ts'
 
 export interface NodesPlace {
@@ -23,7 +24,7 @@ export class OverlayNodes {
   readonly indexed = new Set<OverlayNode>()
   readonly #disk: UpperDisk
   readonly #reader: NodeReader
-  readonly #known = new Map<number, OverlayNode>()
+  readonly #known = new InodeTable<OverlayNode>()
   #reals: ReadonlyMap<number, OverlayNode> | undefined
   #all = false
 
@@ -82,6 +83,16 @@ export class OverlayNodes {
     if (of.redirect !== undefined) return of.redirect
     const place = of.places[0]
     return place ? this.#lowerPathAt(place.directory, place.name) : undefined
+  }
+
+  /** Enters a file that was just made, and its name, which nothing had. */
+  enterFile(directory: OverlayNode, name: ByteString, ino: number, real: number): OverlayNode {
+    const made = fileNode(ino, real)
+    made.places.push({ directory, name })
+    this.#known.set(ino, made)
+    this.entries(directory).set(name, made)
+    this.onTouch(directory)
+    return made
   }
 
   /** Enters an inode that was just made. */
@@ -157,7 +168,7 @@ export class OverlayNodes {
    * walked to still counts.
    */
   settle(what: OverlayNode | undefined): void {
-    if (!what || what.kind === 'directory' || this.#all) return
+    if (!what || what.kind === 'directory' || what.isOwn || this.#all) return
     if (this.linksOf(what) > what.places.length) this.#readAll()
   }
 

@@ -143,6 +143,11 @@ export class OverlayView implements LayerView {
     return place && { directory: place.directory.ino, name: place.name }
   }
 
+  links(ino: number): number | undefined {
+    const node = this.nodes.find(ino)
+    return node?.isOwn ? node.places.length : undefined
+  }
+
   /** The path of the real inode that stands for a number, if it has so many names here. */
   realPathOf(ino: number, names: number): ByteString | undefined {
     const node = this.nodes.find(ino)

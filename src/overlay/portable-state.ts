@@ -1,5 +1,6 @@
 import type { ByteString } from '../model/bytes.ts'
 import { defaultDirectory } from '../model/entry.ts'
+import { InodeTable } from '../union/inode-table.ts'
 import { type AttributeChange, firstNewInode } from '../union/upper.ts'
 import { type Change, type InodeFacts, isFiled, noContent } from './change.ts'
 import { firstForeignInode } from './overlay-node.ts'
@@ -19,7 +20,7 @@ export const whiteoutMark = 0
  * A change is checked before it is written: `apply` throws only on a damaged log.
  */
 export class PortableState {
-  readonly inodes = new Map<number, UpperInode>()
+  readonly inodes = new InodeTable<UpperInode>()
   readonly root: UpperInode
   /** Nobody has said yet what the root is like: it takes the attributes of the lower root. */
   rootImplied = true

@@ -49,8 +49,11 @@ export class PortableView implements LayerView {
     const { kind, mode, uid, gid, mtime, atime, ctime, major, minor } = inode
     const size = kind === 'file' ? this.files.size(inode.content) : (inode.target?.length ?? 0)
     const links = kind === 'directory' ? 2 + inode.subdirectories : inode.names
-    const times = { ...(atime !== undefined && { atime }), ...(ctime !== undefined && { ctime }) }
-    return { ino, kind, mode, uid, gid, mtime, size, links, major, minor, ...times }
+    // Each said property by property: of what is spread V8 makes an object whose every property takes a search.
+    if (ctime === undefined)
+      return { ino, kind, mode, uid, gid, mtime, size, links, major, minor, ...(atime !== undefined && { atime }) }
+    if (atime === undefined) return { ino, kind, mode, uid, gid, mtime, size, links, major, minor, ctime }
+    return { ino, kind, mode, uid, gid, mtime, size, links, major, minor, atime, ctime }
   }
 
   kind(ino: number): Kind {
@@ -78,6 +81,10 @@ export class PortableView implements LayerView {
   hasContent(ino: number): boolean {
     const inode = this.state.inodes.get(ino)
     return inode !== undefined && isFiled(inode.content)
+  }
+
+  links(ino: number): number | undefined {
+    return this.state.inodes.get(ino)?.names
   }
 
   close(): void {

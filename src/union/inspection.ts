@@ -54,6 +54,13 @@ export class Inspection {
     return kindIn(this.#sides.lower, ino)
   }
 
+  /** As `stat` tells it, of what is no directory. */
+  links(ino: number): number {
+    const above = this.#sides.inUpper(ino) ? this.#sides.upper.links?.(ino) : undefined
+    if (above === undefined) return this.stat(ino).links
+    return above + this.#groups.lowerNames(ino, this.#sides.lowerLinks(ino))
+  }
+
   readlink(ino: number): ByteString {
     const orphan = this.#orphans.get(ino)
     if (orphan?.stat.kind === 'symlink') return orphan.target

@@ -47,8 +47,7 @@ export class Removal {
       if (orphan) this.#orphans.add(orphan)
       return
     }
-    const { links } = this.#of.stat(ino)
-    if (links > 1) {
+    if (this.#of.links(ino) > 1) {
       if (sides.verdict(directory, name).says === 'nothing') this.#copyUp.hiding(ino)
       else this.#copyUp.keep(ino)
       take()

@@ -4,6 +4,7 @@ import type { Kind, Stat, Xattrs } from '../model/entry.ts'
 import { PlyError } from '../model/errors.ts'
 import type { Tree, TreeEntry } from '../stack/tree.ts'
 import type { Heritage } from './inheritance.ts'
+import { InodeTable } from './inode-table.ts'
 import { mergedNames } from './merged-names.ts'
 import { Places } from './places.ts'
 import { stands } from './stands.ts'
@@ -34,7 +35,7 @@ export class Sides {
   places!: Places
   /** Lower inodes that lost their last name while this union was open: the lower tree would still know them. */
   readonly gone = new Set<number>()
-  readonly #directories = new Map<number, UpperDirectory>()
+  readonly #directories = new InodeTable<UpperDirectory>()
   /** The union's number of a lower directory, where the upper gave the merged directory another one. */
   readonly #renumbered = new Map<number, number>()
   #surveyed = false

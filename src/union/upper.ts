@@ -161,6 +161,8 @@ export interface Upper extends LayerView {
    * (metacopy): its content is that of the lower inode with the same number.
    */
   hasContent(ino: number): boolean
+  /** `stat(ino).links` of what is no directory, where the disk need not be asked for it; `undefined` where it does. */
+  links?(ino: number): number | undefined
   /**
    * Where the content of a copy of attributes alone is that goes by a number of its own, for nothing on it says any more which inode it
    * copies. Absent: all of them have the number that they have below.

@@ -44,6 +44,7 @@ export function upperDump(upper: Upper): unknown[] {
     const { ino } = verdict
     // Whether reading moves a disk's access times, and opening again a change time, is not promised.
     const { atime: _, ctime: __, ...stat } = upper.stat(ino)
+    if (stat.kind !== 'directory') expect(upper.links?.(ino) ?? stat.links, path).toBe(stat.links)
     lines.push([
       path,
       verdict,
@@ -300,19 +301,25 @@ export function upperContract(
       expect(upper.hasContent(77)).toBe(!upper.metadataOnly)
     })
 
-    promise('links share one inode and are counted', (upper) => {
-      const sub = upper.create(root(upper), 'd', directory)
-      const ino = upper.create(root(upper), 'a', file)
-      upper.whiteout(sub, 'b')
-      upper.link(sub, 'b', ino)
-      write(upper, ino, 'shared')
-      expect(inoAt(upper, sub, 'b')).toBe(ino)
-      expect(upper.stat(ino).links).toBe(2)
-      upper.forget(root(upper), 'a')
-      expect(upper.stat(ino)).toMatchObject({ links: 1, size: 6 })
-      upper.whiteout(sub, 'b')
-      expect(upper.has(ino)).toBe(false)
-    })
+    for (const [made, creation] of Object.entries({ 'with its times': file, 'just now': { ...file, now: true } }))
+      promise(`links of what is made ${made} share one inode and are counted`, (upper) => {
+        const links = (ino: number) => [upper.stat(ino).links, upper.links?.(ino) ?? upper.stat(ino).links]
+        const sub = upper.create(root(upper), 'd', directory)
+        const ino = upper.create(root(upper), 'a', creation)
+        expect(links(ino)).toEqual([1, 1])
+        upper.whiteout(sub, 'b')
+        upper.link(sub, 'b', ino)
+        write(upper, ino, 'shared')
+        expect(inoAt(upper, sub, 'b')).toBe(ino)
+        expect(links(ino)).toEqual([2, 2])
+        upper.rename(sub, 'b', root(upper), 'c', { leave: 'nothing' })
+        expect(links(ino)).toEqual([2, 2])
+        upper.forget(root(upper), 'a')
+        expect(upper.stat(ino).size).toBe(6)
+        expect(links(ino)).toEqual([1, 1])
+        upper.whiteout(root(upper), 'c')
+        expect(upper.has(ino)).toBe(false)
+      })
 
     promise('a whiteout takes the place of what stood there, and creation the place of a whiteout', (upper) => {
       const ino = upper.create(root(upper), 'a', file)
