@@ -1,6 +1,10 @@
+import * as nodeFs from 'node:fs'
 import { PlyError } from '../model/errors.ts'
 import type { Disk } from './disk.ts'
+import { isNativeLoaded, lastErrno, libc, systemError } from './libc.ts'
 import { withPath } from './system-error.ts'
+
+const pread = libc('long pread(int, void*, size_t, int64_t)')
 
 /** A file, open for reading: `Bytes` of `stream/bytes.ts`, which this folder cannot import. */
 export interface FileBytes {
@@ -30,6 +34,14 @@ export function fileBytes({ fs }: Pick<Disk, 'fs'>, path: string): FileBytes {
     throw new PlyError('EISDIR', { syscall: 'read', path })
   }
   let open = true
+  const isReal = fs.readSync === nodeFs.readSync
+  /** Into all of `into`. Where native calls are at hand they take two thirds of what Node takes for a few kilobytes. */
+  const readAt = (into: Uint8Array, position: number): number => {
+    if (!isReal || !isNativeLoaded()) return fs.readSync(fd, into, 0, into.length, position)
+    const got = Number(pread(fd, into, into.length, position))
+    if (got < 0) throw systemError('read', lastErrno(), path)
+    return got
+  }
   return {
     size: stat.size,
     extent: { fd, offset: 0 },
@@ -37,12 +49,9 @@ export function fileBytes({ fs }: Pick<Disk, 'fs'>, path: string): FileBytes {
       // The number may name another file by now.
       if (!open) throw new PlyError('EBADF', { syscall: 'read', path })
       try {
-        let filled = 0
-        while (filled < into.length) {
-          const got = fs.readSync(fd, into, filled, into.length - filled, position + filled)
-          if (got === 0) break
-          filled += got
-        }
+        let filled = readAt(into, position)
+        for (let got = filled; got > 0 && filled < into.length; filled += got)
+          got = readAt(into.subarray(filled), position + filled)
         return filled
       } catch (error) {
         throw withPath(error, path)
