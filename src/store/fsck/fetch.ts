@@ -52,7 +52,7 @@ export async function fetchBlobs(
         operation,
       )
     } catch (error) {
-      if (codeOf(error) === 'PLY_ABORTED' || codeOf(error) === 'ENOSPC') throw error
+      if (isOurs(error)) throw error
       obstacles(`${nameOf(source)}: ${(error as Error).message}`)
     }
   }
@@ -85,10 +85,15 @@ async function attempt(act: () => Promise<void>, obstacles: (reason: string) => 
   try {
     await act()
   } catch (error) {
-    if (['PLY_ABORTED', 'ENOSPC', 'EDQUOT', 'EROFS'].includes(codeOf(error) ?? '')) throw error
+    if (isOurs(error)) throw error
     if (codeOf(error) === 'ENOENT') return
     obstacles(where === undefined ? (error as Error).message : `${where}: ${(error as Error).message}`)
   }
+}
+
+/** Whether no other source would do better: what there is has no room here, or is not wanted any more. */
+function isOurs(error: unknown): boolean {
+  return ['PLY_ABORTED', 'ENOSPC', 'EDQUOT', 'EROFS'].includes(codeOf(error) ?? '')
 }
 
 /** Where a blob lies in a directory of blobs, whichever image it belongs to. */
