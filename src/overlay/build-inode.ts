@@ -59,29 +59,28 @@ export function buildInode({ files, disk, facts }: Builder, path: ByteString, pl
 }
 
 /**
- * Makes a new empty file in its place, with what it is born with and its marks. Nothing is left if it fails, or if the disk gives
- * it another owner, which answers `undefined`.
+ * Dresses a new empty file, which is in its place with what it is born with: `mark` is the one that it is known by. If that fails, or
+ * the disk gave it another owner, which answers `undefined`, nothing is left of it.
  */
-export function makeFile(
+export function dressFile(
   { files, facts }: Pick<Builder, 'files' | 'facts'>,
-  path: ByteString,
+  fd: number,
   creation: Creation,
-  marks: ReadonlyMap<ByteString, Uint8Array>,
-): { readonly fd: number; readonly real: ExactStat } | undefined {
-  const fd = files.make(path, creation.mode)
+  { mark, value, path }: { readonly mark: ByteString; readonly value: Uint8Array; readonly path: () => ByteString },
+): ExactStat | undefined {
   const discard = () => {
     files.close(fd)
-    ifPossible(() => files.unlink(path))
+    ifPossible(() => files.unlink(path()))
   }
   try {
-    for (const [name, value] of marks) facts.setMarkOf(fd, name, value)
+    facts.setMarkOf(fd, mark, value)
     let real = files.exactStat(fd)
     // The mask of this process took bits that the other one's did not.
     if ((real.mode & 0o7777) !== creation.mode) {
       files.chmod(fd, creation.mode)
       real = files.exactStat(fd)
     }
-    if (real.uid === creation.uid && real.gid === creation.gid) return { fd, real }
+    if (real.uid === creation.uid && real.gid === creation.gid) return real
   } catch (error) {
     discard()
     throw error

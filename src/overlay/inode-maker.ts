@@ -5,7 +5,7 @@ import { PlyError } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
 import type { ExactStat } from '../sys/exact-stat.ts'
 import { type Creation, firstNewInode, type Standing } from '../union/upper.ts'
-import { type Builder, type Built, buildInode, makeFile } from './build-inode.ts'
+import { type Builder, type Built, buildInode, dressFile } from './build-inode.ts'
 import type { FrozenBelow } from './frozen-below.ts'
 import type { NameChanges } from './name-changes.ts'
 import { encodeOrigin } from './origin.ts'
@@ -149,15 +149,16 @@ export class InodeMaker {
 
   /** Whoever dies before the number is marked leaves an empty file as others make them, which nobody has been told of. */
   #makeInPlace(place: Place, ino: number, inode: Creation): boolean {
-    const { files, nodes, facts, onMade } = this.#around
-    const path = nodes.paths.at(place.directory, place.name)
-    const own = this.identity(ino)
-    const made = makeFile({ files, facts }, path, inode, own)
-    if (!made) return false
-    const { fd, real } = made
+    const { files, nodes, marks, onMade } = this.#around
+    const { directory, name } = place
+    const path = () => nodes.paths.at(directory, name)
+    const open = nodes.paths.forMaking(directory)
+    const fd = open === undefined ? files.make(path(), inode.mode) : files.makeIn(open, name, inode.mode)
+    const real = dressFile(this.#around, fd, inode, { mark: marks.number, value: decimal(ino), path })
+    if (!real) return false
     this.letGo()
     this.#open = { ino, fd }
-    onMade(nodes.enterFile(place.directory, place.name, ino, real.ino), real)
+    onMade(nodes.enterFile(directory, name, ino, real.ino), real)
     return true
   }
 
@@ -177,7 +178,7 @@ export class InodeMaker {
     const origin = isFrozen ? frozen.originOf(ino, links) : undefined
     if (origin) own.set(marks.origin, origin)
     else if (isFrozen && ino >= firstForeignInode) throw new PlyError('ENOTSUP', { syscall: 'copy-up' })
-    if (ino < firstForeignInode) own.set(marks.number, Buffer.from(String(ino)))
+    if (ino < firstForeignInode) own.set(marks.number, decimal(ino))
     return own
   }
 
@@ -187,6 +188,11 @@ export class InodeMaker {
     this.#around.files.link(temp, index)
     return index
   }
+}
+
+/** A number in decimal digits. */
+function decimal(number: number): Buffer {
+  return Buffer.from(String(number), 'latin1')
 }
 
 /** How many names a link group has, as the kernel writes it: relative to the links that the upper file has. */

@@ -244,6 +244,7 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
     this.#shop?.maker.letGo()
     this.#shop?.work.close()
     this.#shop = undefined
+    this.nodes.paths.letGo()
     this.blocks.files.freeze()
   }
 

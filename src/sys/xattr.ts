@@ -12,14 +12,16 @@ export type XattrTarget = Path | number
 
 /** The kernel's limit, for one value and for all names together: no call has to be tried twice. */
 const largest = 64 << 10
+/** Bytes of a value that are copied rather than pointed to. */
+const small = 256
 
 const slots = { path: new PathSlot(), name: new PathSlot() }
 let scratch: { readonly bytes: Buffer; readonly address: bigint } | undefined
 
 const lgetxattr = libc('long lgetxattr(uintptr_t, uintptr_t, uintptr_t, size_t)')
 const fgetxattr = libc('long fgetxattr(int, uintptr_t, uintptr_t, size_t)')
-const lsetxattr = libc('int lsetxattr(uintptr_t, uintptr_t, void*, size_t, int)')
-const fsetxattr = libc('int fsetxattr(int, uintptr_t, void*, size_t, int)')
+const lsetxattr = libc('int lsetxattr(uintptr_t, uintptr_t, uintptr_t, size_t, int)')
+const fsetxattr = libc('int fsetxattr(int, uintptr_t, uintptr_t, size_t, int)')
 const llistxattr = libc('long llistxattr(uintptr_t, uintptr_t, size_t)')
 const flistxattr = libc('long flistxattr(int, uintptr_t, size_t)')
 const lremovexattr = libc('int lremovexattr(uintptr_t, uintptr_t)')
@@ -43,10 +45,11 @@ export function getXattr(target: XattrTarget, name: ByteString): Buffer | undefi
 export function setXattr(target: XattrTarget, name: ByteString, value: Uint8Array, only?: 'create' | 'replace'): void {
   const flags = only === undefined ? 0 : only === 'create' ? 1 : 2
   const nameAt = slots.name.put(name)
+  const valueAt = valueAddress(value)
   const result =
     typeof target === 'number'
-      ? fsetxattr(target, nameAt, value, value.length, flags)
-      : lsetxattr(slots.path.put(target), nameAt, value, value.length, flags)
+      ? fsetxattr(target, nameAt, valueAt, value.length, flags)
+      : lsetxattr(slots.path.put(target), nameAt, valueAt, value.length, flags)
   if (result !== 0) fail('setxattr', target)
 }
 
@@ -94,6 +97,14 @@ function read(target: XattrTarget, name: ByteString): number | undefined {
   const errno = lastErrno()
   if (errnoName(errno) === 'ENODATA') return undefined
   throw failure('getxattr', errno, target)
+}
+
+/** Where a value lies for the kernel: to copy a small one takes less than to ask where it is. */
+function valueAddress(value: Uint8Array): bigint {
+  if (value.length > small) return koffi('an extended attribute').address(value)
+  const { bytes, address } = answers()
+  bytes.set(value)
+  return address
 }
 
 /** Where the kernel writes what it is asked for. */

@@ -83,15 +83,60 @@ function holds(open: (root: string) => StoredUpper): () => Promise<void> {
   })
 }
 
+const overlay = (xattr: 'trusted' | 'user') => (root: string) =>
+  openOverlayUpper({ upperDir: join(root, 'upper'), workDir: join(root, 'work'), xattr })
+
+/** Forms of an upper on a disk, why not here, and how they are opened. */
+const onDisk = [
+  ['in the portable form', undefined, (root: string) => openPortableUpper({ root: join(root, 'upper') })],
+  ["in overlayfs's form, by anybody", whyNoRootless(), overlay('user')],
+  ["in overlayfs's form, by root", whyNoOverlay(), overlay('trusted')],
+] as const
+
 describe('an upper on a disk is opened again as it was, and converted', () => {
-  test(
-    'in the portable form',
-    holds((root) => openPortableUpper({ root: join(root, 'upper') })),
-  )
-  const overlay = (xattr: 'trusted' | 'user') => (root: string) =>
-    openOverlayUpper({ upperDir: join(root, 'upper'), workDir: join(root, 'work'), xattr })
-  testIf(!whyNoRootless(), whyNoRootless() ?? '')("in overlayfs's form, by anybody", holds(overlay('user')))
-  testIf(!whyNoOverlay(), whyNoOverlay() ?? '')("in overlayfs's form, by root", holds(overlay('trusted')))
+  for (const [form, unable, open] of onDisk) testIf(!unable, unable ?? '')(form, holds(open))
+})
+
+/** Makes so many files in a directory that whoever makes them by the thousand has found a quicker way. */
+function makeMany(fs: UnionFs, directory: string, prefix: string): void {
+  for (let i = 0; i < 20; i++) fs.closeSync(fs.openSync(`${directory}/${prefix}${i}`, 'wx', 0o640))
+}
+
+function followsDirectories(open: (root: string) => StoredUpper): () => Promise<void> {
+  return inDirectory((root) => {
+    const merged = union([below()], open(root))
+    const fs = fsOf(merged)
+    fs.mkdirSync('/a')
+    makeMany(fs, '/a', 'first-')
+    fs.renameSync('/a', '/etc/b')
+    makeMany(fs, '/etc/b', 'second-')
+    fs.mkdirSync('/a')
+    makeMany(fs, '/a', 'third-')
+    fs.rmSync('/a', { recursive: true })
+    expect(() => makeMany(fs, '/a', 'never-')).toThrow('ENOENT')
+    fs.mkdirSync('/a')
+    makeMany(fs, '/a', 'fourth-')
+    expect(() => makeMany(fs, '/a', 'fourth-')).toThrow('EEXIST')
+    expect(() => makeMany(fs, '/etc/b', 'x'.repeat(300))).toThrow('ENAMETOOLONG')
+    makeMany(fs, '/etc/b', '\u00e9-')
+    const before = told(fs)
+    merged.close()
+    const again = union([below()], open(root))
+    expect(told(fsOf(again))).toEqual(before)
+    again.close()
+    const names = (prefix: string) => Array.from({ length: 20 }, (_, i) => `${prefix}${i}`)
+    const there = (directory: string) =>
+      Object.keys(before)
+        .filter((path) => path.startsWith(`${directory}/`))
+        .map((path) => path.slice(directory.length + 1))
+    expect(there('a').sort()).toEqual(names('fourth-').sort())
+    expect(there('etc/b').sort()).toEqual([...names('first-'), ...names('second-'), ...names('\u00e9-')].sort())
+    expect(before).toMatchObject({ 'a/fourth-19': { mode: 0o100640n, nlink: 1n, size: 0n } })
+  })
+}
+
+describe('many files are made in the directory that is meant, wherever it has been moved', () => {
+  for (const [form, unable, open] of onDisk) testIf(!unable, unable ?? '')(form, followsDirectories(open))
 })
 
 test(
