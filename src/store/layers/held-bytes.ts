@@ -2,8 +2,11 @@ import { codeOf, PlyError } from '../../model/errors.ts'
 import type { Disk, Lock } from '../../sys/disk.ts'
 import { type FileBytes, fileBytes } from '../../sys/file-bytes.ts'
 
-/** How often, a millisecond apart, somebody is asked who looks whether the file is in use. */
-const patience = 50
+/**
+ * How often, a millisecond apart, somebody is asked who looks whether the file is in use. That takes a moment, but a busy machine may take
+ * the processor away in the middle of it. Who dies holds nothing.
+ */
+const patience = 10_000
 
 const pause = new Int32Array(new SharedArrayBuffer(4))
 
