@@ -59,18 +59,20 @@ export function buildInode({ files, disk, facts }: Builder, path: ByteString, pl
 }
 
 /**
- * Dresses a new empty file, which is in its place with what it is born with: `mark` is the one that it is known by. If that fails, or
- * the disk gave it another owner, which answers `undefined`, nothing is left of it.
+ * Makes a new empty file in its place, with what it is born with and the mark that it is known by. Nothing is left if it fails, or if
+ * the disk gives it another owner, which answers `undefined`.
  */
-export function dressFile(
+export function makeFile(
   { files, facts }: Pick<Builder, 'files' | 'facts'>,
-  fd: number,
+  path: ByteString,
   creation: Creation,
-  { mark, value, path }: { readonly mark: ByteString; readonly value: Uint8Array; readonly path: () => ByteString },
-): ExactStat | undefined {
+  mark: ByteString,
+  value: Uint8Array,
+): { readonly fd: number; readonly real: ExactStat } | undefined {
+  const fd = files.make(path, creation.mode)
   const discard = () => {
     files.close(fd)
-    ifPossible(() => files.unlink(path()))
+    ifPossible(() => files.unlink(path))
   }
   try {
     facts.setMarkOf(fd, mark, value)
@@ -80,7 +82,7 @@ export function dressFile(
       files.chmod(fd, creation.mode)
       real = files.exactStat(fd)
     }
-    if (real.uid === creation.uid && real.gid === creation.gid) return real
+    if (real.uid === creation.uid && real.gid === creation.gid) return { fd, real }
   } catch (error) {
     discard()
     throw error

@@ -1,7 +1,6 @@
 import type { ByteString } from '../model/bytes.ts'
 import { PlyError } from '../model/errors.ts'
 import type { OverlayNode } from './overlay-node.ts'
-import { ifPossible } from './real-facts.ts'
 import type { UpperDisk } from './upper-disk.ts'
 
 /** The kernel takes 4095 bytes in one call, and walks each component of them. */
@@ -10,8 +9,6 @@ const longestPath = 3000
 const longestWalk = 32
 /** Descriptors that are kept. One call uses fewer than ten, the ones used last. */
 const anchorsAtMost = 64
-/** So many files are made in a directory by its path before it is opened for those to come. */
-const fewFiles = 8
 
 /**
  * Paths of what is in an upper directory, for trees of any depth: far from the root they start at a directory that is kept open, so
@@ -23,8 +20,6 @@ export class DirectoryPaths {
   readonly #upperDir: ByteString
   /** Directories that are open, with their descriptors; the one used last comes last. */
   readonly #anchors = new Map<OverlayNode, number>()
-  /** The directory in which files are being made, and a descriptor of it once there were some. */
-  #making: { readonly directory: OverlayNode; files: number; fd: number | undefined } | undefined
 
   constructor(disk: UpperDisk, root: OverlayNode, upperDir: ByteString) {
     this.#disk = disk
@@ -52,33 +47,8 @@ export class DirectoryPaths {
     return descriptorPath(this.#keep(directory, this.#open(from, names)))
   }
 
-  /** A descriptor of a directory in which a file is about to be made, if so many were made there that it is worth one. */
-  forMaking(directory: OverlayNode): number | undefined {
-    if (this.#making?.directory !== directory) {
-      this.letGo()
-      this.#making = { directory, files: 0, fd: undefined }
-    }
-    const making = this.#making!
-    if (making.fd === undefined && ++making.files > fewFiles) {
-      making.files = 0
-      // What cannot be opened is met by its path, which says what is wrong.
-      ifPossible(() => {
-        making.fd = this.#disk.openDirectory(this.directory(directory))
-      })
-    }
-    return making.fd
-  }
-
-  /** Nothing more is made for now. */
-  letGo(): void {
-    const fd = this.#making?.fd
-    this.#making = undefined
-    if (fd !== undefined) this.#disk.closeDirectory(fd)
-  }
-
   /** A directory that is gone, or goes: it is no start of paths any more. */
   release(directory: OverlayNode): void {
-    if (this.#making?.directory === directory) this.letGo()
     const fd = this.#anchors.get(directory)
     if (fd === undefined) return
     this.#anchors.delete(directory)
@@ -86,7 +56,6 @@ export class DirectoryPaths {
   }
 
   close(): void {
-    this.letGo()
     for (const fd of this.#anchors.values()) this.#disk.closeDirectory(fd)
     this.#anchors.clear()
   }

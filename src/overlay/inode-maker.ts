@@ -5,7 +5,7 @@ import { PlyError } from '../model/errors.ts'
 import type { Bytes } from '../stream/bytes.ts'
 import type { ExactStat } from '../sys/exact-stat.ts'
 import { type Creation, firstNewInode, type Standing } from '../union/upper.ts'
-import { type Builder, type Built, buildInode, dressFile } from './build-inode.ts'
+import { type Builder, type Built, buildInode, makeFile } from './build-inode.ts'
 import type { FrozenBelow } from './frozen-below.ts'
 import type { NameChanges } from './name-changes.ts'
 import { encodeOrigin } from './origin.ts'
@@ -149,13 +149,12 @@ export class InodeMaker {
 
   /** Whoever dies before the number is marked leaves an empty file as others make them, which nobody has been told of. */
   #makeInPlace(place: Place, ino: number, inode: Creation): boolean {
-    const { files, nodes, marks, onMade } = this.#around
+    const { nodes, marks, onMade } = this.#around
     const { directory, name } = place
-    const path = () => nodes.paths.at(directory, name)
-    const open = nodes.paths.forMaking(directory)
-    const fd = open === undefined ? files.make(path(), inode.mode) : files.makeIn(open, name, inode.mode)
-    const real = dressFile(this.#around, fd, inode, { mark: marks.number, value: decimal(ino), path })
-    if (!real) return false
+    const path = nodes.paths.at(directory, name)
+    const made = makeFile(this.#around, path, inode, marks.number, decimal(ino))
+    if (!made) return false
+    const { fd, real } = made
     this.letGo()
     this.#open = { ino, fd }
     onMade(nodes.enterFile(directory, name, ino, real.ino), real)

@@ -5,7 +5,6 @@ import { codeOf } from '../model/errors.ts'
 import type { DiskRoom } from '../sys/disk.ts'
 import { type ExactStat, exactStat } from '../sys/exact-stat.ts'
 import { makeNode } from '../sys/nodes.ts'
-import { openAt } from '../sys/open-at.ts'
 import { renameExchange, renameWhiteout } from '../sys/rename.ts'
 import { roomAt } from '../sys/room.ts'
 import { syncFileSystem } from '../sys/sync.ts'
@@ -160,11 +159,6 @@ export class UpperDisk {
   /** Makes a file where there is none, open for reading and writing. */
   make(path: ByteString, mode: number): number {
     return fs.openSync(native(path), makingFlags, mode)
-  }
-
-  /** The same, in a directory that is open. */
-  makeIn(directory: number, name: ByteString, mode: number): number {
-    return openAt(directory, name, makingFlags, mode)
   }
 
   close(fd: number): void {

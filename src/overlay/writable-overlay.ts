@@ -244,7 +244,6 @@ export class OverlayUpper extends OverlayView implements StoredUpper {
     this.#shop?.maker.letGo()
     this.#shop?.work.close()
     this.#shop = undefined
-    this.nodes.paths.letGo()
     this.blocks.files.freeze()
   }
 
