@@ -157,8 +157,8 @@ interface Traced {
 
 async function traced(store: Store, id: string, trace: Trace): Promise<Traced> {
   const file = join(store[mountGround].layout.locks, `run-${id}`)
-  // Nobody else knows of it yet.
-  const lock: Lock = (await nodeDisk().lock(file, { shared: true }))!
+  // Who looks for what was left may have found it in the moment before: he is waited for.
+  const lock: Lock = (await nodeDisk().lock(file, { shared: true, wait: true }))!
   // In one call, over what is there, which is never longer: who is killed leaves what was there or what comes, and not an empty file.
   const write = (said: Trace) => writeFileSync(file, JSON.stringify(said), { flag: 'r+' })
   write(trace)

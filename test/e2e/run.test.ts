@@ -257,7 +257,7 @@ for (const as of ['root', 'user', 'closed'] as const) {
         more=--rm; [ $who != group ] || more="--name box"
         setsid "$NODE" "$BIN" run $more shell 'echo kept > /kept; echo ready; sleep 500 & wait' > $who 2>&1 & echo $! > $who.pid
       done
-      eventually 'ls tmp | grep -q ply-run'; kill -9 -$(cat early.pid)
+      eventually 'ls tmp | grep -q ply-run'; eventually 'kill -9 -$(cat early.pid) 2> /dev/null'
       for who in ply group inner; do eventually "grep -q ready $who"; done
       kill -9 $(cat ply.pid); kill -9 -$(cat group.pid); kill -9 $(pgrep -P $(cat inner.pid) -f command-in-mount)
       wait $(cat inner.pid) || echo "exit $?"
