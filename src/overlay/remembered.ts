@@ -1,6 +1,7 @@
 /** A power of two. */
 const mostSlots = 1 << 15
-const firstSlots = 1 << 8
+/** A power of two: uppers that are only read remember nothing. */
+const firstSlots = 1 << 4
 
 /**
  * What was asked of inodes lately, by number. Each number has one place, in which the next one with the same place follows it: numbers
