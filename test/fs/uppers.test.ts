@@ -97,7 +97,7 @@ describe('an upper on a disk is opened again as it was, and converted', () => {
   for (const [form, unable, open] of onDisk) testIf(!unable, unable ?? '')(form, holds(open))
 })
 
-/** Makes so many files in a directory that whoever makes them by the thousand has found a quicker way. */
+/** Makes files as most programs do: empty, one after the other, with the times that the disk gives. */
 function makeMany(fs: UnionFs, directory: string, prefix: string): void {
   for (let i = 0; i < 20; i++) fs.closeSync(fs.openSync(`${directory}/${prefix}${i}`, 'wx', 0o640))
 }

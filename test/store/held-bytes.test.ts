@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { rmSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { heldBytes } from '../../src/store/layers/held-bytes.ts'
@@ -36,5 +36,4 @@ test('a cache that was taken meanwhile is not there', async ({ skip }) => {
   const { done } = await locked(path, `sleep 0.1; rm '${path}'; sleep 0.2`)
   expect(() => heldBytes(nodeDisk(), path)).toThrow(expect.objectContaining({ code: 'ENOENT' }))
   await done
-  rmSync(path, { force: true })
 })
